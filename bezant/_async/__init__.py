@@ -1,1 +1,1 @@
-"""Asynchronous package: calls the core in order and waits. Source of the blocking twin."""
+"""Asynchronous client: calls the core in order and waits. Source of the blocking twin."""

@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 R = TypeVar("R")
-# Not Self: jedi, which completes names in IPython and Jupyter, resolves Self to the class that
-# contains it, and so would not offer the methods of `AsyncClient`.
+# The type variable is used instead of Self. jedi, which completes names in IPython and Jupyter,
+# resolves Self to the class that contains it, and so would not offer the methods of `AsyncClient`.
 C = TypeVar("C", bound="AsyncClientBase")
-# A user name and a password, or a function that returns headers for one request.
+# The argument is a user name and a password, or a function that returns headers for one request.
 Auth: TypeAlias = tuple[str, str] | Callable[[], Mapping[str, str] | rt.Promise[Mapping[str, str]]]
 
 
 class AsyncClientBase:
-    """Client with raw and bulk calls only; `AsyncClient` adds the others."""
+    """Base class of `AsyncClient`, with settings, raw calls and bulk calls only."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class AsyncClientBase:
 
     @property
     def penalty_left(self) -> float:
-        """Seconds until the penalty after a 429 ends, during which nothing is sent; 0 for none."""
+        """Seconds until the penalty after a 429 ends, during which nothing is sent; 0 if none."""
         return self._pipeline.limiter.penalty_left
 
     def end_penalty(self) -> None:
@@ -104,7 +104,7 @@ class AsyncClientBase:
     def api(self) -> AsyncApi:
         """All operations that the gateway serves: ``client.api.portfolio.get_all_accounts()``.
 
-        To find one by IBKR's operation id, path or words, use `bezant.operations`.
+        To find an operation by IBKR's operation id, path or words, use `bezant.operations`.
         """
         from .api import AsyncApi
 
@@ -114,8 +114,8 @@ class AsyncClientBase:
     def oauth_api(self) -> AsyncOAuthOperations:
         """All operations that need OAuth, by group, such as account management and banking.
 
-        Only IBKR's own host serves them. A client of a gateway raises `OAuthRequired`, and nothing
-        is sent.
+        Only IBKR's own host serves these operations. A client of a gateway raises `OAuthRequired`
+        and sends nothing.
         """
         from .api import AsyncOAuthOperations
 
@@ -134,9 +134,9 @@ class AsyncClientBase:
     ) -> C:
         """Return a copy with other settings that shares the session and the connections.
 
-        A copy is cheap and needs no closing: closing it does nothing, and closing the original
-        closes both. An argument that is None keeps the setting; see `AsyncClient` for their
-        meaning.
+        A copy is cheap and needs no closing: closing the copy does nothing, and closing the
+        original closes both. An argument that is None keeps its setting; `AsyncClient` documents
+        the arguments.
         """
         copy = object.__new__(type(self))
         copy._owner = self._owner or self
@@ -156,10 +156,10 @@ class AsyncClientBase:
             print(response.path, response.status, response.json())
         ```
 
-        It has every response that this client and its copies receive within the block: of composed
-        calls, of calls that IBKR wants first, of retries, and of calls that raise an error. Other
-        threads and tasks do not add theirs, except tasks started in the block and the calls of
-        ``client.map`` and ``client.gather``.
+        The list has every response that this client and its copies receive within the block,
+        including responses to prerequisites, to retries, and to calls that raise an error. Other
+        threads and tasks do not add their responses, except tasks started in the block and the
+        calls of ``client.map`` and ``client.gather``.
 
         Args:
             max_count: number of responses to keep; the oldest ones are dropped.
@@ -223,14 +223,15 @@ class AsyncClientBase:
             params: query values. None is left out, booleans become ``true`` and ``false``, lists
                 are joined with commas.
             json: the body, as plain values or a model; by default the request has none.
-            type: type of the return value. By default plain Python values. A model, or a list or
-                mapping of models; ``bytes`` or ``str`` for the body as it is; None to return None.
+            type: type of the return value. By default the method returns plain Python values. A
+                model, or a list or mapping of models; ``bytes`` or ``str`` for the body as it is;
+                None to return None.
 
         Raises:
             InvalidRequest: an argument is invalid; nothing was sent.
             OutcomeUnknown: a call with side effects failed after it may have been sent, or its
                 response could not be read. A call that `bezant.operations` does not know counts as
-                one unless it is a GET.
+                a call with side effects unless it is a GET.
             BezantError: the call failed in another way; see `bezant.errors`.
         """
         from .._core.operations._lookup import known
@@ -248,7 +249,7 @@ class AsyncClientBase:
         max_wait: float | None = None,
         on_progress: Callable[[Progress], object] | None = None,
     ) -> AsyncBulk[T, R]:
-        """Call a function for many items concurrently and iterate over the outcomes as they come.
+        """Call a function for many items concurrently and iterate over the outcomes as they finish.
 
         Calls run as fast as the rate limits allow: each call waits for its turn like any other
         call, by default without a time limit. Use the result as a context manager; leaving it
@@ -262,14 +263,14 @@ class AsyncClientBase:
         ```
 
         Args:
-            function: called with one item to make its calls; if it raises, the error is the item's
-                outcome.
-            items: the items, taken one by one as they are needed.
+            function: function called with one item, which makes the calls for this item; if the
+                function raises an error, the error is the item's outcome.
+            items: the items; the client takes them one by one as needed.
             concurrency: number of items in progress at a time.
             max_wait: seconds for which each call may wait for its turn; None (the default) for no
                 limit. A call never waits for the end of a penalty longer than the client's own
                 ``max_wait``.
-            on_progress: called with a `Progress` before each outcome.
+            on_progress: function called with a `Progress` before each outcome.
 
         Raises:
             InvalidRequest: an argument is invalid.
@@ -299,17 +300,17 @@ class AsyncClientBase:
     ) -> list[R]:
         """Call a function for many items concurrently and return its values in the items' order.
 
-        Works like `map`, but the first error stops it and cancels the unfinished calls. If that
-        cuts off calls with side effects, such as orders, they are in the error's
-        ``unknown_outcomes``.
+        Works like `map`, but the first error stops the work and cancels the unfinished calls. If
+        that cuts off calls with side effects, such as orders, the error's ``unknown_outcomes``
+        lists these calls.
 
         Args:
-            function: called with one item to make its calls.
-            items: the items, taken one by one as they are needed.
+            function: function called with one item, which makes the calls for this item.
+            items: the items; the client takes them one by one as needed.
             concurrency: number of items in progress at a time.
             max_wait: seconds for which each call may wait for its turn; None (the default) for no
                 limit.
-            on_progress: called with a `Progress` for each item.
+            on_progress: function called with a `Progress` for each item.
 
         Raises:
             Exception: the first error that the function raised.

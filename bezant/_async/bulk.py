@@ -1,4 +1,4 @@
-"""Bulk work: one function for many items, as fast as the rate limits allow."""
+"""Bulk work: calls one function for many items, as fast as the rate limits allow."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ R = TypeVar("R")
 class AsyncBulk(Generic[T, R]):
     """Context manager and iterator over the outcomes of a function for many items.
 
-    Made by ``client.map(...)``. Outcomes come in the order in which they finish. Leaving the
-    context cancels unfinished calls. If that cuts off calls with side effects, such as orders, they
-    are in ``unknown_outcomes`` of the error that leaves the context. If no error leaves it, the
-    context raises an `OutcomeUnknown` that has them.
+    ``client.map(...)`` returns this object. Outcomes come in the order in which they finish.
+    Leaving the context cancels unfinished calls. If that cuts off calls with side effects, such as
+    orders, the error that leaves the context lists them in ``unknown_outcomes``. If no error leaves
+    the context, the context raises an `OutcomeUnknown` that lists them.
     """
 
     def __init__(
@@ -58,8 +58,8 @@ class AsyncBulk(Generic[T, R]):
         self._max_wait = max_wait
         self._on_progress = on_progress
         self._lock = rt.StateLock()
-        # Workers ring the first when an item is finished; the consumer rings the second when it
-        # takes an outcome.
+        # Workers ring the first notifier when an item is finished. The consumer rings the second
+        # one when it takes an outcome.
         self._finished = rt.Notifier()
         self._taken = rt.Notifier()
         self._ready: deque[Outcome[T, R]] = deque()
@@ -71,7 +71,8 @@ class AsyncBulk(Generic[T, R]):
         self._done = 0
         self._failed = 0
         self._fatal: BaseException | None = None
-        # Calls with an unknown outcome that was not reported yet, by the item's index.
+        # Key: the index of an item. Value: the item and its calls with an unknown outcome that were
+        # not reported yet.
         self._unknown: dict[int, tuple[T, list[OutcomeUnknown]]] = {}
         self._entered = False
         self._closed = False
@@ -128,7 +129,7 @@ class AsyncBulk(Generic[T, R]):
                 each.item = item
                 found.append(each)
         outer = unknown_outcomes.get()
-        if outer is not None:  # this bulk map runs within an item of another one
+        if outer is not None:  # this bulk work runs within an item of other bulk work
             outer.extend(found)
         return found
 

@@ -1,4 +1,4 @@
-"""The client, with the calls that most programs need."""
+"""`AsyncClient`: the client, with methods for the calls that most programs need."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ T = TypeVar("T", bound="LiveOrder | Trade")
 class AsyncClient(AsyncClientBase):
     """Client of the Client Portal Gateway.
 
-    It connects on the first call. Close it when done, or use it as a context manager.
+    The client connects on the first call. Close the client when you are done, or use it as a
+    context manager.
 
     Args:
         base_url: URL of the gateway's API; by default ``BEZANT_GATEWAY_URL`` or
@@ -43,37 +44,37 @@ class AsyncClient(AsyncClientBase):
         connect_timeout: seconds to connect, TLS handshake included, within ``timeout``; 5 by
             default.
         user_agent: the User-Agent header; IBKR refuses requests without one.
-        verify: verification of the gateway's TLS certificate. ``"auto"`` (the default) verifies it
-            except on loopback hosts, because the gateway's own certificate is self-signed and
-            expired. True always verifies, False never. A path names a file of CA certificates. An
-            ``ssl.SSLContext`` is used as it is.
+        verify: verification of the gateway's TLS certificate. ``"auto"`` (the default) verifies the
+            certificate except on loopback hosts, because the gateway's own certificate is
+            self-signed and expired. True always verifies, False never. A path names a file of CA
+            certificates. An ``ssl.SSLContext`` is used as it is.
         proxy: URL of an HTTP proxy; by default the environment's. ``""`` for none. Loopback hosts
             are always reached directly.
         max_connections: maximum number of connections; 4 by default. The gateway serves five
             requests at a time.
         max_response_bytes: maximum length of a response; 32 MiB by default.
-        strict: raise `DecodeError` if a response field does not have the type that the model
-            declares, instead of leaving it None. Calls with side effects, such as orders,
-            still return their response and report the field.
-        on_drift: called once with each `Drift`, a field that does not have the declared type; by
-            default a `DriftWarning` is issued.
-        pacing: pace calls to IBKR's rate limits, across all clients of the gateway in this process.
-            ``"file:PATH"`` or ``"redis://HOST:PORT/NUMBER"`` shares the limits with other
-            processes; a suffix ``#NAME`` names the gateway in that store. By default
-            ``BEZANT_PACING`` from the environment, else True.
+        strict: whether to raise `DecodeError` if a response field does not have the type that the
+            model declares, instead of leaving the field None. Calls with side effects, such as
+            orders, still return their response and report the field.
+        on_drift: function called once with each `Drift`, a field that does not have the declared
+            type; by default a `DriftWarning` is issued.
+        pacing: whether to pace calls to IBKR's rate limits, across all clients of the gateway in
+            this process; True by default. ``"file:PATH"`` or ``"redis://HOST:PORT/NUMBER"`` shares
+            the limits with other processes; a suffix ``#NAME`` names the gateway in that store. The
+            variable ``BEZANT_PACING`` in the environment changes the default.
         max_wait: seconds for which a call may wait for the rate limits; 30 by default. A call that
             would wait longer raises `PacingError`.
         retries: how many times an idempotent call is retried after a transient failure, within
             ``timeout``. By default ``BEZANT_RETRIES`` from the environment, else 2.
         transport: sends requests instead of the client's own connections: an object with httpx's
             transport interface, such as an ``httpx.MockTransport`` or a recorder. The client closes
-            it. WebSockets do not use it.
+            this transport. WebSockets do not use it.
         headers: headers that every request has, for a proxy in front of the gateway. They are
             secrets: no log, error or repr shows their values. Headers that the client sets itself
             are refused, and so is a gateway on another host without TLS.
-        auth: the same, as a tuple of user name and password (sent as ``Authorization: Basic``), or
-            a function that returns headers. It is called for each request, so that it can renew a
-            token.
+        auth: such headers in another form: a tuple of user name and password (sent as
+            ``Authorization: Basic``), or a function that returns headers. The client calls the
+            function for each request, so that the function can renew a token.
 
     Raises:
         InvalidBaseUrl: the base URL does not parse.
@@ -81,7 +82,7 @@ class AsyncClient(AsyncClientBase):
     """
 
     async def auth_status(self) -> AuthStatus:
-        """Return the session's flags without judging them (``POST /iserver/auth/status``).
+        """Return the session's flags, usable or not (``POST /iserver/auth/status``).
 
         Raises:
             NotAuthenticated: nobody is logged in.
@@ -94,14 +95,14 @@ class AsyncClient(AsyncClientBase):
         """Return the session's flags if the session can be used, else raise an error.
 
         Right after a login the gateway may wrongly report that the session cannot be used, so the
-        client verifies that with a tickle before it raises.
+        client sends a tickle to verify that before it raises an error.
 
         Raises:
             NotAuthenticated: nobody is logged in; only a login in the browser helps.
-            NoSession: logged in, but the brokerage session is closed; ``session.initialize()``
-                opens it.
-            CompetingSession: logged in, but the user name is in use somewhere else.
-            NotEstablished: authenticated, but not usable yet.
+            NoSession: somebody is logged in, but the brokerage session is closed;
+                ``session.initialize()`` opens it.
+            CompetingSession: somebody is logged in, but the user name is in use somewhere else.
+            NotEstablished: the brokerage session is authenticated, but not usable yet.
         """
         session = self._pipeline.session
         status = await self.auth_status()
@@ -123,7 +124,7 @@ class AsyncClient(AsyncClientBase):
     async def logout(self) -> None:
         """End the gateway's session (``POST /logout``).
 
-        A new session needs a login in the browser.
+        After that, a new session needs a login in the browser.
         """
         from .._core.operations.session import LOGOUT
 
@@ -139,16 +140,16 @@ class AsyncClient(AsyncClientBase):
     ) -> AsyncKeepalive:
         """Start a keepalive that sends tickles in the background, and return it.
 
-        It runs from now until its ``stop()``, the end of its context, or the close of the client.
+        The keepalive runs until you call its ``stop()``, leave its context, or close the client.
 
         Args:
             interval: seconds between two tickles; 60 by default. IBKR ends a session after five to
                 six idle minutes and allows at most one tickle per second.
-            on_lost: called with the error when a tickle fails after a success. `NotAuthenticated`
-                means that the login is lost, `NoSession` only the brokerage session, `HttpError`
-                the connection to the gateway. Called again if the login is lost after the
-                brokerage session.
-            on_restored: called when a tickle succeeds again.
+            on_lost: function called with the error when a tickle fails after a success.
+                `NotAuthenticated` means that the login is lost, `NoSession` that only the brokerage
+                session is lost, `HttpError` that the gateway does not respond. The keepalive calls
+                the function again if the login is lost after the brokerage session.
+            on_restored: function called when a tickle succeeds again.
         """
         from .session.keepalive import AsyncKeepalive
 
@@ -180,23 +181,24 @@ class AsyncClient(AsyncClientBase):
     async def position_pages(self, account_id: str) -> AsyncIterator[list[Position]]:
         """Iterate over an account's positions, in pages of up to 100 positions.
 
-        ``GET /portfolio/{accountId}/positions/{pageId}``. Each position comes once. The gateway
-        lists positions only after the accounts were requested, so the client requests them first,
-        once per session. If there are still no positions, it uses a tickle to find out whether
-        the session has changed.
+        ``GET /portfolio/{accountId}/positions/{pageId}``. Each position is returned once. The
+        gateway lists positions only after the accounts were requested, so the client requests them
+        first, once per session. If there are still no positions, the client sends a tickle to find
+        out whether the session has changed.
 
         Args:
-            account_id: such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
 
         Raises:
-            NoAccounts: the gateway lists no account: the session is not ready.
+            NoAccounts: the gateway lists no account, so the session is not ready.
         """
         from .._core.portfolio.position_pages import POSITIONS, SORTING, Pager
         from ..models._positions import Position
 
         path = POSITIONS.path
-        fill_path(path, {"accountId": account_id})  # refuse it before anything is sent
-        # If the accounts were not requested yet, the pipeline does so just before the first page.
+        fill_path(path, {"accountId": account_id})  # raises for a bad id before anything is sent
+        # If the accounts were not requested yet in this session, the pipeline requests them just
+        # before the first page.
         pager = Pager(doubtful=not self._pipeline.is_new(prerequisites.ACCOUNTS))
         while not pager.done:
             rows = await self._pipeline.call(
@@ -228,10 +230,10 @@ class AsyncClient(AsyncClientBase):
         ``GET /portfolio/{accountId}/positions/{pageId}``.
 
         Args:
-            account_id: such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
 
         Raises:
-            NoAccounts: the gateway lists no account: the session is not ready.
+            NoAccounts: the gateway lists no account, so the session is not ready.
         """
         positions: list[Position] = []
         async for page in self.position_pages(account_id):
@@ -242,11 +244,11 @@ class AsyncClient(AsyncClientBase):
         """Return the day's orders, open and completed (``GET /iserver/account/orders``).
 
         The gateway may send an empty list although there are orders, so the client verifies an
-        empty list before it returns it. In a new session it sends the request once more. Without
-        ``account_id`` and with several accounts it requests the orders of each account. The session
-        has to be usable, and the list must have the orders that this client placed or streamed.
-        IBKR allows one such call every 5 seconds, so the verification may take several times as
-        long.
+        empty list before it returns it. In a new session the client sends the request once more.
+        Without ``account_id``, if there are several accounts, the client requests the orders of
+        each account. The client also checks that the session can be used, and that the list has the
+        orders that this client placed or streamed. IBKR allows one such call every 5 seconds, so
+        the verification may take several times as long.
 
         Args:
             account_id: account such as ``DU123456``; None for the orders of all accounts.
@@ -256,7 +258,7 @@ class AsyncClient(AsyncClientBase):
                 ``max_wait``.
             IncompleteList: the list is empty, but this client knows of orders.
             MissingValue: the responses contain no list of orders.
-            NoAccounts: the list is empty and the gateway lists no account: the session is not
+            NoAccounts: the list is empty and the gateway lists no account, so the session is not
                 ready.
             SessionError: the session cannot be used.
             InvalidRequest: ``account_id`` is not text.
@@ -266,7 +268,7 @@ class AsyncClient(AsyncClientBase):
     async def open_orders(self, account_id: str | None = None) -> list[LiveOrder]:
         """Return the open orders (``GET /iserver/account/orders``).
 
-        An open order can still be filled: it is neither filled nor cancelled nor refused. The
+        An open order can still be filled: it is not filled, not cancelled and not refused. The
         client verifies an empty list as in `orders` before it returns it.
 
         Args:
@@ -276,7 +278,7 @@ class AsyncClient(AsyncClientBase):
             PacingError: the rate limit does not allow the calls that verify an empty list within
                 ``max_wait``.
             IncompleteList: the list has no open order, but this client knows of open orders.
-            NoAccounts: the list is empty and the gateway lists no account: the session is not
+            NoAccounts: the list is empty and the gateway lists no account, so the session is not
                 ready.
             SessionError: the session cannot be used.
             InvalidRequest: ``account_id`` is not text.
@@ -286,7 +288,7 @@ class AsyncClient(AsyncClientBase):
     async def _orders(self, account_id: str | None, *, open_only: bool) -> list[LiveOrder]:
         from .._core.operations.orders import GET_OPEN_ORDERS
 
-        responses: dict[str | None, LiveOrders] = {}  # the last one of each account
+        responses: dict[str | None, LiveOrders] = {}  # the last response for each account
 
         async def ask(account: str | None) -> tuple[list[LiveOrder], bool]:
             response = await self.api.orders.get_open_orders(account_id=account)
@@ -299,7 +301,8 @@ class AsyncClient(AsyncClientBase):
         orders = await self._listed(GET_OPEN_ORDERS.operation, account_id, ask, wanted)
         found = wanted(orders)
         if not found:
-            # A response without a list raises: it does not mean that there are no orders.
+            # Reading `orders` raises an error if a response has no list, because such a response
+            # does not mean that there are no orders.
             for response in responses.values():
                 _ = response.orders
             listed = {order.order_id for order in orders if order.has("order_id")}
@@ -322,7 +325,7 @@ class AsyncClient(AsyncClientBase):
             PacingError: the rate limit does not allow the calls that verify an empty list within
                 ``max_wait``.
             IncompleteList: the list is empty, but this client knows of executions.
-            NoAccounts: the list is empty and the gateway lists no account: the session is not
+            NoAccounts: the list is empty and the gateway lists no account, so the session is not
                 ready.
             SessionError: the session cannot be used.
             InvalidRequest: an argument is invalid.
@@ -351,7 +354,7 @@ class AsyncClient(AsyncClientBase):
         ask: Callable[[str | None], rt.Promise[tuple[list[T], bool]]],
         wanted: Callable[[list[T]], list[T]],
     ) -> list[T]:
-        """Return the rows of a list; verify an empty list before returning it."""
+        """Request a list and return its rows; verify an empty list before returning it."""
         pipeline = self._pipeline
         if account_id is not None:
             check_account(account_id)
@@ -365,7 +368,7 @@ class AsyncClient(AsyncClientBase):
             try:
                 known = await pipeline.require_accounts(TRADING_ACCOUNTS, self._settings)
             except NoAccounts:
-                await self._believe_nothing()  # the session's flags say more
+                await self._believe_nothing()  # the session's flags say more than the empty list
                 raise
             again = known if account_id is None else (account_id,)
         if again:
@@ -385,10 +388,10 @@ class AsyncClient(AsyncClientBase):
         return rows
 
     def _check_patience(self, operation: Operation, calls: int) -> None:
-        """Check that requests for each account fit into the time that a call may wait.
+        """Check that one request for each account fits into the time that a call may wait.
 
         Raises:
-            PacingError: the rate limit makes them take longer.
+            PacingError: the rate limit makes the requests take longer.
         """
         if not self._settings.pacing:
             return
@@ -405,7 +408,7 @@ class AsyncClient(AsyncClientBase):
             )
 
     async def _believe_nothing(self) -> None:
-        """Check that the session can be used; if it cannot, the gateway sends empty lists."""
+        """Check that the session can be used, because otherwise the gateway sends empty lists."""
         try:
             await self.health()
         except SessionError:
@@ -422,19 +425,19 @@ class AsyncClient(AsyncClientBase):
         """Return snapshots of market data (``GET /iserver/marketdata/snapshot``).
 
         IBKR's first response for a contract only subscribes to its fields, so the client polls
-        until they have arrived, with up to 100 contracts per call. A field without a value never
-        arrives. Fields that have not arrived within ``timeout`` are None.
+        until the values have arrived, with up to 100 contracts per call. A field without a value
+        never arrives. Fields that have not arrived within ``timeout`` are None.
 
         Args:
             conids: IBKR's ids of the contracts.
             fields: fields to request, by default `MarketDataFields.default_l1`. A contract has one
-                set of fields: streams and later calls with other fields restart it.
+                set of fields; streams and later calls with other fields restart its data.
             timeout: seconds to wait for the fields; 5 by default. The fields that have arrived by
                 then are returned.
 
         Returns:
-            The quotes by conid, in the order of ``conids``, without contracts that the gateway
-            sent no data for.
+            The quotes by conid, in the order of ``conids``, without contracts for which the gateway
+            sent no data.
 
         Raises:
             CompetingSession: no contract has a value, and another session of the user name has the

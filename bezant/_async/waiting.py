@@ -1,4 +1,4 @@
-"""Waiting with a timeout: for a value that a notifier announces, or by polling."""
+"""Helpers for waiting with a timeout: for a value that a notifier announces, or by polling."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ async def wait_for(
     ended: Callable[[], bool],
     timeout: float | None,
 ) -> T:
-    """Wait for a value and return it.
+    """Wait until a function returns a value, and return the value.
 
     Args:
-        notifier: rings whenever there may be a value, and at the end.
-        take: returns the value; None if there is none yet.
-        ended: returns whether no further value can come.
+        notifier: notifier that rings whenever there may be a value, and at the end.
+        take: function that returns the value; None if there is no value yet.
+        ended: function that returns whether no further value can come.
         timeout: seconds to wait; None for no limit.
 
     Returns:
@@ -34,7 +34,7 @@ async def wait_for(
     deadline = None if timeout is None else rt.monotonic() + timeout
     while True:
         heard = notifier.count
-        # Read before `take`, because a value may come just before the end.
+        # `ended` is called before `take`, because a value may come just before the end.
         over = ended()
         found = take()
         if found is not None or over:
@@ -53,7 +53,7 @@ class AsyncPolling:
         self._polls = 0
 
     async def pause(self) -> bool:
-        """Wait before the next poll; return False at once if that would be too late."""
+        """Wait before the next poll; return False at once if the next poll would be too late."""
         self._polls += 1
         seconds = self._backoff.delay(self._polls)
         if rt.monotonic() + seconds >= self._deadline:

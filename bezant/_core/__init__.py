@@ -1,5 +1,5 @@
 """Decisions without I/O: requests, responses, errors, rate limits and state.
 
-The modules here take bytes and the time, and return values. They never send, sleep, lock or read a
-clock.
+The modules here take bytes and the time, and return values. These modules never send, sleep, lock
+or read a clock.
 """

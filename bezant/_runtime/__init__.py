@@ -1,4 +1,4 @@
-"""Runtime: waits, moves bytes and runs workers. The only part written by hand for both twins.
+"""Runtime: sends bytes, waits and runs workers. The only part written by hand for both twins.
 
 `_async` uses asyncio, httpcore and websockets; `_sync` uses threads, httpcore, websockets and
 websocket-client.

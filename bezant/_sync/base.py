@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 R = TypeVar("R")
-# Not Self: jedi, which completes names in IPython and Jupyter, resolves Self to the class that
-# contains it, and so would not offer the methods of `Client`.
+# The type variable is used instead of Self. jedi, which completes names in IPython and Jupyter,
+# resolves Self to the class that contains it, and so would not offer the methods of `Client`.
 C = TypeVar("C", bound="ClientBase")
-# A user name and a password, or a function that returns headers for one request.
+# The argument is a user name and a password, or a function that returns headers for one request.
 Auth: TypeAlias = tuple[str, str] | Callable[[], Mapping[str, str] | rt.Promise[Mapping[str, str]]]
 
 
 class ClientBase:
-    """Client with raw and bulk calls only; `Client` adds the others."""
+    """Base class of `Client`, with settings, raw calls and bulk calls only."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class ClientBase:
 
     @property
     def penalty_left(self) -> float:
-        """Seconds until the penalty after a 429 ends, during which nothing is sent; 0 for none."""
+        """Seconds until the penalty after a 429 ends, during which nothing is sent; 0 if none."""
         return self._pipeline.limiter.penalty_left
 
     def end_penalty(self) -> None:
@@ -105,7 +105,7 @@ class ClientBase:
     def api(self) -> Api:
         """All operations that the gateway serves: ``client.api.portfolio.get_all_accounts()``.
 
-        To find one by IBKR's operation id, path or words, use `bezant.operations`.
+        To find an operation by IBKR's operation id, path or words, use `bezant.operations`.
         """
         from .api import Api
 
@@ -115,8 +115,8 @@ class ClientBase:
     def oauth_api(self) -> OAuthOperations:
         """All operations that need OAuth, by group, such as account management and banking.
 
-        Only IBKR's own host serves them. A client of a gateway raises `OAuthRequired`, and nothing
-        is sent.
+        Only IBKR's own host serves these operations. A client of a gateway raises `OAuthRequired`
+        and sends nothing.
         """
         from .api import OAuthOperations
 
@@ -135,9 +135,9 @@ class ClientBase:
     ) -> C:
         """Return a copy with other settings that shares the session and the connections.
 
-        A copy is cheap and needs no closing: closing it does nothing, and closing the original
-        closes both. An argument that is None keeps the setting; see `Client` for their
-        meaning.
+        A copy is cheap and needs no closing: closing the copy does nothing, and closing the
+        original closes both. An argument that is None keeps its setting; `Client` documents
+        the arguments.
         """
         copy = object.__new__(type(self))
         copy._owner = self._owner or self
@@ -157,10 +157,10 @@ class ClientBase:
             print(response.path, response.status, response.json())
         ```
 
-        It has every response that this client and its copies receive within the block: of composed
-        calls, of calls that IBKR wants first, of retries, and of calls that raise an error. Other
-        threads and tasks do not add theirs, except tasks started in the block and the calls of
-        ``client.map`` and ``client.gather``.
+        The list has every response that this client and its copies receive within the block,
+        including responses to prerequisites, to retries, and to calls that raise an error. Other
+        threads and tasks do not add their responses, except tasks started in the block and the
+        calls of ``client.map`` and ``client.gather``.
 
         Args:
             max_count: number of responses to keep; the oldest ones are dropped.
@@ -224,14 +224,15 @@ class ClientBase:
             params: query values. None is left out, booleans become ``true`` and ``false``, lists
                 are joined with commas.
             json: the body, as plain values or a model; by default the request has none.
-            type: type of the return value. By default plain Python values. A model, or a list or
-                mapping of models; ``bytes`` or ``str`` for the body as it is; None to return None.
+            type: type of the return value. By default the method returns plain Python values. A
+                model, or a list or mapping of models; ``bytes`` or ``str`` for the body as it is;
+                None to return None.
 
         Raises:
             InvalidRequest: an argument is invalid; nothing was sent.
             OutcomeUnknown: a call with side effects failed after it may have been sent, or its
                 response could not be read. A call that `bezant.operations` does not know counts as
-                one unless it is a GET.
+                a call with side effects unless it is a GET.
             BezantError: the call failed in another way; see `bezant.errors`.
         """
         from .._core.operations._lookup import known
@@ -249,7 +250,7 @@ class ClientBase:
         max_wait: float | None = None,
         on_progress: Callable[[Progress], object] | None = None,
     ) -> Bulk[T, R]:
-        """Call a function for many items concurrently and iterate over the outcomes as they come.
+        """Call a function for many items concurrently and iterate over the outcomes as they finish.
 
         Calls run as fast as the rate limits allow: each call waits for its turn like any other
         call, by default without a time limit. Use the result as a context manager; leaving it
@@ -263,14 +264,14 @@ class ClientBase:
         ```
 
         Args:
-            function: called with one item to make its calls; if it raises, the error is the item's
-                outcome.
-            items: the items, taken one by one as they are needed.
+            function: function called with one item, which makes the calls for this item; if the
+                function raises an error, the error is the item's outcome.
+            items: the items; the client takes them one by one as needed.
             concurrency: number of items in progress at a time.
             max_wait: seconds for which each call may wait for its turn; None (the default) for no
                 limit. A call never waits for the end of a penalty longer than the client's own
                 ``max_wait``.
-            on_progress: called with a `Progress` before each outcome.
+            on_progress: function called with a `Progress` before each outcome.
 
         Raises:
             InvalidRequest: an argument is invalid.
@@ -300,17 +301,17 @@ class ClientBase:
     ) -> list[R]:
         """Call a function for many items concurrently and return its values in the items' order.
 
-        Works like `map`, but the first error stops it and cancels the unfinished calls. If that
-        cuts off calls with side effects, such as orders, they are in the error's
-        ``unknown_outcomes``.
+        Works like `map`, but the first error stops the work and cancels the unfinished calls. If
+        that cuts off calls with side effects, such as orders, the error's ``unknown_outcomes``
+        lists these calls.
 
         Args:
-            function: called with one item to make its calls.
-            items: the items, taken one by one as they are needed.
+            function: function called with one item, which makes the calls for this item.
+            items: the items; the client takes them one by one as needed.
             concurrency: number of items in progress at a time.
             max_wait: seconds for which each call may wait for its turn; None (the default) for no
                 limit.
-            on_progress: called with a `Progress` for each item.
+            on_progress: function called with a `Progress` for each item.
 
         Raises:
             Exception: the first error that the function raised.

@@ -1,4 +1,4 @@
-"""Availability of market data: one row for each first letter of field 6509, such as ``RpB``."""
+"""Table of the availability of market data, by the first letter of field 6509 (``RpB``)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ Availability: TypeAlias = Literal[
     "real time", "delayed", "frozen", "frozen delayed", "not subscribed", "no agreement"
 ]
 
-# By the first letter. The other letters say whether the data is consolidated, a snapshot or a book.
+# Key: the first letter of the field. The other letters say whether the data is consolidated, a
+# snapshot or a book.
 AVAILABILITY: Final[dict[str, Availability]] = {
     "R": "real time",
     "D": "delayed",
@@ -17,12 +18,13 @@ AVAILABILITY: Final[dict[str, Availability]] = {
     "N": "not subscribed",
     "O": "no agreement",
 }
-# Nothing that needs a subscription will come.
+# With these availabilities, no value that needs a subscription will come.
 NEVER: Final = ("not subscribed", "no agreement")
-# The values are those of an earlier moment, so all that exist come at once.
+# With these availabilities, the values are those of an earlier moment, so all existing values come
+# at once.
 STILL: Final = ("delayed", "frozen", "frozen delayed")
 
 
 def availability_of(text: object) -> Availability | None:
-    """Return the availability that a value of the field means; None if it is missing or unknown."""
+    """Return the availability that a value of field 6509 means; None if missing or unknown."""
     return AVAILABILITY.get(text[:1].upper()) if isinstance(text, str) else None

@@ -1,7 +1,8 @@
 """Bounds of numbers in responses: finite, and of a plausible size for a price, quantity or id.
 
 ``int()`` and ``format()`` of ``Decimal("1E+999999999")`` take gigabytes or never end, and user code
-may call them on any number that bezant returns. A number within the bounds is called fit.
+may call them on any number that bezant returns. In this module, a number within the bounds is
+called fit.
 """
 
 from __future__ import annotations
@@ -16,16 +17,16 @@ from typing import Any, Final, cast
 
 import msgspec
 
-# Characters of a number. No real price, size or id has a longer text, or more digits before or
-# after the decimal point.
+# A number may have this many characters. No real price, size or id has a longer text, or more
+# digits before or after the decimal point.
 LONGEST: Final = 100
 _MAGNITUDE: Final = 2 * LONGEST
 _BITS: Final = 333  # bits of an integer of LONGEST digits
 
 _EXPONENT = 0x81
 _DIGIT, _NAN = b"0n"
-# Classes of bytes: digits (in any alphabet), the letters of "nan" and "inf", the exponent's letter,
-# and the characters before an item of a list or before an object's value.
+# Each byte gets a class: digits (in any alphabet), the letters of "nan" and "inf", the exponent's
+# letter, and the characters before an item of a list or before an object's value.
 _CLASSES: Final = bytes(
     _DIGIT
     if byte >= 0x80 or chr(byte).isdigit()
@@ -38,7 +39,8 @@ _CLASSES: Final = bytes(
     else byte
     for byte in range(256)
 )
-# Characters that `Decimal` allows within a number and JSON around it; the s is for "sNaN".
+# These characters are skipped, because `Decimal` allows them within a number, and JSON around it;
+# the s is for "sNaN".
 _SKIPPED: Final = b"+-_. \t\r\nsS"
 _NOT_FINITE: Final = b':"nnn'
 _TOO_LARGE: Final = (bytes([_DIGIT, _EXPONENT]) + b"000", b"0" * (LONGEST + 1))
@@ -53,18 +55,20 @@ _NAMES: Final = (b'"nan"', b'"inf"', b'"infinity"')
 def may_be_unfit(body: bytes) -> bool:
     """Return whether JSON text may contain an unfit number; a fast check with false positives.
 
-    It searches for ``"NaN"`` and infinities, an exponent of three digits, and a number of more than
-    100 digits. Text with escapes counts, because an escape may be any of these characters.
+    The function searches for ``"NaN"`` and infinities, an exponent of three digits, and a number of
+    more than 100 digits. Text with escapes counts as unfit, because an escape may stand for any of
+    these characters.
     """
     if b"\\" in body or body[:1] not in (b"{", b"["):
         return True
-    # Searching from the end takes half as long as `in` does.
+    # `rfind` is used, because searching from the end takes half as long as `in` does.
     find = body.translate(_CLASSES, _SKIPPED).rfind
     if max(map(find, _TOO_LARGE)) >= 0:
         return True
     if find(_NOT_FINITE) < 0:
         return False
-    # Most hits are other words with the same letters, such as "Financial".
+    # This check comes last, because most hits are other words with the same letters, such as
+    # "Financial".
     return max(map(body.translate(_LOWER, _SKIPPED).rfind, _NAMES)) >= 0
 
 
@@ -91,7 +95,7 @@ def row_may_be_unfit(row: Mapping[str, object]) -> bool:
             if len(text) > LONGEST or not text.isascii():
                 return True
             lower = text.lower()
-            # Only characters of a number: check for an exponent and for "nan".
+            # A text that has only characters of a number is checked for an exponent and for "nan".
             if not lower.strip(_NUMBER) and ("e" in lower or "n" in lower):
                 return True
         elif kind is int:
@@ -121,7 +125,8 @@ def is_fit(value: object) -> bool:
         return all(is_fit(key) and is_fit(each) for key, each in pairs)
     if isinstance(value, list | tuple | set | frozenset):
         return all(map(is_fit, cast("Iterable[object]", value)))
-    if isinstance(value, msgspec.Struct):  # reading an attribute may raise MissingValue
+    # handled apart because reading an attribute may raise MissingValue
+    if isinstance(value, msgspec.Struct):
         return all(map(is_fit, msgspec.structs.astuple(value)))
     return all(is_fit(getattr(value, name, None)) for name in _names(value))
 

@@ -18,7 +18,7 @@ NOTHING = frozenset({"", "-", "--", "n/a", "na", "none", "null", "nan"})
 _SCALE = {"": 0, "K": 3, "M": 6, "B": 9}
 
 
-# Patterns are compiled when the first value needs them: most programs start without one.
+# The pattern is compiled when the first value needs it, because most programs start without one.
 @cache
 def _number() -> re.Pattern[str]:
     return re.compile(
@@ -35,12 +35,12 @@ def _number() -> re.Pattern[str]:
 
 
 class Quoted(Record, frozen=True):
-    """A quoted number with its marks.
+    """Quoted price or number with its marks, such as ``C145.20``.
 
     Attributes:
         value: the number.
-        is_close: whether it has the mark C: it is the prior close.
-        is_halted: whether it has the mark H: trading is halted.
+        is_close: whether the number has the mark C, which means the prior close.
+        is_halted: whether the number has the mark H, which means that trading is halted.
     """
 
     value: Decimal
@@ -63,7 +63,8 @@ def quoted(text: str) -> Quoted | None:
         raise ValueError(msg)
     digits = match["sign"] + match["digits"].replace(",", "")
     exponent = int((match["exponent"] or "e0")[1:]) + _SCALE[match["scale"]]
-    # Built as text, because decimal arithmetic would round to the context's precision.
+    # The number is built as text, because decimal arithmetic would round to the context's
+    # precision.
     value = Decimal(f"{digits}e{exponent}" if exponent else digits)
     if match["scale"] and abs(exponent) < 20 and value == value.to_integral_value():
         value = Decimal(int(value))
@@ -175,13 +176,13 @@ def to_text(value: object) -> str:
     raise ValueError(msg)
 
 
-# Hours from UTC, by the abbreviations that IBKR sends.
+# Key: an abbreviation of a time zone that IBKR sends. Value: its hours from UTC.
 _ZONES = {
     "UTC": 0, "GMT": 0, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6,
     "PST": -8, "PDT": -7, "CET": 1, "CEST": 2, "HKT": 8, "JST": 9,
 }  # fmt: skip
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-# A smaller epoch is in seconds: in milliseconds it would be before March 1973.
+# A smaller epoch is in seconds, because as milliseconds it would be before March 1973.
 _MILLISECONDS_FROM = 100_000_000_000
 _LARGEST_EPOCH = 1_000_000_000_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -214,7 +215,7 @@ def to_time(value: object) -> datetime | None:
 
     The spellings are epoch seconds and epoch milliseconds (numbers or text),
     ``20260908-17:33:08``, ``260908173308``, ``2026-09-08 17:33:08``, ``20260908``, ISO 8601 and
-    ``Wed Nov 05 00:00:00 EST 2025``. A time without a zone is UTC, as IBKR's are.
+    ``Wed Nov 05 00:00:00 EST 2025``. A time without a zone is in UTC, as IBKR's times are.
     """
     if isinstance(value, bool):
         msg = "a boolean is not a time"
@@ -238,7 +239,7 @@ def _utc(
 
 
 def _from_epoch(units: Decimal) -> datetime:
-    if not abs(units) < _LARGEST_EPOCH:  # `not <`, because units may be NaN
+    if not abs(units) < _LARGEST_EPOCH:  # written with `not <` because units may be NaN
         msg = "the time is not within the years 1 to 9999"
         raise ValueError(msg)
     milliseconds = units if abs(units) >= _MILLISECONDS_FROM else units * 1000
@@ -270,7 +271,8 @@ def _from_text(text: str) -> datetime | None:
 def to_date(value: object) -> date | None:
     """Convert a date: ``20260908``, 20260908, ``2026-09-08``, or the day of any time.
 
-    The day is that in UTC, but for ``Wed Nov 05 00:00:00 EST 2025``, which names its own day.
+    The day of a time is the day in UTC, except for ``Wed Nov 05 00:00:00 EST 2025``, which names
+    its own day.
     """
     if isinstance(value, str) and (java := _java().fullmatch(_short(value, "not a date"))):
         if java["month"] not in _MONTHS:

@@ -1,8 +1,8 @@
-"""Types of fields whose spellings msgspec does not read by itself.
+"""Types of model fields whose spellings msgspec cannot read by itself.
 
-For a type checker and a reader, each is a plain type. At run time, each is a marker: msgspec gives
-the values of a type that it does not know to a hook, `read`. A model without such fields never
-calls it.
+For a type checker and a reader, each of these types is a plain type. At run time, each is a marker
+class: msgspec does not know the class, and gives the values to the hook `read`. A model without
+such fields never calls the hook.
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from . import converters
 
-# Spellings of "no value". `Position.strike` is 0 and `undConid` 0 for a stock, for example.
+# The gateway uses these spellings for "no value". For a stock, for example, `Position.strike` and
+# `undConid` are 0.
 _NO_TEXT: Final = frozenset(
     {"", "?", "???", "-", "--", "N/A", "n/a", "NA", "None", "none", "null", "nan", "NaN"}
 )
 _NO_NUMBER: Final = frozenset({"0", "0.0", 0.0, ""})
 _NO_ID: Final = frozenset({0, -1, 2147483647})
 
-# Characters of a float that has all digits of the JSON.
+# A float with this many characters has all digits of the JSON.
 _EXACT: Final = 16
 
 _from_epoch: Final = datetime.fromtimestamp
-# Epochs in milliseconds from 1973 to 2286; smaller ones are in seconds.
+# Epochs between these limits are in milliseconds (1973 to 2286); smaller epochs are in seconds.
 _FIRST_MS: Final = 100_000_000_000
 _LAST_MS: Final = 9_999_999_999_999
 
@@ -47,7 +48,7 @@ def _is_zero(value: object) -> bool:
     return value == 0 and not isinstance(value, bool)
 
 
-# Many contracts expire on the same days.
+# The results are cached, because many contracts expire on the same days.
 @lru_cache(maxsize=1024)
 def _time_in(text: str) -> datetime | None:
     return None if text == "0" else converters.to_time(text)
@@ -80,11 +81,12 @@ def _quantity(value: object) -> Decimal | None:
 
 
 class _Marker(type):
-    """Class of the markers; `convert` returns None for a spelling of "no value"."""
+    """Metaclass of the marker types; `convert` returns None for a spelling of "no value"."""
 
     convert: Callable[[object], Any]
     is_optional: bool
-    # msgspec checks what `read` returns against the marker. `type(value)` counts as true.
+    # msgspec checks the result of `read` with this method. `type(value)` counts as true, so every
+    # result passes.
     __instancecheck__: Any = type
 
 
@@ -101,17 +103,17 @@ _size: Final = _marker("Decimal", _quantity, is_optional=False)
 
 if TYPE_CHECKING:
     Time: TypeAlias = datetime
-    """A time in UTC; read from any of the gateway's spellings."""
+    """Type of a time in UTC, read from any of the gateway's spellings."""
     Date: TypeAlias = date
-    """A day; read from any of the gateway's spellings."""
+    """Type of a day, read from any of the gateway's spellings."""
     KnownText: TypeAlias = str
-    """A text; None for a spelling of "no value", such as ``"???"``."""
+    """Type of a text; None for a spelling of "no value", such as ``"???"``."""
     KnownId: TypeAlias = int
-    """An id; None for 0, -1 and 2147483647, with which the gateway means "none"."""
+    """Type of an id; None for 0, -1 and 2147483647, by which the gateway means "none"."""
     NonZero: TypeAlias = Decimal
-    """A number; None for 0, with which the gateway means "none"."""
+    """Type of a number; None for 0, by which the gateway means "none"."""
     Quantity: TypeAlias = Decimal
-    """A number of units; 183 for 183.0, so that it prints as such."""
+    """Type of a number of units; whole numbers have no decimals, so 183.0 prints as 183."""
 else:
     Time, Date, KnownText, KnownId = _datetime, _day, _text, _id
     NonZero, Quantity = _decimal, _size
@@ -119,7 +121,8 @@ else:
 
 _UNKNOWN: Final = object()
 _REMEMBERED: Final = 4096
-# By marker: results for some plain values: what means None, and the sizes that were read.
+# Key: a marker. Value: the results for some plain values, which are those that mean None, and sizes
+# that were read before.
 _KNOWN: Final[dict[object, dict[object, Decimal | None]]] = {
     _datetime: {},
     _day: {},
@@ -136,7 +139,7 @@ def is_marker(kind: object) -> bool:
 
 
 def may_be_empty(kind: object) -> bool:
-    """Return whether an empty text is no value in a field of the marker."""
+    """Return whether an empty text means None in a field of a marker's type."""
     return kind is not _text and is_marker(kind)
 
 
@@ -155,14 +158,15 @@ def read(kind: Any, value: Any) -> Any:
     Raises:
         ValueError: the value does not have the type.
     """
-    # The first lines decide most values; every other line costs more.
+    # The first lines are the fastest and decide most values; every further line costs more.
     if kind is _datetime and type(value) is int and _FIRST_MS <= value <= _LAST_MS:
         return _from_epoch(value / 1000, UTC)
     known = _KNOWN.get(kind)
     if known is None:
-        return value  # a class of the user's, which msgspec checks
+        return value  # the type is a class of the user's, which msgspec checks
     found = known.get(value, _UNKNOWN)
-    if found is not _UNKNOWN and type(value) is not bool:  # False is equal to 0
+    # excludes bool because False is equal to 0
+    if found is not _UNKNOWN and type(value) is not bool:
         return found
     if kind is _text and type(value) is str:
         return value

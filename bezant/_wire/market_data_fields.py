@@ -1,4 +1,4 @@
-"""Market data fields: one row for each, with IBKR's id, our name, the kind and the meaning."""
+"""Table of market data fields: IBKR's id, bezant's name, the kind and the meaning of each."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ Kind = Literal[
 
 
 class Field(NamedTuple):
-    """One market data field.
+    """One market data field, as a row of the table.
 
     Attributes:
         code: IBKR's id.
-        name: our name.
+        name: bezant's name.
         kind: how a value is converted: ``price`` may have the marks C (prior close) and H (halted);
             ``money``, ``size``, ``volume``, ``number`` and ``percent`` are numbers; ``int`` is an
             id; ``bool01`` a flag; ``date``, ``text`` and ``code`` stay text.
         meaning: what the field means, in one line.
-        aliases: further names that are understood and never returned.
+        aliases: further names that bezant accepts and never returns.
     """
 
     code: str

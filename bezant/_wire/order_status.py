@@ -1,11 +1,11 @@
-"""Order states: one row for each, with its spellings on the wire.
+"""Table of order states, one row for each state, with the gateway's spellings.
 
 An order has two states, ``status`` and ``order_ccp_status``. The second one tells what Inactive
 means: a new order is Inactive with "Pending Submit" for a moment, or until its order question gets
 a reply, and a rejected order is Inactive, too.
 
-Spellings differ: responses have ``PreSubmitted``, filters take ``pre_submitted``. They are compared
-without case, spaces and underscores.
+Spellings differ: responses have ``PreSubmitted``, filters take ``pre_submitted``. The table
+compares them without case, spaces and underscores.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class OrderState(Record, frozen=True):
     """One state of an order.
 
     Attributes:
-        spellings: how the gateway spells it, the usual spelling first.
+        spellings: how the gateway spells the state, the usual spelling first.
         working: whether the order may still be filled.
         final: whether the order cannot change again.
     """
@@ -29,15 +29,17 @@ class OrderState(Record, frozen=True):
     final: bool = False
 
 
-# Alone, it may mean a new or a rejected order: neither working nor final.
+# Without `order_ccp_status` this status may mean a new or a rejected order, so it is neither
+# working nor final.
 INACTIVE: Final = OrderState(("Inactive",), working=False)
 PENDING_SUBMIT: Final = OrderState(("PendingSubmit",))
 PRE_SUBMITTED: Final = OrderState(("PreSubmitted",))
 SUBMITTED: Final = OrderState(("Submitted",))
 FILLED: Final = OrderState(("Filled",), working=False, final=True)
-# Inactive, but in the process of being created: it may still be filled.
+# Such an order is Inactive, but in the process of being created, so it may still be filled.
 CREATED: Final = OrderState(())
-# IBKR adds states without notice: an unknown one must not hide an order that may be filled.
+# IBKR adds states without notice. An order with an unknown state counts as working, because it may
+# still be filled.
 UNKNOWN: Final = OrderState(())
 
 STATES: Final[tuple[OrderState, ...]] = (
@@ -45,7 +47,7 @@ STATES: Final[tuple[OrderState, ...]] = (
     PENDING_SUBMIT,
     PRE_SUBMITTED,
     SUBMITTED,
-    # An order can still be filled until its cancellation is confirmed.
+    # These orders can still be filled until their cancellation is confirmed.
     OrderState(("PendingCancel",)),
     OrderState(("PreCancelled",)),
     OrderState(("WarnState",)),
@@ -57,7 +59,7 @@ STATES: Final[tuple[OrderState, ...]] = (
 
 
 def plain_spelling(status: str) -> str:
-    """Return a status as it is compared: ``presubmitted`` for ``pre_submitted``."""
+    """Return a status in the form for comparisons: ``presubmitted`` for ``pre_submitted``."""
     return "".join(status.replace("_", " ").split()).lower()
 
 
@@ -73,16 +75,17 @@ def state_of(status: object) -> OrderState:
     """Return the state that a status names; `UNKNOWN` if it is missing or not in the table."""
     if not isinstance(status, str):
         return UNKNOWN
-    # The usual spelling is found without a conversion.
+    # The usual spelling is looked up first, because that needs no conversion.
     return _BY_SPELLING.get(status) or _BY_SPELLING.get(plain_spelling(status), UNKNOWN)
 
 
 def state_of_order(status: object, detail: object) -> OrderState:
-    """Return the state of an order, from both of its states on the wire.
+    """Return the state of an order, from the two statuses that the gateway sends.
 
     Args:
-        status: its ``status``, or ``order_status``.
-        detail: its ``order_ccp_status``, which the gateway may leave out or send as a number.
+        status: the order's ``status``, or ``order_status``.
+        detail: the order's ``order_ccp_status``, which the gateway may leave out or send as a
+            number.
     """
     state = state_of(status)
     if state is not INACTIVE:

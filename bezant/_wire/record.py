@@ -1,4 +1,4 @@
-"""Base class of plain value types within the library."""
+"""`Record`: base class of plain value types within the library."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 class Record(msgspec.Struct, frozen=True):
     """Immutable record with named fields.
 
-    Defining one takes a fiftieth of the time of a dataclass, which shortens each import.
+    Defining a record takes a fiftieth of the time of a dataclass, which shortens each import.
 
     Attributes:
         hidden: names of fields that the repr leaves out, because they are long or hold secrets.

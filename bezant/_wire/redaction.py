@@ -5,28 +5,28 @@ from __future__ import annotations
 import re
 from typing import Final, cast
 
-# Strings, because compiling them takes longer than most imports; `re` compiles and caches them on
-# first use.
+# The patterns are strings, because compiling them takes longer than most imports; `re` compiles and
+# caches them on first use.
 _SECRETS = r"""(?ix)
     (\\?["']?\b(?:session(?:id|token)?|token|access_token|oauth_token|password|secret|cookie|
         x-sess-uuid|jsessionid|xyzab|authorization|credential|mac|hardware_info)\\?["']?
      \s*[:=]\s*(?:\\?["'])?(?:(?:bearer|basic)\s+)?)
     ((?:[^"',;&\s}\\]|\\(?!["']))+)
     """
-# IBKR's session tokens (32 hex digits) anywhere in a text.
+# This pattern finds IBKR's session tokens (32 hex digits) anywhere in a text.
 _BARE = r"(?<![0-9A-Za-z])(?:[0-9a-f]{32,}|[0-9A-F]{32,})(?![0-9A-Za-z])"
-# A run of characters that may contain a JSON web token. A pattern for the token itself would scan
-# the rest of the text at each possible beginning.
+# This pattern finds a run of characters that may contain a JSON web token. A pattern for the token
+# itself would scan the rest of the text at each possible beginning.
 _RUN = r"[\w.-]{13,}"
 _SIGNED_HEAD = "eyJ"
 _SIGNED_MIN = 11
-# Characters that can control a terminal or forge a log line.
+# These characters can control a terminal or forge a log line.
 _CONTROL = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
 _SHOWN = 80
-# Redaction shortens text, so this many times the shown length is redacted.
+# This many times the shown length is redacted, because redaction shortens text.
 _MARGIN = 8
 _WORD = "".join(chr(each) for each in range(128) if chr(each).isalnum()) + "-_."
-# Names of fields with secret values, in lower case and without punctuation.
+# Fields with these names have secret values. The names are in lower case and without punctuation.
 _SECRET_NAMES: Final = frozenset(
     {
         "auth", "authorization", "cookies", "credentials", "hardwareinfo", "jsessionid", "lst",
@@ -34,7 +34,7 @@ _SECRET_NAMES: Final = frozenset(
     }
 )  # fmt: skip
 _SECRET_ENDINGS: Final = ("cookie", "credential", "password", "secret", "sessionid", "token")
-# Names of fields with the user's own ids, which may look like tokens.
+# Fields with these names have the user's own ids, which may look like tokens.
 _ID_NAMES: Final = frozenset({"coid", "executionid", "localorderid", "orderref"})
 _DEEPEST: Final = 30
 
@@ -99,7 +99,8 @@ def beginning(text: str, limit: int) -> str:
     head = redact(text[: limit * _MARGIN])
     if len(head) > limit:
         return head[: limit - 1] + "…"
-    # The cut may have split a token, and part of a token is not recognized: drop the last word.
+    # The last word is dropped, because the cut may have split a token, and part of a token is not
+    # recognized.
     return head if len(text) <= limit * _MARGIN else head.rstrip(_WORD) + "…"
 
 
@@ -121,8 +122,8 @@ def excerpt(body: bytes, limit: int = 200) -> str:
 class Secret:
     """Secret text that no repr shows.
 
-    Some tools print the local variables of a traceback. It is not a str, because such tools print
-    the text of a str without calling its repr.
+    Some tools print the local variables of a traceback. A `Secret` is not a str, because such tools
+    print the text of a str without calling its repr.
 
     Attributes:
         value: the secret, for the code that sends it.

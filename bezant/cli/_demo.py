@@ -11,12 +11,13 @@ from .._version import __version__
 from . import _show, _tour, _tour_async
 from ._plan import Plan
 
-# Seconds; shorter than the simulation's default, so that a short stream shows several quotes.
+# This interval in seconds is shorter than the simulation's default, so that a short stream shows
+# several quotes.
 _QUOTE_INTERVAL = 0.25
 
 
 def run(gateway: str | None, *, seconds: float, positions: int, verify: str | bool) -> int:
-    """Run the tour.
+    """Run the tour with both clients.
 
     Args:
         gateway: base URL of the gateway; None starts a simulated gateway.

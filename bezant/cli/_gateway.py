@@ -40,7 +40,7 @@ def run(
         data: folder for the configuration and the certificate; None for `data_folder`.
         remote: URL of IBKR's server that the gateway connects to.
         java_options: additional options of the Java command.
-        started: called when the gateway responds.
+        started: function called when the gateway responds.
 
     Returns:
         The exit status: 0 after Ctrl-C or SIGTERM, 1 if the gateway ended by itself.
@@ -82,7 +82,8 @@ def run(
 
 
 def _check_port(port: int) -> None:
-    # If the port is in use, the gateway keeps running, and the other program responds instead.
+    # The port is checked first: if it is in use, the gateway keeps running, and the other program
+    # responds instead.
     with socket.socket() as probe:
         if sys.platform != "win32":
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

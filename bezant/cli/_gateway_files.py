@@ -20,13 +20,14 @@ from ..errors import BezantError
 _JAR: Final = "dist/ibgroup.web.core.iblink.router.clientportal.gw.jar"
 _DOWNLOAD: Final = "https://download2.interactivebrokers.com/portal/clientportal.gw.zip"
 _OLDEST_JAVA: Final = 8
-# keytool reads the password from this variable: all users can read a command line.
+# keytool reads the password from this environment variable, because all users of a machine can read
+# a command line.
 _PASSWORD_VARIABLE: Final = "BEZANT_KEY_STORE_PASSWORD"  # noqa: S105 - a name
 _DAYS: Final = 397
 _TOOL_SECONDS: Final = 60
 
-# The shipped configuration without its demo, with a verifiable certificate. The gateway would log
-# cookies in clear text, so logging is off.
+# This is the configuration that IBKR ships, without its demo and with a verifiable certificate.
+# Logging is off, because the gateway would log cookies in clear text.
 _CONF: Final = """\
 ip2loc: "US"
 proxyRemoteSsl: {remote_tls}
@@ -56,7 +57,7 @@ _LOGBACK: Final = '<configuration><root level="OFF"/></configuration>\n'
 _CERTIFICATE: Final = "localhost.pem"
 _STORE: Final = "localhost.p12"
 _NAMES: Final = ("conf.yaml", "logback.xml", _CERTIFICATE, _STORE)
-# These contain the key or its password, so only the owner may read them.
+# These files contain the key or its password, so only the owner may read them.
 _PRIVATE: Final = ("conf.yaml", _STORE)
 _MANIFEST: Final = "bezant-files.json"
 _MAKING: Final = ".bezant-making-"
@@ -129,7 +130,7 @@ def data_folder() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Folder that a gateway runs in, with its configuration and certificate.
+    """Folder in which a gateway runs, with its configuration and certificate.
 
     Attributes:
         folder: path of the folder. If `write` creates it, only its owner can read it.
@@ -146,8 +147,9 @@ class Files:
         """Write a new configuration and a new certificate.
 
         Each start writes new ones, so that the certificate does not expire while the gateway runs
-        and the password of its key is stored nowhere else. `write` replaces only files that it
-        wrote itself and that were not changed since: a manifest in the folder has their hashes.
+        and the password of the certificate's key is stored nowhere else. `write` replaces only
+        files that it wrote itself and that were not changed since: a manifest in the folder has
+        their hashes.
 
         Args:
             port: port that the gateway listens on.
@@ -168,7 +170,7 @@ class Files:
     def _write(self, port: int, remote: str) -> None:
         written = self._check()
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # New files go into a temporary folder; the old ones stay until all new ones exist.
+        # New files go into a temporary folder, and the old files stay until all new files exist.
         made = Path(tempfile.mkdtemp(prefix=_MAKING, dir=self.folder))
         try:
             password = secrets.token_hex(16)
@@ -182,7 +184,8 @@ class Files:
             _write_new(made / "conf.yaml", conf)
             _write_new(made / "logback.xml", _LOGBACK)
             fresh = {path.name: _hash(path) for path in sorted(made.iterdir())}
-            # If this is interrupted, the manifest still describes the files, old or new.
+            # The manifest lists both old and new hashes, so that it still describes the files if
+            # this is interrupted.
             both = {name: [*written.get(name, []), fresh[name]] for name in fresh}
             self._write_manifest(made, written | both)
             for name in fresh:
@@ -210,7 +213,8 @@ class Files:
         """Return the hashes of the files that were written before, by name.
 
         Raises:
-            BezantError: other files are in their place, or they were changed.
+            BezantError: files with these names exist that `write` did not write, or that were
+                changed since.
         """
         written = self._read_manifest()
         foreign: list[str] = []
@@ -311,7 +315,7 @@ def _hash(path: Path) -> str:
 
 
 def _is_there(path: Path) -> bool:
-    """Return whether a path exists, also as a broken symbolic link."""
+    """Return whether a path exists; a broken symbolic link counts."""
     return os.path.lexists(path)
 
 

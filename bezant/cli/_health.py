@@ -24,13 +24,14 @@ def run(
         gateway: base URL of the gateway; None takes it from the environment.
         verify: verification of the certificate, as for the client.
         timeout: seconds for each call; 30 by default.
-        as_json: print one JSON object for other programs, also after an error.
+        as_json: whether to print one JSON object for other programs, also after an error.
 
     Returns:
         The exit status, 0.
 
     Raises:
-        BezantError: the session cannot be used. Its flags were printed, if they are known.
+        BezantError: the session cannot be used. The session's flags were printed, if they are
+            known.
     """
     url = gateway
     try:

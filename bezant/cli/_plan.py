@@ -1,4 +1,4 @@
-"""Settings of the tour."""
+"""Settings of the tour that ``bezant demo`` shows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..models import Account
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Settings of the tour, for its blocking and its asynchronous half.
+    """Settings of the tour, for both its blocking and its asynchronous half.
 
     Attributes:
         gateway: base URL of the gateway.
@@ -31,8 +31,8 @@ class Plan:
         """Return the id of the account to show.
 
         Raises:
-            BezantError: the login sees no account, or not the requested one. The gateway would
-                respond to that account with 401, which looks like a lost login.
+            BezantError: the user name sees no account, or not the requested account. The gateway
+                would respond to a call about that account with 401, which looks like a lost login.
         """
         ids = [each.account_id for each in accounts if each.has("account_id")]
         if not ids:

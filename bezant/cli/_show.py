@@ -27,7 +27,7 @@ _NAME_WIDTH = 10
 _LARGEST = 5
 _KEYS = 4
 
-# Errors that concern one step only, such as an unknown symbol or an operation that the account may
+# These errors concern one step only, such as an unknown symbol or an operation that the account may
 # not use. The tour continues after them.
 _LOCAL = (ApiError, SymbolError)
 
@@ -151,7 +151,8 @@ class Screen:
 class Step:
     """One step of the tour: shows its progress, its result and its duration.
 
-    An error that concerns this step only is shown and suppressed; any other error ends the tour.
+    The context shows and suppresses an error that concerns this step only; any other error ends the
+    tour.
 
     Attributes:
         detail: result of the step.
@@ -215,7 +216,7 @@ def duration(seconds: float) -> str:
 
 
 def worth(position: Position) -> Decimal:
-    """Return a position's market value; 0 if the gateway left it out."""
+    """Return a position's market value; 0 if the gateway omitted the value."""
     return position.market_value if position.has("market_value") else Decimal()
 
 

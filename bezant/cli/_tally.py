@@ -1,4 +1,4 @@
-"""Counts of a stream's messages, for the tour."""
+"""Counts a stream's messages for the tour."""
 
 from __future__ import annotations
 

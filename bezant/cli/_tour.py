@@ -1,4 +1,4 @@
-"""The tour with the blocking client. `_tour_async` is the same with asyncio: change both."""
+"""Tour with the blocking client. `_tour_async` is the same with asyncio; change both."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tour with the asynchronous client. `_tour` is the same, blocking: change both."""
+"""Tour with the asynchronous client. `_tour` is the same with the blocking client; change both."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Symbol lookup: from a stock's symbol to its contract."""
+"""Symbol lookup: finds the contract of a stock or fund by its symbol."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from ..http.single_flight import AsyncSingleFlight
 class AsyncSymbolCache:
     """Cache that finds the contract of a stock or fund by its symbol.
 
-    It does not find options, futures, bonds, currencies and indices, because a symbol does not
-    identify one of them.
+    The cache does not find options, futures, bonds, currencies and indices, because a symbol does
+    not identify one of them.
 
     Args:
         client: the client that makes the calls.
@@ -55,7 +55,8 @@ class AsyncSymbolCache:
         wins over other matches.
 
         Args:
-            symbol: such as ``AAPL``, in upper or lower case; ``BRK.B`` also finds ``BRK B``.
+            symbol: the symbol, such as ``AAPL``, in upper or lower case; ``BRK.B`` also finds ``BRK
+                B``.
             exchange: listing exchange, such as ``NASDAQ`` or ``IBIS``; None for any.
             currency: trading currency, such as ``EUR``; None for any. The first lookup with a
                 currency costs one more request.
@@ -82,20 +83,22 @@ class AsyncSymbolCache:
         exchange: str | None = None,
         currency: str | None = None,
     ) -> dict[str, int]:
-        """Return the conids of many stocks or funds, by their symbols as they were given.
+        """Return the conids of many stocks or funds, by the symbols as you passed them.
 
-        Like `conid_for`, but hundreds of symbols share one call (``GET /trsrv/stocks``). If a
-        symbol raises an error, the others stay cached: calling again without it costs nothing.
+        Works like `conid_for`, but hundreds of symbols share one call (``GET /trsrv/stocks``). If a
+        symbol causes an error, the other symbols stay cached: calling again without that symbol
+        sends nothing.
 
         Args:
-            symbols: such as ``["AAPL", "BRK.B"]``.
-            exchange: listing exchange of all of them; None for any.
-            currency: trading currency of all of them; None for any. It costs one more request for
-                every 200 listings.
+            symbols: the symbols, such as ``["AAPL", "BRK.B"]``.
+            exchange: listing exchange of all symbols; None for any.
+            currency: trading currency of all symbols; None for any. A currency costs one more
+                request for every 200 listings.
 
         Raises:
-            SymbolNotFound: a symbol has no matching listing; the error is about the first one.
-            AmbiguousSymbol: a symbol has several; the error is about the first one.
+            SymbolNotFound: a symbol has no matching listing; the error is about the first such
+                symbol. AmbiguousSymbol: a symbol has several matching listings; the error is about
+                the first such symbol.
             InvalidRequest: an argument is invalid; nothing was sent.
         """
         if isinstance(symbols, str):
@@ -140,7 +143,7 @@ class AsyncSymbolCache:
         return unclear
 
     async def _look_up(self, key: rules.Key) -> int:
-        # Another caller may have found it since `conid_for` looked.
+        # Another caller may have found the contract since `conid_for` looked into the cache.
         conid = self._table.get(key, rt.monotonic())
         if conid is not None:
             return conid

@@ -1,4 +1,4 @@
-"""Headers for a proxy in front of the gateway: asks the user's function for them."""
+"""Gets the headers for a proxy in front of the gateway, also from the user's function."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ async def headers_for(
     """Return the headers to add to one request.
 
     Args:
-        credentials: those of the client.
+        credentials: the client's setting of the headers.
         seconds: how much time the user's function has.
         operation: the call, for errors.
 
     Raises:
         CredentialsUnavailable: the function raised an error.
-        HttpTimeout: it took too long.
-        InvalidRequest: it returned headers that cannot be sent.
+        HttpTimeout: the function took too long.
+        InvalidRequest: the function returned headers that cannot be sent.
     """
     if credentials.source is None:
         return credentials.headers

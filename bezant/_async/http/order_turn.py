@@ -40,17 +40,17 @@ from .permit import patience
 T = TypeVar("T")
 
 _logger = logging.getLogger("bezant.http")
-# Seconds. A call ends at its timeout, but the gateway may be busy with it a moment longer.
+# A call ends at its timeout, but the gateway may be busy with the call for some seconds longer.
 _GRACE: Final = 5.0
 # The shared state is polled, because other processes send no wake-up.
 _POLL: Final = Backoff(0.02, 0.25)
 
 
 class AsyncOrderTurn:
-    """Context of one call that places, modifies or confirms: holds the account's turn.
+    """Context of one call that places, modifies or confirms an order: holds the account's turn.
 
-    An order waits for its turn; a reply never waits, and continues the turn of its question. The
-    turn outlives the call while a question is open.
+    An order waits for its turn; a reply to an order question never waits, and continues the turn of
+    its question. The turn outlives the call while a question is open.
     """
 
     def __init__(
@@ -84,7 +84,8 @@ class AsyncOrderTurn:
                 self._turns.begin_reply(self._turn, self._call, caller)
             return self
         token = os.urandom(16).hex()
-        # Assigned before it is queued, because an interrupt may come right after that.
+        # The attribute is set before the turn is queued, because an interrupt may come right after
+        # the queueing.
         turn = AccountTurn.of(self._request, self._call, caller, self._names, token)
         self._turn = turn
         try:
@@ -105,7 +106,8 @@ class AsyncOrderTurn:
             if blocker is None:
                 continue
             if blocker.shared and not blocker.calls and self._limit_store is not None:
-                # Another process may have replied to the question.
+                # Another process may have replied to the question, so the shared state is read
+                # again.
                 change = partial(questions_of, token=blocker.token)
                 self._turns.refresh(blocker, await self._change(self._limit_store, change))
                 if blocker.over:
@@ -158,19 +160,19 @@ class AsyncOrderTurn:
     ) -> None:
         try:
             await limit_store.settle(change, self._name)
-        except StoreError as error:  # the turn ends with its lease
+        except StoreError as error:  # the turn ends with its lease anyway
             _logger.warning("%s", error)
 
     @property
     def _name(self) -> str:
-        """Name of this call's changes of the shared state."""
+        """Return the name under which this call changes the shared state."""
         return f"order turn {id(self._call)}"
 
     async def sending(self) -> None:
         """Record that the request may be sent from now on.
 
         Raises:
-            AccountBusy: the lease of the turn ended while it waited for a slot, and another
+            AccountBusy: the lease of the turn ended while the call waited for a slot, and another
                 process's order came first.
             PacingError: the shared state cannot be used.
         """
@@ -188,12 +190,12 @@ class AsyncOrderTurn:
         self._outcome = Outcome.LOST
 
     def answered(self, body: bytes) -> None:
-        """Record a response."""
+        """Record the response to the call."""
         self._results = order_results(body)
         self._outcome = Outcome.ANSWERED
 
     def failed(self, error: BezantError, *, untouched: bool) -> None:
-        """Record an error.
+        """Record the error of the call.
 
         Args:
             error: the error.
@@ -213,11 +215,12 @@ class AsyncOrderTurn:
         await self.leave()
 
     async def leave(self) -> None:
-        """Record how the call ended. Doing so twice is fine."""
+        """Record how the call ended. A second call has no effect."""
         try:
             await self._leave()
         except BaseException:
-            # An interrupt or a cancellation in the middle. Recording twice does no harm.
+            # An interrupt or a cancellation cut the recording short, so it is done again; recording
+            # twice does no harm.
             await self._leave()
             raise
 

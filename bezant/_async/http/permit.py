@@ -1,4 +1,4 @@
-"""Permit to send one request, within the rate limits."""
+"""`AsyncPermit`: waits until one request may be sent within the rate limits."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("bezant.pacing")
 
-# Seconds that a call of `client.map` may wait for the rate limit; None for the client's max_wait.
+# A call of `client.map` may wait this many seconds for the rate limits; None means the client's
+# max_wait.
 patience: Final[ContextVar[float | None]] = ContextVar("bezant_patience", default=None)
 
 
@@ -51,7 +52,7 @@ class AsyncPermit:
 
             self._shared = AsyncSharedSlot(limit_store, operation, settings)
         self._order_turns = order_turns
-        # Seconds for which questions of other processes may still hold the call back.
+        # Order questions of other processes may hold the call back for this many more seconds.
         self._hold = hold
         self.queued: QueuedCall | None = None
         self._began = 0.0
@@ -61,7 +62,8 @@ class AsyncPermit:
         if not self._settings.pacing:
             return
         self._began = rt.monotonic()
-        # Assigned before it is queued, because an interrupt may come right after that.
+        # The attribute is set before the call is queued, because an interrupt may come right after
+        # the queueing.
         queued = self.queued = QueuedCall.of(self._operation)
         try:
             wait = self._limiter.enter(queued, self)
@@ -75,7 +77,8 @@ class AsyncPermit:
                     waker = rt.Waker()
                     wait = self._limiter.seconds_until(queued, waker.wake)
                     if not queued.granted:
-                        # At least a moment: it may wait for a response to a request in flight.
+                        # The wait is at least a moment long, because the call may wait for a
+                        # response to a request in flight.
                         await waker.wait(max(wait, 0.01))
                         wait = self._limiter.seconds_until(queued)
                 asked_at = rt.monotonic()
@@ -94,7 +97,7 @@ class AsyncPermit:
             raise
 
     async def _hold_back(self, queued: QueuedCall, denied: Denied, asked_at: float) -> float:
-        """Wait outside the queue for an order question of another process, then queue again.
+        """Leave the queue to wait for an order question of another process, then queue again.
 
         Args:
             queued: the call.
@@ -108,7 +111,7 @@ class AsyncPermit:
         await rt.sleep(denied.seconds)
         spent = rt.monotonic() - asked_at
         self._hold -= spent
-        self._began += spent  # max_wait limits the wait for rate limits only
+        self._began += spent  # `max_wait` limits only the wait for the rate limits
         return self._limiter.enter(queued, self)
 
     async def _reserve(self, queued: QueuedCall) -> Denied | None:
@@ -123,10 +126,10 @@ class AsyncPermit:
         )
 
     def _check(self, wait: float) -> None:
-        """Raise if the permit cannot come in time."""
+        """Raise an error if the permit cannot come in time."""
         penalty = self._limiter.penalty_left
         patient = patience.get()
-        # No call waits for a penalty, because the penalty may be extended.
+        # During a penalty the client's `max_wait` applies, because a penalty may be extended.
         longest = self._settings.max_wait if patient is None or penalty else patient
         if rt.monotonic() - self._began + wait > longest:
             self._give_up(wait, penalty, longest)
@@ -154,7 +157,7 @@ class AsyncPermit:
             return
         answered_in: float | None = None
         try:
-            if isinstance(exc, RateLimited):  # before another call gets the slot
+            if isinstance(exc, RateLimited):  # recorded before another call gets the slot
                 self._limiter.penalise(exc.retry_after)
                 _logger.warning("%s; nothing is sent to this gateway until the penalty ends", exc)
                 if self._shared is not None:
@@ -165,7 +168,7 @@ class AsyncPermit:
             await self.leave(answered_in)
 
     async def leave(self, answered_in: float | None = None) -> None:
-        """Release the permit. Doing so twice is fine.
+        """Release the permit. A second call has no effect.
 
         Args:
             answered_in: seconds until the response; None if the call failed.
@@ -178,8 +181,9 @@ class AsyncPermit:
             if self._shared is not None:
                 await self._shared.release(queued)
         except BaseException:
-            # An interrupt or a cancellation in the middle. Releasing twice does no harm; half
-            # released, the slot would stay occupied for as long as the process lives.
+            # An interrupt or a cancellation cut the release short, so it is done again. A slot
+            # released by half would stay occupied for as long as the process lives; releasing twice
+            # does no harm.
             self._limiter.leave(queued)
             if self._shared is not None:
                 await self._shared.release(queued)

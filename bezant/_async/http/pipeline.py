@@ -1,4 +1,4 @@
-"""Request pipeline and state shared by a client and its copies."""
+"""`AsyncPipeline`: sends requests, and holds the state shared by a client and its copies."""
 
 from __future__ import annotations
 
@@ -58,17 +58,17 @@ T = TypeVar("T")
 
 _logger = logging.getLogger("bezant.http")
 
-# Calls with an unknown outcome, collected for one item of bulk work.
+# This variable collects the calls with an unknown outcome, for one item of bulk work.
 unknown_outcomes: Final[ContextVar[list[OutcomeUnknown] | None]] = ContextVar(
     "bezant_unknown_outcomes", default=None
 )
 
 
 class AsyncStoppable(Protocol):
-    """Worker that is stopped when the client closes."""
+    """Worker that the client stops when it is closed."""
 
     async def stop(self) -> None:
-        """Stop it."""
+        """Stop the worker."""
 
 
 class AsyncPipeline:
@@ -93,7 +93,7 @@ class AsyncPipeline:
         self._transport: rt.HttpTransport | None = None
         self._custom_transport = transport
         self._cookies = CookieJar()
-        # Blocks of `capture_responses` that are running.
+        # The set has the captures of `capture_responses` whose blocks have not ended.
         self.captures: set[CapturedResponses] = set()
         self._on_drift = on_drift
         self._drifts: set[Drift] = set()
@@ -108,7 +108,7 @@ class AsyncPipeline:
 
     @property
     def opened(self) -> bool:
-        """Whether there is something to close."""
+        """Whether the pipeline has opened anything that has to be closed."""
         return self._transport is not None and not self.closed and not self.owner.inherited
 
     def check(self) -> None:
@@ -140,14 +140,14 @@ class AsyncPipeline:
         json: object = None,
         hold: float | None = None,
     ) -> T:
-        """Make a call and return its response.
+        """Make a call and return its response as a value of a type.
 
         The pipeline sends prerequisites that this session has not had yet, waits for the order turn
         and the rate limits, and retries an idempotent call after a transient failure.
 
         Args:
             operation: the operation.
-            type_: type to read the response into.
+            type_: type into which the response is read.
             settings: settings of the call.
             path: path with its values filled in; None for the operation's path.
             params: query values.
@@ -156,8 +156,8 @@ class AsyncPipeline:
                 time.
 
         Raises:
-            OAuthRequired: the operation cannot pass the gateway.
-            BezantError: the call failed; the class says how.
+            OAuthRequired: the gateway does not serve the operation.
+            BezantError: the call failed; the error's class says how.
         """
         self.check()
         if operation.needs_oauth:
@@ -191,9 +191,10 @@ class AsyncPipeline:
         return await self._attempts(request, kind, type_, settings, hold=hold)
 
     def _check_oauth(self, operation: Operation) -> None:
-        """Refuse an operation that a gateway does not pass on.
+        """Raise an error for an operation that a gateway does not forward.
 
-        A transport of the user's own may lead elsewhere.
+        A client with the user's own transport is not checked, because the transport may lead
+        elsewhere.
         """
         if self._custom_transport is None and self.settings.base_url.is_gateway:
             raise OAuthRequired(
@@ -218,8 +219,8 @@ class AsyncPipeline:
 
         Args:
             request: the request.
-            kind: its action on an order; None for none.
-            type_: type to read the response into.
+            kind: the request's action on an order; None for none.
+            type_: type into which the response is read.
             settings: settings of the call.
             deadline: end of the timeout; None if the timeout begins when the request is sent.
             turn: order turn that the call holds; None for none.
@@ -243,7 +244,8 @@ class AsyncPipeline:
                 async with AsyncPermitGuard(permit), permit:
                     hold = 0.0
                     now = rt.monotonic()
-                    # The timeout includes the pauses between attempts, but no wait for a permit.
+                    # The timeout includes the pauses between attempts, but no wait for a permit, so
+                    # it begins here.
                     deadline = now + settings.timeout if deadline is None else deadline
                     if settings.credentials is not None:
                         request = await self._with_credentials(
@@ -283,8 +285,8 @@ class AsyncPipeline:
                 if deadline is None:
                     raise
                 if untouched and kind in retry.SENT_AGAIN and not asked:
-                    # The gateway did nothing. This is the only case in which a call with side
-                    # effects is sent a second time.
+                    # The response proves that the gateway did nothing. Only in this case is a call
+                    # with side effects sent a second time.
                     asked = True
                     _logger.warning(
                         "%s; requesting the accounts, then sending the call once more", error
@@ -303,7 +305,8 @@ class AsyncPipeline:
                     await self._prime(self._prerequisites.needed(operation), settings, hold=hold)
                 _logger.info("%s; sending attempt %d in %.2f s", error, attempt + 1, pause)
             except BaseException as error:
-                # An interrupt or a cancellation, which may also come just after the response.
+                # This clause handles an interrupt or a cancellation, which may also come just after
+                # the response.
                 if going and not operation.idempotent:
                     unknown = broken_off(operation)
                     self._named(unknown, request)
@@ -313,7 +316,7 @@ class AsyncPipeline:
             await rt.sleep(pause)
 
     def _named(self, error: OutcomeUnknown, request: Request) -> OutcomeUnknown:
-        """Add to an error the call and the orders that it is about; return the error."""
+        """Add the call and the affected orders to an error; return the error."""
         error.target = request.target
         error.client_order_ids = self._questions.names(request)
         noted = unknown_outcomes.get()
@@ -334,9 +337,9 @@ class AsyncPipeline:
     async def _ask_accounts(
         self, refusal: BezantError, settings: Settings, deadline: float
     ) -> Settings:
-        """Request the accounts, because the gateway wants them before an order or a cancel.
+        """Request the accounts, because the gateway requires that before an order or a cancel.
 
-        The request does not wait for the same request of another call, and it ends with the order's
+        The request does not wait for the same request of another call, and ends with the order's
         own timeout.
 
         Returns:
@@ -385,12 +388,13 @@ class AsyncPipeline:
 
         Args:
             operation: the prerequisite; None for none.
-            settings: settings of the call that needs it.
+            settings: settings of the call that needs the prerequisite.
             kind: action of that call on an order; None for none.
-            hold: seconds for which open order questions may hold it back; None for the usual time.
+            hold: seconds for which open order questions may hold the prerequisite back; None for
+                the usual time.
 
         Raises:
-            PrerequisiteFailed: a reply needs it, and it failed.
+            PrerequisiteFailed: the prerequisite of a reply failed.
         """
         if operation is None or self._prerequisites.has(operation.path):
             return
@@ -401,7 +405,8 @@ class AsyncPipeline:
                 await self.call(first, type(None), settings, hold=hold)
 
         try:
-            # A prerequisite of an order never waits for the same call of a read that is held back.
+            # The key contains `hold`, so that a prerequisite of an order never waits for the same
+            # prerequisite of a read that is held back.
             await self._priming.run((first.path, hold == 0), ask)
         except BezantError as failure:
             if kind is OrderCall.REPLY:
@@ -436,24 +441,24 @@ class AsyncPipeline:
         return True
 
     async def trading_accounts(self, settings: Settings) -> tuple[str, ...]:
-        """Return the ids of the accounts that this session can trade; empty if they are unknown."""
+        """Return the ids of the accounts that this session can trade; empty if unknown."""
         self.check()
         self._prerequisites.begin(rt.monotonic())
         await self._prime(prerequisites.TRADING_ACCOUNTS, settings)
         return self.evidence.accounts(prerequisites.TRADING_ACCOUNTS) or ()
 
     def lacks_orders(self, account: str | None, listed: Container[object]) -> IncompleteList | None:
-        """Return the error for a list of orders that lacks known working orders, or None."""
+        """Return the error for a list of orders that lacks known open orders, or None."""
         with self._lock:
             return self.evidence.lacks_orders(account, listed, rt.wall_time())
 
     def lacks_executions(self, account: str | None, days: int) -> IncompleteList | None:
-        """Return the error for an empty list of executions if it lacks known ones, else None."""
+        """Return the error for an empty list of executions that lacks known executions, or None."""
         with self._lock:
             return self.evidence.lacks_executions(account, days, rt.wall_time())
 
     def streamed(self, row: Mapping[str, Any]) -> None:
-        """Record a stream's row about an order or an execution."""
+        """Record a row of a stream about an order or an execution."""
         with self._lock:
             self.evidence.streamed(row, rt.wall_time())
 
@@ -468,19 +473,20 @@ class AsyncPipeline:
     async def handshake_headers(
         self, session: Secret, settings: Settings, seconds: float
     ) -> list[tuple[str, str | Secret]]:
-        """Return the headers of a WebSocket's handshake beyond those that every handshake has.
+        """Return the headers that a WebSocket's handshake has in addition to the standard ones.
 
-        They are what a call sends: the cookies, and the headers for a proxy in front.
+        These are the headers that a call sends, too: the cookies, and the headers for a proxy in
+        front of the gateway.
 
         Args:
             session: the session's token.
-            settings: those of the stream's client.
+            settings: settings of the stream's client.
             seconds: how much time the function passed as ``auth`` has.
 
         Raises:
-            CredentialsUnavailable: that function raised an error.
-            HttpTimeout: it took too long.
-            InvalidRequest: it returned headers that cannot be sent.
+            CredentialsUnavailable: the function passed as ``auth`` raised an error.
+            HttpTimeout: the function took too long.
+            InvalidRequest: the function returned headers that cannot be sent.
         """
         headers: list[tuple[str, str | Secret]] = [("Origin", settings.base_url.root)]
         if cookies := self._cookies.header(session.value):
@@ -517,7 +523,8 @@ class AsyncPipeline:
             if self.captures:
                 self._capture(request, answer)
             return answer
-        # Without a cause: the libraries' frames hold the headers of the proxy in front.
+        # The error has no cause, because the libraries' frames hold the headers of the proxy in
+        # front of the gateway.
         raise error
 
     def _capture(self, request: Request, response: Response) -> None:
@@ -554,7 +561,8 @@ class AsyncPipeline:
             self._prerequisites.tickled(result.session or None)
             self._tell(self.session.tickled(result, rt.wall_time()))
         if drifts:
-            # Drift never costs the response to a call with side effects.
+            # For a call with side effects, drift never raises an error, so that the response is not
+            # lost.
             keep = not operation.idempotent
             self.report(drifts, strict=settings.strict and not keep, keep=keep)
         return result
@@ -589,7 +597,7 @@ class AsyncPipeline:
 
         Args:
             operation: the operation.
-            account: account of the list, if the call names one.
+            account: account of the list, if the call names an account.
         """
         self._prerequisites.begin(rt.monotonic())
         return not self._prerequisites.has(operation.path + account)
@@ -609,11 +617,11 @@ class AsyncPipeline:
         return self._prerequisites.token
 
     def heard_session(self, token: str) -> None:
-        """Record the session token that a stream's WebSocket belongs to."""
+        """Record the token of the session to which a stream's WebSocket belongs."""
         self._prerequisites.tickled(token)
 
     def forget_session(self) -> None:
-        """Forget the prerequisites, because the session is a new one."""
+        """Mark all prerequisites as not sent, because the session is new."""
         self._prerequisites.clear()
 
     def report(self, drifts: list[Drift], *, strict: bool, keep: bool = False) -> None:
@@ -621,8 +629,8 @@ class AsyncPipeline:
 
         Args:
             drifts: the drift found.
-            strict: raise an error instead.
-            keep: raise nothing, even if the user's filters turn warnings into errors.
+            strict: whether to raise an error instead of a report.
+            keep: whether to raise nothing, even if the user's filters turn warnings into errors.
 
         Raises:
             DecodeError: ``strict`` is True.
@@ -657,7 +665,7 @@ class AsyncPipeline:
         self.closed = True
         if self.owner.inherited:
             return
-        # A cancellation or an interrupt of one step must not keep the others from closing.
+        # All steps run even if one is cancelled or interrupted, so that everything is closed.
         interrupted: BaseException | None = None
         closing = [worker.stop for worker in reversed(self.workers)]
         self.workers.clear()

@@ -1,4 +1,4 @@
-"""Slot of one request in the store that several processes share."""
+"""Holds the slot of one request in the store that several processes share."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from ...errors import PacingError
 
 _logger = logging.getLogger("bezant.pacing")
 
-# A call ends at its timeout; the gateway may still be busy with it for a moment.
+# A call ends at its timeout, but the gateway may be busy with the call for some seconds longer.
 _GRACE: Final = 5.0
 
 
 class AsyncSharedSlot:
-    """Slot of one request in the shared store: reserved before it is sent, released at its end."""
+    """Slot of one request in the shared store, reserved before sending and released at the end."""
 
     def __init__(
         self, limit_store: rt.SharedLimitStore, operation: Operation, settings: Settings
@@ -57,8 +57,8 @@ class AsyncSharedSlot:
         Args:
             queued: the request in its process's queue.
             forgive: whether the user ended the penalty.
-            hold: seconds for which order questions of other processes may still hold it back.
-            known: ids of the questions that its own process knows.
+            hold: seconds for which order questions of other processes may still hold the call back.
+            known: ids of the questions that the call's own process knows.
 
         Raises:
             PacingError: the store cannot be used.
@@ -73,7 +73,8 @@ class AsyncSharedSlot:
                 partial(reserve, reservation=reservation), self._token
             )
         except StoreError as error:
-            if queued.is_tickle:  # one per minute is within every limit, and keeps the session
+            # a tickle per minute is within every limit, and keeps the session alive
+            if queued.is_tickle:
                 _logger.warning("%s; the tickle is sent anyway", error)
                 return None
             raise PacingError(
@@ -83,11 +84,11 @@ class AsyncSharedSlot:
             ) from error
 
     async def penalise(self, seconds: float | None) -> None:
-        """Keep all processes from sending requests until the gateway's penalty ends."""
+        """Stop all processes from sending requests until the gateway's penalty ends."""
         await self._settle(partial(penalise, seconds=seconds), f"{self._token} penalty")
 
     async def release(self, queued: QueuedCall) -> None:
-        """Release the slot. Doing so twice is fine."""
+        """Release the slot. A second call has no effect."""
         if self._token:
             change = partial(release, token=self._token, return_time=queued.return_time)
             await self._settle(change, self._token)

@@ -19,7 +19,7 @@ class _Flight(Generic[T]):
 
 
 class AsyncSingleFlight(Generic[T]):
-    """Runs a piece of work once for all callers that need it at the same time."""
+    """Runs a piece of work once for all callers that need its result at the same time."""
 
     def __init__(self) -> None:
         self._flights: dict[Hashable, _Flight[T]] = {}
@@ -38,7 +38,7 @@ class AsyncSingleFlight(Generic[T]):
                 finally:
                     self._end(key, mine)
             except BaseException:
-                # An interrupt may have come in the middle of `_end`; doing it twice does no harm.
+                # An interrupt may have cut `_end` short; calling `_end` twice does no harm.
                 self._end(key, mine)
                 raise
             await flight.done.wait()
@@ -46,7 +46,8 @@ class AsyncSingleFlight(Generic[T]):
                 return flight.results[0]
             if flight.error is not None:
                 raise flight.error
-            # The caller that did the work was cancelled or interrupted: another one does it.
+            # The caller that did the work was cancelled or interrupted, so another caller does the
+            # work.
 
     async def _lead(self, flight: _Flight[T], work: Callable[[], rt.Promise[T]]) -> T:
         try:

@@ -1,4 +1,4 @@
-"""Search for the symbol of an underlying, which some calls need before they return anything."""
+"""Searches for the symbol of an underlying, which some calls need before they return data."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ async def search_underlying(
     """Search for the symbol of a contract (``GET /iserver/secdef/search``).
 
     Raises:
-        IncompleteList: the symbol of the contract cannot be found, so an empty response proves
-            nothing.
+        IncompleteList: the contract's symbol cannot be found, so an empty response proves nothing.
     """
     symbol = None
     cause: ApiError | None = None

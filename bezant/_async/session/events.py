@@ -16,8 +16,9 @@ from ..waiting import wait_for
 class AsyncSessionEvents:
     """Context manager and iterator over the changes of the session's state.
 
-    Made by ``client.session.events()``. It ends with its context or with the client. It sends no
-    requests: it reports what other calls reveal about the session, above all the keepalive's.
+    ``client.session.events()`` returns this object. The iteration ends with the context or with the
+    client. The iterator sends no requests: it reports the changes that other calls reveal, above
+    all the calls of a keepalive.
     """
 
     def __init__(self, pipeline: AsyncPipeline) -> None:
@@ -55,7 +56,7 @@ class AsyncSessionEvents:
         self._notifier.ring()
 
     async def next_change(self, timeout: float | None = None) -> SessionChange | None:
-        """Return the next change.
+        """Wait for the next change of the session and return it.
 
         Args:
             timeout: seconds to wait; None (the default) for no limit.

@@ -1,4 +1,4 @@
-"""The gateway's session: its state, waiting for it, opening it."""
+"""`AsyncSession`: state of the gateway's session, and methods to wait for it or open it."""
 
 from __future__ import annotations
 
@@ -56,9 +56,10 @@ class AsyncSession:
     """State of the login and the brokerage session, and methods to wait for them or open them.
 
     You log in with a browser. The brokerage session, which orders and market data need, depends on
-    the login and can end alone; `initialize` opens it again. The state comes from all calls about
-    the session, keepalive tickles included, from login pages, and from brokerage calls that find no
-    brokerage session. Reading it sends no request. Made by ``client.session``.
+    the login and can end alone; `initialize` opens it again. The client learns the state from all
+    calls about the session, keepalive tickles included, from login pages, and from brokerage calls
+    that find no brokerage session. Reading the state sends no request. ``client.session`` is such
+    an object.
     """
 
     def __init__(self, pipeline: AsyncPipeline, settings: Settings) -> None:
@@ -75,12 +76,12 @@ class AsyncSession:
 
     @property
     def login(self) -> LoginState:
-        """Last known state of the login. If it is lost, log in with a browser."""
+        """Last known state of the login. If the login is lost, log in with a browser."""
         return self.state.login
 
     @property
     def brokerage(self) -> BrokerageState:
-        """Last known state of the brokerage session. If it is closed, `initialize` opens it."""
+        """Last known state of the brokerage session. `initialize` opens a closed session."""
         return self.state.brokerage
 
     @property
@@ -90,12 +91,12 @@ class AsyncSession:
 
     @property
     def status(self) -> AuthStatus | None:
-        """The session's flags from the last response that had them; None before the first one."""
+        """The session's flags as last received; None before the first response with flags."""
         return self._pipeline.session.status
 
     @property
     def last_tickle(self) -> datetime | None:
-        """Time of the last response to a tickle, in UTC; None before the first one."""
+        """Time of the last response to a tickle, in UTC; None before the first tickle."""
         return _moment(self._pipeline.session.last_tickle)
 
     @property
@@ -103,7 +104,8 @@ class AsyncSession:
         """Expiry of the login's current token, in UTC; None if the gateway did not send it.
 
         The token is valid for about 10 minutes and renews itself, so you need not log in again at
-        this time: see `daily_end`. A time in the past means that the session has ended.
+        this time; `daily_end` returns when you have to. A time in the past means that the session
+        has ended.
         """
         return _moment(self._pipeline.session.sso_expires)
 
@@ -123,7 +125,8 @@ class AsyncSession:
         Raises:
             InvalidRequest: the region is unknown.
         """
-        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # slow to import and rarely needed
+        # imported here because it is slow to import and rarely needed
+        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
         zone = REGIONS.get(region) if isinstance(region, str) else None
         if zone is None:
@@ -139,7 +142,7 @@ class AsyncSession:
     def events(self) -> AsyncSessionEvents:
         """Return an iterator over the session's changes from now on.
 
-        It is a context manager, yields `SessionChange`, and ends with the client:
+        The iterator is a context manager, yields `SessionChange` objects, and ends with the client:
 
         ```python
         async with client.session.events() as changes:
@@ -153,8 +156,8 @@ class AsyncSession:
     def on_change(self, listener: Listener) -> Callable[[], None]:
         """Register a callback for each `SessionChange`; return a function that removes it.
 
-        The call or keepalive that detects the change runs the callback, so it should be quick. If
-        it raises, the error is logged and ignored.
+        The call or keepalive that detects the change runs the callback, so the callback should be
+        quick. An error of the callback is logged and ignored.
         """
         check_callable("listener", listener)
         listeners = self._pipeline.session_listeners
@@ -169,8 +172,8 @@ class AsyncSession:
     async def refresh(self) -> SessionState:
         """Query the gateway (``POST /iserver/auth/status``) and return the state.
 
-        If the session cannot be used or the gateway cannot be reached, the state says so and no
-        error is raised.
+        If the session cannot be used or the gateway cannot be reached, the method returns that
+        state and raises no error.
 
         Raises:
             BezantError: the call failed for another reason than the session or the connection.
@@ -184,7 +187,8 @@ class AsyncSession:
     async def wait_ready(self, timeout: float = 60.0) -> AuthStatus:
         """Wait until the session can be used, and return its flags.
 
-        It also waits while nobody is logged in, because somebody may be logging in right now.
+        The method also waits while nobody is logged in, because somebody may be logging in right
+        now.
 
         Args:
             timeout: maximum seconds to wait; 60 by default.
@@ -212,16 +216,18 @@ class AsyncSession:
                 raise error
 
     async def initialize(self, *, compete: bool = False, timeout: float = 60.0) -> AuthStatus:
-        """Open the brokerage session (``POST /iserver/auth/ssodh/init``) and wait for it.
+        """Open the brokerage session (``POST /iserver/auth/ssodh/init``), and wait for it.
 
         An open session stays as it is, because opening it again would end it. If the session is
-        authenticated but not established within a few seconds, it is opened again. Concurrent calls
-        open it once. After several failures in a row the pauses between two calls have to grow,
-        from one to 30 minutes: IBKR refuses logins, even in a browser, to users whose program
-        repeats the call. The log ``bezant.session`` says what was sent, or why nothing was sent.
+        authenticated but not established within a few seconds, the client opens it again.
+        Concurrent calls send only one request. After several failures in a row the pauses between
+        two calls have to grow, from one to 30 minutes: IBKR refuses logins, even in a browser, to
+        users whose program repeats the call. The log ``bezant.session`` says what was sent, or why
+        nothing was sent.
 
         Args:
-            compete: end another session of the same user name. Somebody may be trading in it.
+            compete: whether to end another session of the same user name, in which somebody may be
+                trading.
             timeout: seconds to wait until the session is ready; 60 by default.
 
         Raises:
@@ -231,17 +237,19 @@ class AsyncSession:
             NoSession: the gateway refuses without ``compete``, or has no connection to IBKR's
                 backend.
             SessionError: the session could still not be used when the time was up.
-            PacingError: opening it has just failed several times; nothing was sent.
+            PacingError: opening the session has just failed several times; nothing was sent.
             InvalidRequest: an argument is invalid.
         """
         if not isinstance(compete, bool):
-            # True ends somebody's trading: a text such as "no", which is truthy, must not.
+            # Only True and False are accepted: a text such as "no" is truthy and would end
+            # somebody's trading.
             raise InvalidRequest(f"compete must be True or False, not {shown(compete)}")
         check_seconds("timeout", timeout)
         pipeline = self._pipeline
 
         async def open_it() -> AuthStatus:
-            # Right after a login the status may wrongly be negative once; a tickle is reliable.
+            # Right after a login the status may wrongly be negative once, so a tickle, which is
+            # reliable, has to confirm it.
             tickle = await pipeline.call(TICKLE.operation, Tickle, self._settings)
             status = tickle.status
             if status is None:
@@ -263,7 +271,7 @@ class AsyncSession:
         return await pipeline.initializing.run(compete, open_it)
 
     async def _wait_for_open(self, timeout: float) -> AuthStatus:
-        """Wait for a session that is open already; its error says that nothing was sent."""
+        """Wait for a session that is open already; the error says that nothing was sent."""
         try:
             return await self.wait_ready(timeout)
         except SessionError as error:
@@ -274,11 +282,12 @@ class AsyncSession:
             raise
 
     async def reauthenticate(self, *, timeout: float = 60.0) -> AuthStatus:
-        """Renew the brokerage session (``POST /iserver/reauthenticate``) and wait for it.
+        """Renew the brokerage session (``POST /iserver/reauthenticate``), and wait for it.
 
-        It helps if the session is authenticated but of no use: responses stay empty, or it is not
-        established or not connected for minutes. It needs no login. IBKR calls it deprecated:
-        first try `initialize`. Responses may be incomplete for 60 to 90 seconds afterwards.
+        Use this method if the session is authenticated but does not work: responses stay empty, or
+        the session is not established or not connected for minutes. The method needs no login. IBKR
+        calls the request deprecated, so first try `initialize`. Responses may be incomplete for 60
+        to 90 seconds afterwards.
 
         Args:
             timeout: seconds to wait until the session is ready; 60 by default.

@@ -1,4 +1,4 @@
-"""WebSocket client."""
+"""`AsyncWsClient`: stream of messages over a WebSocket."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .worker import AsyncStreamWorker
 class AsyncWsClient(AsyncSubscribing):
     """Stream of messages from the gateway, which reconnects by itself.
 
-    Made by ``AsyncWsClient.connect(client)``. Iterate over it for messages:
+    ``AsyncWsClient.connect(client)`` opens a stream. Iterate over the stream for messages:
 
     ```python
     async with AsyncWsClient.connect(client) as ws:
@@ -44,12 +44,12 @@ class AsyncWsClient(AsyncSubscribing):
 
     @property
     def closed(self) -> bool:
-        """Whether the stream has ended. You can still read the messages in its buffer."""
+        """Whether the stream has ended. You can still read the messages in the stream's buffer."""
         return self._stream_worker.ended
 
     @property
     def close_reason(self) -> WsClosed | None:
-        """Reason why the stream ended by itself; None while it is open and after ``close()``."""
+        """Reason why the stream ended by itself; None for an open stream and after ``close()``."""
         return self._stream_worker.close_reason
 
     @property
@@ -79,19 +79,19 @@ class AsyncWsClient(AsyncSubscribing):
     ) -> rt.Connecting[AsyncWsClient]:
         """Open a stream and wait until the gateway is ready on it.
 
-        Each connection gets its session from ``POST /tickle``. Address, certificates and proxy are
-        those of the client.
+        Each connection gets its session from ``POST /tickle``. The stream uses the client's
+        address, certificates and proxy.
 
         Args:
-            client: the client whose session to use. Closing it does not close the stream, but the
-                stream can then not reconnect.
+            client: the client whose session the stream uses. Closing the client does not close the
+                stream, but the stream can then not reconnect.
             reconnect: whether to reconnect when a connection is lost. If False, the iteration ends.
             ready_timeout: seconds to wait for the gateway's ``system`` message; 10 by default.
             buffer: maximum number of unread messages; 10,000 by default. The stream drops further
                 messages and counts them in a `Gap` for each topic.
             quote_backlog: number of unread quotes above which the stream merges the quotes of one
-                contract. With 0 (the default) your program never gets an outdated quote; with more
-                it gets every quote as long as it keeps up.
+                contract. With 0 (the default) your program never gets an outdated quote; with a
+                larger number your program gets every quote as long as it keeps up.
 
         Raises:
             NotAuthenticated: the gateway is not logged in.
@@ -204,7 +204,7 @@ class AsyncWsClient(AsyncSubscribing):
         worker = getattr(self, "_stream_worker", None)
         if worker is None or worker.ended or worker.client._pipeline.owner.inherited:
             return
-        # The stream has lost its reader, so the worker must stop.
+        # Nothing refers to the stream any more, so nobody can read it and the worker must stop.
         worker.abandon()
         warnings.warn(
             f"{self!r} was never closed; use it as a context manager",

@@ -1,4 +1,4 @@
-"""Subscriptions of a stream, and objects that they keep current."""
+"""Handles of subscriptions, and objects with live data: quotes and orders."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class AsyncSubscription:
         return self._active
 
     async def cancel(self) -> None:
-        """Unsubscribe. You may call it twice, or after the stream has ended."""
+        """End the subscription. You may call this method twice, or after the stream has ended."""
         if self._active:
             self._active = False
             await self._stream._unsubscribe(self._interest)
@@ -66,8 +66,8 @@ async def _changed(
 class AsyncQuote(AsyncSubscription):
     """The newest market data of one contract, always current.
 
-    Made by ``ws.quote(conid)``. A field is None until the gateway has sent it. The first message
-    on a new connection replaces all values of the old one.
+    ``ws.quote(conid)`` returns this object. A field is None until the gateway has sent it. The
+    first message on a new connection replaces all values of the old one.
     """
 
     def __init__(self, stream: AsyncSubscribing, interest: Interest, live: LiveQuote) -> None:
@@ -78,12 +78,12 @@ class AsyncQuote(AsyncSubscription):
 
     @property
     def conid(self) -> int:
-        """Contract id."""
+        """IBKR's id of the contract."""
         return self._live.conid
 
     @property
     def snapshot(self) -> MarketData:
-        """All values as they are now, as one message that does not change."""
+        """The current values, as one message that does not change afterwards."""
         return self._live.complete()
 
     @property
@@ -133,9 +133,9 @@ class AsyncQuote(AsyncSubscription):
 
     @property
     def stale(self) -> bool:
-        """Whether all values are old: no value has come on this connection, or no more will come.
+        """Whether all values are old: this connection has sent none, or no more will come.
 
-        No more come after the end of the stream or of all subscriptions to the contract.
+        No more values come after the end of the stream or of all subscriptions to the contract.
         """
         return self._stream_worker.ended or not self._live.fresh
 
@@ -144,13 +144,13 @@ class AsyncQuote(AsyncSubscription):
         return self._live.complete().get(field)
 
     async def wait(self, timeout: float | None = None) -> bool:
-        """Wait until something has changed since the last wait.
+        """Wait until a value of the contract has changed since the last wait.
 
         Args:
             timeout: seconds to wait; None to wait without a limit.
 
         Returns:
-            True if something has changed; False if the timeout or the end of the stream came first.
+            True if a value has changed; False if the timeout or the end of the stream came first.
         """
         found = await _changed(
             self._stream_worker, lambda: self._live.version != self._seen, timeout
@@ -162,14 +162,14 @@ class AsyncQuote(AsyncSubscription):
 class AsyncOrders(Mapping[int, OrderUpdate]):
     """The working orders by order id, each complete, always current.
 
-    It is ``ws.orders``; `subscribe_orders` fills it. An order that is filled, cancelled or rejected
-    leaves it.
+    ``ws.orders`` is this mapping; `subscribe_orders` fills it. An order that is filled, cancelled
+    or rejected leaves the mapping.
 
     The orders are not `known` until the gateway has sent its list, and after each interruption.
-    Reading them then raises `OrdersUnknown`; `wait` waits for them. The gateway does not mark the
-    end of its list. The list counts as complete if it has every order that was working before, and
-    no further order comes for 1 second. Otherwise the stream calls ``GET /iserver/account/orders``,
-    and requests the status of each order that is missing there.
+    Reading the mapping then raises `OrdersUnknown`; `wait` waits until the orders are known. The
+    gateway does not mark the end of its list. The list counts as complete if it has every order
+    that was working before, and no further order comes for 1 second. Otherwise the stream calls
+    ``GET /iserver/account/orders``, and requests the status of each order that this list lacks.
     """
 
     def __init__(self, worker: AsyncStreamWorker) -> None:
@@ -185,8 +185,8 @@ class AsyncOrders(Mapping[int, OrderUpdate]):
     def unconfirmed(self) -> frozenset[int]:
         """Ids of the orders whose status IBKR did not know after an interruption.
 
-        They may have been filled or cancelled. They stay in the mapping, without a status, and the
-        stream requests it again.
+        These orders may have been filled or cancelled. They stay in the mapping without a status,
+        and the stream requests their status again.
         """
         with self._stream_worker.lock:
             return frozenset(self._book().unconfirmed)
@@ -221,7 +221,7 @@ class AsyncOrders(Mapping[int, OrderUpdate]):
         return self._copy().values()
 
     def _copy(self) -> dict[int, OrderUpdate]:
-        # An order may be filled while the program iterates.
+        # The method returns a copy, because an order may be filled while the program iterates.
         with self._stream_worker.lock:
             return self._book().orders()
 
@@ -238,7 +238,7 @@ class AsyncOrders(Mapping[int, OrderUpdate]):
             timeout: seconds to wait; None to wait without a limit.
 
         Returns:
-            True if something has changed; False if the timeout or the end of the stream came first.
+            True if an order has changed; False if the timeout or the end of the stream came first.
         """
         book = self._stream_worker.state.orders
         found = await _changed(

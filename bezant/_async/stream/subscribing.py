@@ -33,13 +33,13 @@ class AsyncSubscribing:
         """Receive `MarketData` of a contract (topic ``smd``).
 
         The gateway has one set of fields for all subscriptions to a contract. Each message has all
-        fields that are known, and names those that changed. IBKR ends such a subscription about 15
-        minutes after the command, without a message; the stream renews it earlier.
+        known fields, and names the fields that changed. IBKR ends such a subscription about 15
+        minutes after the command, without a message; the stream renews the subscription earlier.
 
         Args:
             conid: the contract.
             fields: the fields; by default last, bid and ask with their sizes.
-            exchange: an exchange; by default IBKR chooses the best one.
+            exchange: the exchange; by default IBKR chooses the best exchange.
 
         Raises:
             InvalidRequest: an argument is not valid.
@@ -57,12 +57,12 @@ class AsyncSubscribing:
     ) -> AsyncQuote:
         """Receive market data of a contract, and return an object that is always current.
 
-        The stream delivers the messages, too.
+        The stream also delivers the messages.
 
         Args:
             conid: the contract.
             fields: the fields; by default last, bid and ask with their sizes.
-            exchange: an exchange; by default IBKR chooses the best one.
+            exchange: the exchange; by default IBKR chooses the best exchange.
 
         Raises:
             InvalidRequest: an argument is not valid.
@@ -76,9 +76,9 @@ class AsyncSubscribing:
 
     @property
     def orders(self) -> AsyncOrders:
-        """The working orders by order id, always current; call `subscribe_orders` first.
+        """The working orders by order id, always current; call `subscribe_orders` before.
 
-        Reading them raises `OrdersUnknown` while they are not known.
+        Reading the orders raises `OrdersUnknown` while the orders are not known.
         """
         return self._orders
 
@@ -91,14 +91,15 @@ class AsyncSubscribing:
     ) -> AsyncSubscription:
         """Receive `OrderUpdate` for every order of the session (topic ``sor``).
 
-        `orders` has each of these orders complete. If the stream does not send all orders, it calls
-        ``GET /iserver/account/orders``. IBKR allows one such call every 5 seconds.
+        The mapping `orders` has each of these orders complete. If the gateway does not send all
+        orders, the stream calls ``GET /iserver/account/orders``. IBKR allows one such call every 5
+        seconds.
 
         Args:
-            statuses: only orders with these statuses, such as ``Submitted``; by default all. The
-                gateway may send nothing when an order leaves them, so the stream then calls for the
-                list of orders once a minute.
-            days: how many days of orders come first, 1 to 7; by default today's.
+            statuses: receive only orders with these statuses, such as ``Submitted``; by default
+                all. The gateway may send nothing when an order leaves these statuses, so the stream
+                then requests the list of orders once a minute.
+            days: from how many past days the stream first sends orders, 1 to 7; by default today's.
             realtime_only: whether to receive changes only, without the existing orders first.
 
         Raises:
@@ -119,7 +120,7 @@ class AsyncSubscribing:
         /iserver/account/trades`` and delivers the executions that are missing.
 
         Args:
-            days: how many days of executions come first, 1 to 7.
+            days: from how many past days the stream first sends executions, 1 to 7.
             realtime_only: whether to receive new executions only.
 
         Raises:
@@ -146,8 +147,8 @@ class AsyncSubscribing:
 
         Args:
             account_id: the account's id, such as ``DU123456``.
-            keys: the values, such as ``NetLiquidation-S``; by default all.
-            fields: the fields of each, such as ``monetaryValue``; by default all.
+            keys: keys of the values, such as ``NetLiquidation-S``; by default all.
+            fields: the fields of each value, such as ``monetaryValue``; by default all.
 
         Raises:
             InvalidRequest: an argument is not valid.
@@ -168,7 +169,7 @@ class AsyncSubscribing:
         Args:
             account_id: the account's id, such as ``DU123456``.
             keys: the currencies, such as ``LedgerListEUR``; by default all.
-            fields: the fields of each, such as ``cashBalance``; by default all.
+            fields: the fields of each currency, such as ``cashBalance``; by default all.
 
         Raises:
             InvalidRequest: an argument is not valid.
@@ -193,14 +194,14 @@ class AsyncSubscribing:
 
         Args:
             conid: the contract.
-            period: how far back, such as ``1d``.
+            period: how far back the bars go, such as ``1d``.
             bar: length of a bar, such as ``5min``.
             source: ``trades``, ``midpoint``, ``bid_ask``, ``bid`` or ``ask``.
             outside_rth: whether to include trades outside regular trading hours.
-            exchange: an exchange; by default IBKR chooses it.
+            exchange: the exchange; by default IBKR chooses it.
 
         Raises:
-            InvalidRequest: an argument is not valid, or there are five subscriptions.
+            InvalidRequest: an argument is not valid, or there are five subscriptions already.
             WsClosed: the stream is closed.
         """
         request = bars.request(
@@ -213,12 +214,12 @@ class AsyncSubscribing:
     ) -> AsyncSubscription:
         """Receive `LadderUpdate` with a contract's price ladder (topic ``sbd``).
 
-        It needs a market depth subscription at IBKR.
+        The price ladder needs a market depth subscription at IBKR.
 
         Args:
             account_id: the account's id, such as ``DU123456``.
             conid: the contract.
-            exchange: an exchange; by default all with market depth.
+            exchange: the exchange; by default all exchanges with market depth.
 
         Raises:
             InvalidRequest: an argument is not valid.
@@ -235,7 +236,8 @@ class AsyncSubscribing:
         try:
             await worker.flush()
         except WsError:
-            # The worker sees the same error, and subscribes on the next connection.
+            # The error is not raised: the worker sees the same error, and subscribes on the next
+            # connection.
             if worker.ended:
                 raise
         except BaseException:

@@ -46,7 +46,8 @@ _HTTP_AND_HANDSHAKE = 5.0
 class AsyncStreamWorker:
     """State and socket of a stream, and the worker that reads the socket.
 
-    The worker holds this object and not the stream, so that a stream that nobody holds can end it.
+    The worker refers to this object and not to the stream, so that a stream to which nobody refers
+    can end the worker.
     """
 
     def __init__(
@@ -85,7 +86,7 @@ class AsyncStreamWorker:
         """Whether the stream has ended."""
         return self.state.phase is Phase.ENDED
 
-    # Opening
+    # Opening.
 
     async def open(self) -> None:
         """Connect for the first time and wait until the gateway is ready.
@@ -155,7 +156,7 @@ class AsyncStreamWorker:
             self._take_in(batch)
             await self.flush()
 
-    # Background work
+    # Background work.
 
     async def _run(self) -> None:
         try:
@@ -175,7 +176,7 @@ class AsyncStreamWorker:
             self._execution_bell.ring()
 
     def _pass_on(self) -> None:
-        """Report the findings of the last step."""
+        """Report drift, lost orders and session changes that the last step has found."""
         state = self.state
         if state.order_check.changed:
             self._check_bell.ring()
@@ -250,7 +251,7 @@ class AsyncStreamWorker:
             _logger.warning("the stream lost its connection and is reconnecting")
             socket.abort()
             await socket.aclose()
-            # A reader may be waiting for a message that came before.
+            # A reader may be waiting for a message that came before the connection ended.
             self.bell.ring()
 
     async def _connect_again(self) -> None:
@@ -277,7 +278,7 @@ class AsyncStreamWorker:
         """Check with a tickle that the gateway still responds and that its session can be used.
 
         Before the ``system`` message, the gateway may be waiting for another stream to end. Later,
-        it may have reported the end of a session that exists.
+        the gateway may have reported the end of a session that still exists.
         """
         session: Secret | None = None
         reason = "the gateway is no longer logged in"
@@ -307,10 +308,10 @@ class AsyncStreamWorker:
         with self.lock:
             self.state.end(reason, rt.monotonic())
 
-    # Order check
+    # Order check.
 
     def check_orders(self) -> None:
-        """Start the worker that requests the orders that the stream does not send."""
+        """Start the worker that requests over REST the orders that the stream does not send."""
         with self.lock:
             if self._checker is None and not self.ended:
                 self._checker = rt.Worker(self._check_orders, "bezant-orders")
@@ -321,14 +322,14 @@ class AsyncStreamWorker:
             heard = self._check_bell.count
             with self.lock:
                 step = self.state.order_check.next(rt.monotonic())
-            self.bell.ring()  # they may be known now
+            self.bell.ring()  # the orders may be known now
             if not isinstance(step, OrderRequest):
                 await self._check_bell.wait(heard, step)
             elif not await self._request_orders(step):
                 return
 
     async def _request_orders(self, request: OrderRequest) -> bool:
-        """Request the list of orders or one of them; return False if the client is closed."""
+        """Request the list of orders or one order's status; return False for a closed client."""
         check = self.state.order_check
         try:
             if request.order_id is None:
@@ -401,13 +402,15 @@ class AsyncStreamWorker:
         try:
             return await self.client.orders()
         except IncompleteList as error:
-            # The status of each missing order is requested by its id.
+            # The error is not raised, because the status of each missing order is requested by its
+            # id afterwards.
             _logger.info("%s", error)
             return []
 
     async def _order_status(self, order_id: int) -> OrderStatus | None:
         """Return an order's status; None if the gateway does not know it."""
-        # An unknown order takes the gateway 5 seconds: do not retry.
+        # The request is not retried, because the gateway takes 5 seconds for an order that it does
+        # not know.
         client = self.client.with_options(retries=0)
         try:
             return await client.api.orders.get_order_status(order_id=order_id)
@@ -417,7 +420,7 @@ class AsyncStreamWorker:
             _logger.info("%s", error)
             return None
 
-    # Commands and messages
+    # Commands and messages.
 
     async def flush(self) -> None:
         """Send the commands that are due, in order.
@@ -440,7 +443,7 @@ class AsyncStreamWorker:
             return self.state.message_buffer.take()
 
     def abandon(self) -> None:
-        """End the stream without waiting; any thread may call it."""
+        """End the stream without waiting. You may call this method from any thread."""
         self._stopping.set()
         if self._socket is not None:
             self._socket.abort()

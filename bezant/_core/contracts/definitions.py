@@ -1,4 +1,4 @@
-"""Reads definitions of contracts (``GET /trsrv/secdef``)."""
+"""Reads the symbol from a response with contract definitions (``GET /trsrv/secdef``)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import cast
 
 
 def ticker_in(found: object) -> str | None:
-    """Return the symbol of the first contract in a response; None if it has none."""
+    """Return the symbol of the first contract in a response; None if there is none."""
     if not isinstance(found, Mapping):
         return None
     rows = cast("Mapping[str, object]", found).get("secdef")

@@ -24,13 +24,14 @@ DEFINITIONS: Final = GET_INSTRUMENT_DEFINITION.operation
 
 # IBKR accepts up to 200 contracts in one call.
 MAX_DEFINITIONS: Final = 200
-# Bytes of symbols in one call: the gateway accepts 4,096 bytes for the whole request line.
+# The symbols in one call take at most this many bytes, because the gateway accepts 4,096 bytes for
+# the whole request line.
 _MOST_IN_LINE: Final = 3_000
-# Seconds: an unknown symbol may be listed later.
+# An unknown symbol is looked up again after this many seconds, because it may be listed by then.
 FORGET_MISSES_AFTER: Final = 300.0
 
-# IBKR writes "BRK B" where others write BRK.B, BRK-B or BRK/B. A dot at the end stays: "BP." is a
-# symbol in London.
+# IBKR writes "BRK B" for what other systems write as BRK.B, BRK-B or BRK/B. A dot at the end stays,
+# because "BP." is a symbol in London.
 _SHARE_CLASS = re.compile(r"([A-Z0-9]+)[./-]([A-Z]{1,2})")
 
 Key = tuple[str, str, str]
@@ -40,7 +41,7 @@ def normalise(symbol: str) -> str:
     """Return a symbol in IBKR's spelling.
 
     Raises:
-        InvalidRequest: the text cannot be the symbol of a stock.
+        InvalidRequest: `symbol` cannot be the symbol of a stock.
     """
     if not isinstance(symbol, str):
         raise InvalidRequest(f"a symbol must be text such as 'AAPL', not {type(symbol).__name__}")
@@ -72,7 +73,7 @@ def key_for(symbol: str, exchange: str | None, currency: str | None) -> Key:
 
 
 def chunks(symbols: Iterable[str]) -> Iterator[list[str]]:
-    """Divide symbols into chunks for one call each, with as few calls as possible."""
+    """Yield the symbols in lists for one call each, with as few calls as possible."""
     chunk: list[str] = []
     size = 0
     for symbol in symbols:
@@ -87,7 +88,7 @@ def chunks(symbols: Iterable[str]) -> Iterator[list[str]]:
 
 
 def listings(symbol: str, response: Mapping[str, list[StockCompany]]) -> list[Listing]:
-    """Return the listings of a symbol in a response, each contract once."""
+    """Return the listings of a symbol from a response, each contract once."""
     found: dict[int, Listing] = {}
     for company in response.get(symbol) or []:
         contracts: list[StockListing] = peek(company, "contracts") or []
@@ -124,7 +125,7 @@ def with_currencies(found: Sequence[Listing], response: ContractDefinitions) -> 
 
 
 def choose(key: Key, candidates: Sequence[Listing]) -> Listing:
-    """Choose the one listing that matches.
+    """Return the listing for a lookup: the only candidate that matches the key.
 
     Exactly one listing must match. Without an exchange, the only match in the United States wins
     over other matches.
@@ -170,7 +171,7 @@ def _list(candidates: Sequence[Listing], limit: int = 8) -> str:
 
 
 class SymbolTable:
-    """Cache of lookups: contracts do not expire, unknown symbols do.
+    """Cache of symbol lookups: found contracts do not expire, unknown symbols do.
 
     Args:
         forget_misses_after: seconds until an unknown symbol expires; 300 by default.
@@ -185,7 +186,7 @@ class SymbolTable:
         return len(self._found)
 
     def get(self, key: Key, now: float) -> int | None:
-        """Return the cached conid; None if it has to be looked up.
+        """Return the cached conid of a key; None if the symbol has to be looked up.
 
         Raises:
             SymbolNotFound: a recent lookup found nothing.

@@ -16,21 +16,21 @@ from ...models._base import Model, peek
 
 T = TypeVar("T")
 
-# By model name: the field with the bars, and the field of a bar with its time.
+# Key: the name of a model. Value: the field with the bars, and the field of a bar with its time.
 _PLACES: Final = {"History": ("data", "time"), "BarsUpdate": ("bars", "start_ms")}
-# Models of bars; IBKR's name of the time is "t".
+# In these models of bars, IBKR's name of the time is "t".
 _BARS: Final = ("Bar", "StreamBar")
 
 
 def timed(rows: list[object], model: object) -> list[object]:
-    """Return the rows of a list without bars that have no time; rows of other models unchanged."""
+    """Return a list without the bars that have no time; return lists of other models unchanged."""
     if getattr(model, "__name__", "") not in _BARS:
         return rows
     return [row for row in rows if not _has_no_time(row)]
 
 
 def _has_no_time(row: object) -> bool:
-    # A row that is not an object stays, and is reported.
+    # A row that is not an object stays in the list, so that the decoder reports it.
     return isinstance(row, dict) and cast("dict[str, object]", row).get("t") in (None, "", 0)
 
 
@@ -53,5 +53,5 @@ def with_times(found: T) -> T:
 def _stays(bar: object, when: Callable[[object], object]) -> bool:
     try:
         return bool(when(bar))
-    except MissingValue:  # its time cannot be read, and reading it says so
+    except MissingValue:  # the bar has a time that cannot be read, and reading it raises an error
         return True

@@ -1,9 +1,9 @@
 """Tolerant decoder: from JSON bytes to models.
 
 The fast path is one pass of msgspec over the bytes with the model's own types. If a value does not
-fit, the response is decoded again and repaired field by field: a field in another known spelling
-gets its value, an unreadable field has no value and is reported as drift, and all other fields
-stay as they are.
+fit, the decoder decodes the response again and repairs it field by field. A field in another known
+spelling gets its value. An unreadable field gets no value and is reported as drift. All other
+fields stay as they are.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ def decoder(type_: Hashable) -> Decoder:
         TypeError: msgspec cannot decode into the type.
         Reentered: this thread is in the middle of inspecting a type.
     """
-    # Not `lru_cache`, which lets several threads make the first decoder at the same time.
+    # `lru_cache` is not used here, because it lets several threads make the first decoder at the
+    # same time.
     found = _decoders.get(type_)
     if found is None:
         found = inspect(lambda: _decoders.get(type_) or Decoder(type_))
@@ -48,11 +49,12 @@ def decoder(type_: Hashable) -> Decoder:
     return found
 
 
-# Numbers with a larger exponent are slow to print and to convert to an int.
+# Numbers with a larger exponent stay text, because they are slow to print and to convert to an int.
 _PLAIN_MAGNITUDE: Final = 1_000
 
 
-# A number with an excessive exponent or length stays text: the field is lost, not the response.
+# A number with an excessive exponent or length stays text, so that only its field is lost and not
+# the whole response.
 def _exactly(digits: str) -> Decimal | str:
     if len(digits) > LONGEST:
         return digits
@@ -68,7 +70,8 @@ def _whole(digits: str) -> int | str:
 
 
 _plain = msgspec.json.Decoder()
-# Decodes strict JSON with numbers of a usual size into plain values; `loads` decodes the rest, too.
+# `decode_plain` decodes strict JSON with numbers of a usual size into plain values. `loads` decodes
+# all other JSON, too.
 decode_plain: Final = _plain.decode
 _exact = msgspec.json.Decoder(float_hook=_exactly)
 
@@ -88,7 +91,7 @@ def decode(body: bytes, type_: type[T], *, operation: str, report: Report) -> T:
     if cast("object", type_) is Any:
         return cast("T", plain(body, operation))
     if b"&" in body:
-        from .unescaping import unescaped  # few responses need it
+        from .unescaping import unescaped  # imported here because few responses need it
 
         body = unescaped(body)
     if rewrite := rewrites_of(cast("Hashable", type_)):
@@ -105,7 +108,8 @@ def decode(body: bytes, type_: type[T], *, operation: str, report: Report) -> T:
         value = _exact_values(body)
     except UNREADABLE as error:
         raise _unreadable(body, operation, error) from None
-    from .repair import _LOST, _NOTHING, _found, _name, _Place, _shape_of  # few responses need it
+    # imported here because few responses need the repair
+    from .repair import _LOST, _NOTHING, _found, _name, _Place, _shape_of
 
     shape = _shape_of(cast("Hashable", type_))
     try:
@@ -124,14 +128,14 @@ def decode(body: bytes, type_: type[T], *, operation: str, report: Report) -> T:
 def convert_row(
     value: dict[str, Any], type_: type[T], *, operation: str, report: Report, fit: bool = False
 ) -> T:
-    """Convert an object of plain values to a model; repair it field by field if it does not fit.
+    """Convert an object of plain values to a model; repair values that do not fit.
 
     Args:
         value: the object.
         type_: the model.
         operation: the call or topic, for reports.
         report: called with each `Drift` found.
-        fit: whether all its numbers are known to be finite and of a plausible size.
+        fit: whether all numbers in the object are known to be finite and of a plausible size.
     """
     try:
         found = convert(value, type_)
@@ -139,7 +143,7 @@ def convert_row(
             return cast("T", found)
     except (*UNREADABLE, Reentered):
         pass
-    from .repair import _Place, _shape_of  # few objects need it
+    from .repair import _Place, _shape_of  # imported here because few objects need the repair
 
     place = _Place(operation, type_.__name__, "", report)
     return cast("T", _shape_of(cast("Hashable", type_)).repair(value, place))
@@ -160,13 +164,13 @@ def plain(body: bytes, operation: str) -> Any:
 def loads(body: bytes) -> Any:
     """Decode JSON into plain values.
 
-    If a number is too large for a float, or the text is not strictly JSON, it is decoded again:
-    all fractions become exact decimals, numbers of an implausible size become text, and the
-    deviations that `_lenient` lists are accepted.
+    If a number is too large for a float, or the text is not strictly JSON, the text is decoded a
+    second time. Then all fractions become exact decimals, numbers of an implausible size become
+    text, and the deviations that `_lenient` lists are accepted.
 
     Raises:
         ValueError: the bytes are not JSON.
-        RecursionError: they are nested too deeply.
+        RecursionError: the JSON is nested too deeply.
     """
     try:
         return _plain.decode(body)
@@ -184,7 +188,7 @@ def _exact_values(body: bytes) -> Any:
             raise error from None
 
 
-# Matches escapes; the group "half" is a surrogate without its other half.
+# The pattern matches escapes. Its group "half" is a surrogate without its other half.
 _SURROGATE: Final = (
     r"(?s)\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
     r"|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
@@ -194,13 +198,13 @@ _SURROGATE: Final = (
 def _lenient(body: bytes) -> Any:
     """Decode JSON with common deviations from the standard.
 
-    It accepts text in another encoding or with control characters, half a surrogate pair, a byte
-    order mark, numbers that are not finite (they become None) and numbers of an implausible size
-    (they become text).
+    The function accepts text in another encoding or with control characters, half a surrogate pair,
+    a byte order mark, numbers that are not finite (they become None) and numbers of an implausible
+    size (they become text).
 
     Raises:
         ValueError: the bytes are not JSON.
-        RecursionError: they are nested too deeply.
+        RecursionError: the JSON is nested too deeply.
     """
     import json  # rarely needed
 

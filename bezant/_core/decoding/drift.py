@@ -1,4 +1,4 @@
-"""Drift: response fields that do not have the type that the model declares."""
+"""`Drift`: report of a response field that does not have the type that the model declares."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Drift(NamedTuple):
-    """A response field that does not have the type that the model declares.
+    """Report of a response field that does not have the type that the model declares.
 
     Attributes:
         operation: the call, such as ``GET /iserver/accounts``, or the topic of a stream.

@@ -1,8 +1,8 @@
-"""Decodes responses whose numbers, flags or times are empty texts, in one pass.
+"""Decodes, in one pass, responses in which numbers, flags or times are empty texts.
 
-The gateway writes ``""`` for a missing number. msgspec accepts that for text only, and repairing a
-whole response field by field costs more than ten times as much. So ``""`` becomes ``null`` in the
-bytes, for the fields in which both mean the same.
+The gateway writes ``""`` for a missing number. msgspec accepts ``""`` for text fields only, and
+repairing a whole response field by field takes more than ten times as long. So this module replaces
+``""`` by ``null`` in the bytes, for the fields in which both mean the same.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from ..._wire.field_types import is_marker, may_be_empty, read
 from .inspection import Reentered, inspect
 
 _PLAIN_NAME: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
-# Within a text both quotes would be escaped: no text can hold these bytes.
+# These bytes cannot occur within a JSON text, in which both quotes would be escaped, so they are
+# always a field and its value.
 _EMPTY: Final = rb'"([A-Za-z0-9_-]+)"(: ?)""'
 
 
 class Decoder:
-    """Decoder of one type, which remembers the fields that were found empty.
+    """Decoder of one type, which remembers the fields that the gateway has left empty.
 
     Args:
         type_: the type of the response.
@@ -54,7 +55,7 @@ class Decoder:
         return self._decode(body)
 
     def _look_for_empty(self, body: bytes) -> tuple[tuple[bytes, bytes], ...]:
-        """Return what to replace in a body: the empty fields that may be null."""
+        """Return the replacements for a body: the bytes of each empty field, with null instead."""
         if self._names is None:
             try:
                 names = names_of_empty_values(getattr(self._type, "__watched__", self._type))
@@ -73,10 +74,11 @@ class Decoder:
 def names_of_empty_values(type_: Any) -> frozenset[str]:
     """Return the wire names of the fields that are None when the gateway leaves them empty.
 
-    Fields that are text anywhere in the type are not among them. A type with parts whose names come
-    from the gateway has no such fields: an empty text there may be anything.
+    The result has no field that is text anywhere in the type. For a type with mappings, whose keys
+    come from the gateway, the result is empty: an empty text there may be anything.
     """
-    # Costs an import and a walk through the type, and is needed for few types.
+    # The module is imported here, because the import and the walk through the type take time and
+    # few types need them.
     import msgspec.inspect as look
 
     blank: set[str] = set()
@@ -100,7 +102,7 @@ def names_of_empty_values(type_: Any) -> frozenset[str]:
         return list(node.types) if isinstance(node, look.UnionType) else [node]
 
     def is_known(node: look.Type) -> bool:
-        """Collect a type's fields; return False if it contains mappings or foreign types."""
+        """Collect the fields of a type; return False for a type with mappings or foreign types."""
         for part in members(node):
             if isinstance(part, look.ListType):
                 if not is_known(part.item_type):

@@ -21,14 +21,15 @@ _lock: AbstractContextManager[object] = nullcontext()
 _inspecting = False
 _inspected: set[Hashable] = set()
 _REMEMBERED: Final = 1024
-# Errors that msgspec and the converters raise for a value that they cannot read.
+# msgspec and the converters raise these errors for a value that they cannot read.
 UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError, ArithmeticError)
 
 
 class Reentered(Exception):
-    """A signal handler or finaliser runs in the middle of this thread's own inspection.
+    """Error: a signal handler or finaliser interrupts this thread's own inspection of a type.
 
-    msgspec's description of the type is incomplete, and this thread cannot wait for itself.
+    msgspec's description of the type is incomplete, and the thread cannot wait until it is
+    complete.
     """
 
 

@@ -1,4 +1,4 @@
-"""Models from stored JSON, for `Model.from_json`."""
+"""Decodes models from stored JSON, for `Model.from_json`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Repair: reads values field by field after msgspec's fast pass has refused them."""
+"""Repair of a response: reads the values one by one if msgspec's fast pass refuses them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class _Place(NamedTuple):
 
 
 class _Scalar:
-    """A number, boolean, text or time, read by one converter."""
+    """Reader of a number, boolean, text or time, with one converter."""
 
     def __init__(self, type_: object, convert: Callable[[object], object]) -> None:
         self.name = _name(type_)
@@ -54,7 +54,7 @@ class _Scalar:
 
 
 class _Native:
-    """A type with only one spelling, read by msgspec."""
+    """Reader of a type that has only one spelling, with msgspec."""
 
     def __init__(self, type_: object) -> None:
         self.name = _name(type_)
@@ -109,9 +109,9 @@ class _Mapping:
 
 
 def _without_shifts(repaired: list[Any], shape: _Shape, place: _Place) -> Any:
-    """Return the elements of a list, an empty one in place of each that cannot be read.
+    """Return the elements of a list, with an empty element in place of each unreadable one.
 
-    Returns `_LOST` if none can be read, or if elements of this type cannot be empty.
+    The result is `_LOST` if no element can be read, or if elements of this type cannot be empty.
     """
     gaps = [each is _LOST or each is _NOTHING for each in repaired]
     if not any(gaps):
@@ -182,7 +182,7 @@ class _Optional:
 
 
 def _with_floats(value: object) -> object:
-    """Convert decimals in plain values to floats, as the fast path returns them."""
+    """Convert decimals in plain values to floats, because the fast path returns floats."""
     if isinstance(value, Decimal):
         return float(value)
     if isinstance(value, list):

@@ -1,6 +1,6 @@
 """Rewriting of responses in which one field has several keys, or one text several values.
 
-Few responses need it: the state of an order, the results of new orders and previews.
+Few responses need the rewriting: the state of an order, the results of new orders and previews.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .inspection import UNREADABLE
 
 Row = dict[str, Any]
 
-# The figures of a preview, by field.
+# These fields of a preview contain several figures as text.
 _FIGURES: Final = ("amount", "equity", "initial", "maintenance", "position")
 _NOTHING: Final = frozenset({"", "NA", "N/A"})
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
@@ -28,7 +28,7 @@ def rewrites_of(type_: Hashable) -> Callable[[Row], None] | None:
     """Return the function that rewrites an object of a response; None for most types.
 
     Args:
-        type_: the type of the response: a model, or a list of one.
+        type_: the type of the response: a model, or a list of a model.
     """
     model: Any = get_args(type_)[0] if get_args(type_) else type_
     if aliases := getattr(model, "__aliases__", None):
@@ -37,12 +37,12 @@ def rewrites_of(type_: Hashable) -> Callable[[Row], None] | None:
 
 
 def rewritten(body: bytes, rewrite: Callable[[Row], None], loads: Callable[[bytes], Any]) -> bytes:
-    """Return a response with each of its objects rewritten; unchanged if it is not JSON.
+    """Return a response with each object rewritten; return a body that is not JSON unchanged.
 
     Args:
         body: JSON text.
-        rewrite: changes one object.
-        loads: decodes JSON into plain values, exactly.
+        rewrite: function that changes one object.
+        loads: function that decodes JSON into plain values without rounding.
     """
     try:
         value = loads(body)
@@ -63,7 +63,7 @@ def _rename(aliases: Mapping[str, str], row: Row) -> None:
 
 
 def _split_figures(row: Row) -> None:
-    """Make numbers of a preview's figures, such as ``~ 1,978.60 USD (10 Shares)``."""
+    """Convert a preview's figures to numbers, such as ``~ 1,978.60 USD (10 Shares)``."""
     for name in _FIGURES:
         part = row.get(name)
         if isinstance(part, dict):

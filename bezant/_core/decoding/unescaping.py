@@ -14,7 +14,7 @@ _LONGEST: Final = 100
 
 
 class _Texts(dict[bytes, bytes]):
-    """Ends of JSON texts with resolved escapes; the pages of a portfolio repeat most of them."""
+    """Cache of JSON texts with resolved escapes; pages of a portfolio repeat most texts."""
 
     def __missing__(self, text: bytes) -> bytes:
         resolved = _escapes().sub(_resolved, text)
@@ -34,7 +34,8 @@ def _escapes() -> re.Pattern[bytes]:
 
 
 def _resolved(match: re.Match[bytes]) -> bytes:
-    # As JSON, without the quotes. A text that is no escape stays as it is.
+    # The result is JSON without the quotes. `html.unescape` leaves a text that is no escape as it
+    # is.
     return msgspec.json.encode(html.unescape(match[0].decode()))[1:-1]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..._wire.record import Record
 
-# Beyond it every backoff has reached its maximum, and a larger power could overflow.
+# With more failures every backoff has reached its maximum, and a larger power could overflow.
 _MOST_FAILURES = 64
 
 
@@ -14,8 +14,8 @@ class Backoff(Record, frozen=True):
     Attributes:
         first: seconds after the first failure.
         maximum: longest pause in seconds.
-        factor: how many times longer each pause is than the one before.
-        jitter: lowest and highest factor of a random change of each pause.
+        factor: how many times longer each pause is than the pause before.
+        jitter: lowest and highest random factor by which each pause is multiplied.
     """
 
     first: float
@@ -28,7 +28,7 @@ class Backoff(Record, frozen=True):
 
         Args:
             failures: failed attempts in a row, from 1.
-            chance: a number from 0 to 1, which picks the jitter.
+            chance: random number from 0 to 1, which selects the jitter.
         """
         power = min(failures - 1, _MOST_FAILURES)
         pause = min(self.first * self.factor**power, self.maximum)

@@ -1,4 +1,4 @@
-"""Body of a response: collects and decompresses it within the size limit."""
+"""`BodyReader`: collects and decompresses the body of a response within a size limit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 from .messages import TransportError, Trouble
 
-# The header that every request sends; no other encoding is accepted.
+# Every request sends this header; the client accepts no other encoding.
 ACCEPTED_ENCODING: Final = ("Accept-Encoding", "gzip")
 _GZIP: Final = frozenset({"gzip", "x-gzip"})
 _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
@@ -18,7 +18,7 @@ class BodyReader:
     """Collects the chunks of one body and decompresses them within the limit.
 
     The limit applies to the received bytes and to the decompressed bytes. Decompression stops at
-    the limit, whatever one chunk would expand to.
+    the limit, however large the decompressed data would be.
 
     Args:
         headers: the response's headers, as received.
@@ -40,7 +40,7 @@ class BodyReader:
         """Take the next chunk of the body.
 
         Raises:
-            TransportError: the body is too long, or not encoded as its header says.
+            TransportError: the body is too long, or is not encoded as the response's header says.
         """
         self._came += len(chunk)
         if self._came > self._limit:
@@ -65,7 +65,7 @@ class BodyReader:
         """Return the whole body.
 
         Raises:
-            TransportError: it ends in the middle of its compressed data.
+            TransportError: the body ends in the middle of its compressed data.
         """
         if self._gzip is not None and self._came and not self._gzip.eof:
             raise _lost("the response's body ends in the middle of its gzip data")

@@ -1,4 +1,4 @@
-"""Raw responses that a program captures, next to the typed values of its calls."""
+"""Raw responses that a program captures in addition to the typed values of its calls."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from .messages import Request, Response
 
 
 class RawResponse(Record, frozen=True):
-    """A response as the gateway sent it.
+    """Raw response, as the gateway sent it.
 
     Attributes:
         method: HTTP method of the request.
         path: path and query of the request, with ``***`` for secrets.
         status: HTTP status.
         headers: headers of the response by lower-case name, with ``***`` for secrets.
-        body: the body, decompressed. It is complete: that of ``/tickle`` has the session's token.
+        body: the complete body, decompressed. It may contain secrets: the body of ``/tickle`` has
+            the session's token.
     """
 
     hidden: ClassVar[frozenset[str]] = frozenset({"headers", "body"})
@@ -44,12 +45,12 @@ class RawResponse(Record, frozen=True):
 class CapturedResponses(Sequence[RawResponse]):
     """The raw responses to the calls of a ``with`` block, in the order of their arrival.
 
-    Made by ``client.capture_responses()``. It is a sequence: iterate over it or use an index. It
-    can be read during the block and after it.
+    ``client.capture_responses()`` returns this object. It is a sequence, so you can iterate over it
+    or use an index, both during the block and after the block.
     """
 
     def __init__(self, active: set[CapturedResponses], count: int, size: int) -> None:
-        # Those of the client that are within their blocks.
+        # `active` is the list of the client's captures whose blocks have not ended.
         self._active = active
         self._count = count
         self._size = size
@@ -63,7 +64,7 @@ class CapturedResponses(Sequence[RawResponse]):
         return self._dropped
 
     def add(self, request: Request, response: Response) -> None:
-        """Add a response; drop the oldest ones if there are too many."""
+        """Add a response; drop the oldest responses if there are too many."""
         headers = cast("dict[str, str]", without_secrets(dict(response.headers)))
         method, path = request.operation.method, redact(request.target)
         raw = RawResponse(method, path, response.status, headers, response.body)
@@ -86,7 +87,7 @@ class CapturedResponses(Sequence[RawResponse]):
         return tuple(self._responses)[index]
 
     def __iter__(self) -> Iterator[RawResponse]:
-        return iter(tuple(self._responses))  # a copy, because more may arrive meanwhile
+        return iter(tuple(self._responses))  # a copy, because more responses may arrive meanwhile
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {len(self)} responses>"
@@ -101,7 +102,7 @@ class CapturedResponses(Sequence[RawResponse]):
         capturing.set(tuple(each for each in capturing.get() if each is not self))
 
 
-# Captures of the current thread or task, of all clients.
+# The variable holds the captures of the current thread or task, of all clients.
 capturing: Final[ContextVar[tuple[CapturedResponses, ...]]] = ContextVar(
     "bezant_capturing", default=()
 )

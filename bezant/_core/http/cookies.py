@@ -1,7 +1,7 @@
 """Cookie jar of a gateway.
 
-Cookies are keyed by name alone. Browsers send two cookies of one name if they were set for two
-paths; IBKR takes that for a session mismatch and responds with 401.
+Cookies are keyed by name alone. If two cookies of one name were set for two paths, browsers send
+both; IBKR treats that as a session mismatch and responds with 401.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ _NAME = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}"
 _VALUE = r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]{0,4096}"
 _EXPIRED = r"max-age\s*=\s*(?:0|-[0-9]+)\s*$|expires\s*=.*\b(?:19[0-9]{2}|200[0-9])\b"
 _LIMIT = 50
-# Browsers accept 4 kB of name and value, and 1 kB of each attribute.
+# Browsers accept 4 kB of name and value, and 1 kB of each attribute, so no valid header is longer
+# than this.
 _LONGEST = 16 * 1024
 
 
@@ -44,10 +45,10 @@ class CookieJar:
         """Return the Cookie header's value; empty if there are no cookies.
 
         Args:
-            session: the session's token, for the WebSocket. The gateway does not need it as a
-                cookie, but IBKR's own host does.
+            session: the session's token, for the WebSocket. The gateway does not need the token as
+                a cookie, but IBKR's own host does.
         """
-        values = dict(self._values)  # a copy, because another thread may store one meanwhile
+        values = dict(self._values)  # a copy, because another thread may store a cookie meanwhile
         if session and re.fullmatch(_VALUE, session):
             values["api"] = session
         return "; ".join(f"{name}={value}" for name, value in values.items())

@@ -1,4 +1,4 @@
-"""Errors inside responses with status 200."""
+"""Finds errors inside responses that have status 200."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ...models._base import Model, narrowed
 from ..decoding.decoder import loads
 from .operation import Operation
 
-# Bytes. In longer responses the error is decoded together with the response, because searching all
-# their bytes first would cost a tenth of the decoding.
+# In a response longer than this number of bytes, the error is decoded together with the response:
+# searching all bytes first would cost a tenth of the decoding.
 LONG: Final = 64 * 1024
 
 _LONGEST: Final = 500
 
-# Names under which a reason is found in JSON within a text.
+# If an error's text contains JSON, these are the names under which the reason is found.
 _REASONS: Final = ("reason", "error", "message", "fail")
 
 _ERROR: Final = b'"error"'
@@ -38,7 +38,7 @@ _envelopes = msgspec.json.Decoder(list[_Envelope])
 
 
 def find(body: bytes, operation: Operation) -> str | None:
-    """Return the text of the error in a body; None if it has no error.
+    """Return the text of the error in a body; None if the body has no error.
 
     Raises:
         DecodeError: the body is nested too deeply to be searched.
@@ -52,18 +52,19 @@ def find(body: bytes, operation: Operation) -> str | None:
                 return _words_of(_envelope.decode(body))
         elif start == b"[" and _ERROR in body[:100]:
             envelopes = _envelopes.decode(body)
-            # A list of one error is a refusal; an error in one row of several is the caller's.
+            # A list with a single error is a refusal of the call. Errors in rows of a longer list
+            # are results for the caller.
             if len(envelopes) == 1:
                 return _words_of(envelopes[0])
         return None
     except ValueError:
-        pass  # the lenient decoder below may still read it
+        pass  # the lenient decoder below may still read the body
     except RecursionError:
         raise _too_deep(operation) from None
     try:
         found = loads(body)
     except ValueError:
-        return None  # not JSON: decoding it gives the better error
+        return None  # not JSON: decoding it later gives a better error
     except RecursionError:
         raise _too_deep(operation) from None
     if isinstance(found, list) and len(cast("list[object]", found)) == 1:
@@ -72,7 +73,7 @@ def find(body: bytes, operation: Operation) -> str | None:
 
 
 def _too_deep(operation: Operation) -> DecodeError:
-    # The body may contain an error, so it must not count as a success.
+    # A body that cannot be searched may contain an error, so it must not count as a success.
     return DecodeError(
         "the response is nested too deeply to be searched for an error; report the call",
         operation=operation.name,
@@ -80,7 +81,7 @@ def _too_deep(operation: Operation) -> DecodeError:
 
 
 def reason(body: bytes) -> str:
-    """Return the error text of a body that begins with ``{``; empty if it has none."""
+    """Return the error text of a body that begins with ``{``; empty if there is no error text."""
     try:
         parts = cast("dict[str, object]", loads(body))
     except (ValueError, RecursionError):
@@ -96,7 +97,7 @@ def _words_of(envelope: _Envelope) -> str | None:
 
 
 def _is_nothing(error: object) -> bool:
-    from ..._wire.converters import NOTHING  # few responses have an error
+    from ..._wire.converters import NOTHING  # imported here because few responses have an error
 
     return isinstance(error, str) and error.strip().lower() in NOTHING
 
@@ -125,13 +126,13 @@ def _words_in(found: dict[str, object]) -> str | None:
 def text_of(value: object) -> str:
     """Return the gateway's error as text, without secrets and of limited length.
 
-    IBKR puts JSON into a text of some errors. The reason in it is the error's text.
+    Some texts of IBKR's errors contain JSON. Then the reason inside the JSON is the result.
     """
     if isinstance(value, str) and value.lstrip()[:1] == "{" and (inner := _inner(value)):
         value = inner
     try:
         text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    except RecursionError:  # encoding takes more of the stack than decoding
+    except RecursionError:  # encoding needs more of the stack than decoding, so it can fail
         text = "unreadable"
     return beginning(text, _LONGEST)
 
@@ -152,17 +153,17 @@ class Watch(Protocol):
 
     @property
     def type(self) -> Any:
-        """Type to decode the response into; it has the fields of an error, too."""
+        """Type into which the response is decoded; it also has the fields of an error."""
 
     def words(self, found: Any) -> str | None:
-        """Return the text of the error in a decoded response; None if it has no error."""
+        """Return the text of the error in a decoded response; None if there is no error."""
 
     def without(self, found: Any) -> Any:
         """Return a decoded response as the caller's type, without the fields of an error."""
 
 
 class _Plain:
-    """Decoding into plain values, which keep the fields of an error by themselves."""
+    """`Watch` for plain values, which contain the fields of an error without further work."""
 
     type: Any = Any
 
@@ -174,7 +175,7 @@ class _Plain:
 
 
 class _Model:
-    """Decoding into a subclass of a model that also has the three fields of an error."""
+    """`Watch` for a model: decodes into a subclass that also has the three fields of an error."""
 
     def __init__(self, model: type[Model]) -> None:
         self._model = model
@@ -205,5 +206,5 @@ def watch(type_: Any) -> Watch | None:
     if not (isinstance(type_, type) and issubclass(type_, Model)):
         return None
     wires = {each.encode_name for each in msgspec.structs.fields(type_)}
-    # If the model has such fields itself, their types may not fit an error.
+    # A model that has such fields itself gets no `Watch`, because their types may not fit an error.
     return None if wires & set(_PLACES.values()) else _Model(type_)

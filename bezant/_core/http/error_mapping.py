@@ -32,26 +32,28 @@ from .messages import Response, TransportError, Trouble
 from .operation import Operation
 from .unknown_outcome import ASK_FIRST, advice, unreadable
 
-# Advice: how to open the brokerage session, and how to log in.
+# These texts advise users how to open the brokerage session, and how to log in.
 OPEN_IT: Final = "client.session.initialize() opens it, no browser is needed"
 LOG_IN: Final = "log in at the gateway's page in a browser, then try again"
 _LOGIN_PATHS: Final = ("/sso/login", "/sso/dispatcher")
-# Parts that login pages have and error pages do not.
+# Login pages contain these parts, and error pages do not.
 _LOGIN_PAGE = rb"(?i)/sso/|type=[\"']?password|client portal|log ?in\b"
-# Bytes of a page that are searched.
+# Only this many bytes of a page are searched.
 _HEAD: Final = 20_000
 _NO_SESSION: Final = ("no bridge", "init session first")
-# The whole error text, in the two spellings that were recorded.
+# The whole error text is one of these two recorded spellings if the gateway requires the accounts
+# first.
 _ASKING: Final = ("Please query /accounts first", "Bad Request: Please query /accounts first")
 _ASKING_STATUS: Final = (200, 400, 500)
-# Maximum length of such a response in bytes, with a margin.
+# A response with this error is at most this many bytes long, with a margin.
 _ASKING_LONGEST: Final = 300
-# Errors of a request without TLS to a server that expects TLS.
+# The HTTP library's error has one of these texts if a request without TLS reached a server that
+# expects TLS.
 _NOT_HTTP: Final = ("server disconnected", "illegal status line")
 
 
 def raise_known(text: str, operation: Operation) -> None:
-    """Raise the session error that an error's text means; return if it means none.
+    """Raise the session error that an error's text means; return if the text means none.
 
     Raises:
         SessionError: the session cannot be used.
@@ -66,7 +68,7 @@ def raise_known(text: str, operation: Operation) -> None:
 
 
 def _unauthorized(text: str, operation: Operation) -> NotAuthenticated:
-    """Return the error for a 401, which may be about the login or only about this call."""
+    """Return the error for a 401, which may be about the login or about this call alone."""
     if operation.about_session:
         return NotAuthenticated(f"{text}; {LOG_IN}", operation=operation.name)
     name = operation.name
@@ -87,7 +89,7 @@ def raise_redirect(response: Response, operation: Operation) -> NoReturn:
 
     Raises:
         NotAuthenticated: the redirect leads to the login page.
-        UnexpectedRedirect: it leads to another page.
+        UnexpectedRedirect: the redirect leads to another page.
     """
     location = response.headers.get("location", "")
     if any(path in location.lower() for path in _LOGIN_PATHS):
@@ -95,7 +97,8 @@ def raise_redirect(response: Response, operation: Operation) -> NoReturn:
             f"the gateway redirects to its login page; {LOG_IN}", operation=operation.name
         )
     where = redact(location.split("?")[0][:200])
-    from .responder import PROXY_ADVICE, proxy_of_location  # only errors need it
+    # imported here because only errors need it
+    from .responder import PROXY_ADVICE, proxy_of_location
 
     if proxy_of_location(location):
         raise UnexpectedRedirect(
@@ -126,7 +129,7 @@ def raise_status(response: Response, operation: Operation) -> NoReturn:
     message = f"HTTP {status}: {text or 'without a reason'}"
     if (known := known_error(said, message, response, operation)) is not None:
         raise known
-    from .responder import responder_of  # only errors need it
+    from .responder import responder_of  # imported here because only errors need it
 
     if responder := responder_of(response):
         message = f"{message}; {responder}"
@@ -168,14 +171,14 @@ def known_error(
     """Return the error that a known text means, whatever the status; None for other texts.
 
     Args:
-        said: the response's text; None if the response is a page.
+        said: the error text of the response; None if the response is an HTML page.
         message: message of the error.
         response: the response.
         operation: the call.
     """
     if said is None or ASK_FIRST in said.lower():
         return None
-    from .known_texts import Meaning, known_text  # only errors need it
+    from .known_texts import Meaning, known_text  # imported here because only errors need it
 
     row = known_text(said, response.status, operation)
     if row is None:
@@ -209,9 +212,9 @@ def _limited(message: str, response: Response, operation: Operation) -> RateLimi
 
 
 def asking(error: ApiError, response: Response, operation: Operation) -> BezantError:
-    """Return an error, adapted if the gateway wants its accounts requested first.
+    """Return an error; adapt it if the gateway requires a request for the accounts first.
 
-    A call with side effects may be sent again only if the response says nothing else.
+    A call with side effects may be sent again only if the response says nothing but this.
     """
     if ASK_FIRST not in error.message.lower():
         return error
@@ -233,10 +236,11 @@ def asking(error: ApiError, response: Response, operation: Operation) -> BezantE
 
 
 def did_nothing(response: Response) -> bool:
-    """Return whether a response proves that the gateway only wants its accounts requested first.
+    """Return whether a response proves that the call did nothing, for lack of its prerequisite.
 
-    The whole error must be one of the recorded texts, the response must state its length, and there
-    must be no other bytes on the connection. The call may then be sent once more.
+    The gateway then requires a request for the accounts first. The whole error must be one of the
+    recorded texts of this demand, the response must state its length, and there must be no other
+    bytes on the connection. The call may then be sent once more.
     """
     headers = response.headers
     length, coding = headers.get("content-length"), headers.get("transfer-encoding")
@@ -250,10 +254,10 @@ def did_nothing(response: Response) -> bool:
 def _asks(response: Response) -> bool:
     if response.status not in _ASKING_STATUS or len(response.body) > _ASKING_LONGEST:
         return False
-    import json  # rarely needed
+    import json  # imported here because it is rarely needed
 
     try:
-        # As pairs, to detect duplicate names.
+        # The object is decoded as pairs, so that duplicate names are detected.
         found: object = json.loads(response.body, object_pairs_hook=tuple)
     except (ValueError, RecursionError):
         return False
@@ -268,13 +272,14 @@ def _asks(response: Response) -> bool:
 
 
 def _reason(response: Response) -> tuple[str | None, str]:
-    """Return the response's own text, None for a page, and the text to show."""
+    """Return the error text of a response (None for an HTML page) and the text for the message."""
     body = response.body.strip()
     if body[:1] == b"{":
         said = reason(body)
         return said, said or excerpt(body)
     if _is_html(response):
-        # Two bounds, because each of many "<title" would be searched to the end of the page.
+        # The search is bounded twice, because each of many "<title" would be searched to the end of
+        # the page.
         head = body[:_HEAD]
         title = re.search(rb"<title[^>]{0,200}>([^<]{1,200})", head, re.IGNORECASE)
         return None, excerpt(title[1]) if title else "an HTML page"
@@ -302,11 +307,11 @@ def refuse_html(response: Response, operation: Operation) -> None:
 
     Raises:
         NotAuthenticated: the page is the login page.
-        DecodeError: it is another page.
+        DecodeError: the page is not the login page.
     """
     if response.body[:1] in (b"{", b"[") or not _is_html(response):
         return
-    from .responder import PROXY_ADVICE, proxy_of_page  # only errors need it
+    from .responder import PROXY_ADVICE, proxy_of_page  # imported here because only errors need it
 
     if proxy_of_page(response):
         raise PermissionDenied(

@@ -1,4 +1,4 @@
-"""Files in responses: as the body, or packed into JSON."""
+"""Reads files from responses: the file is the body, or is packed into JSON."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from ...errors import DecodeError, ResponseTooLarge
 from .messages import Response
 from .operation import Operation
 
-# Bytes of an unpacked file. The limit of the response does not apply to a file packed inside it.
+# An unpacked file may have this many bytes. The size limit of the response does not apply to the
+# file packed inside.
 _LONGEST_FILE = 256 * 1024 * 1024
 
 
 class BinaryResponse(msgspec.Struct, frozen=True, kw_only=True):
-    """A file, such as a statement, a tax document or a voucher.
+    """File from a response, such as a statement, a tax document or a voucher.
 
     Attributes:
         content: bytes of the file.
@@ -56,7 +57,7 @@ def binary(response: Response, operation: Operation) -> BinaryResponse:
         try:
             file = _file.decode(response.body).data
         except (msgspec.MsgspecError, ValueError, RecursionError):
-            pass  # the JSON itself is the file
+            pass  # then the JSON itself is the file
         else:
             return BinaryResponse(
                 content=_unpacked(file, operation), content_type=file.mime_type or ""

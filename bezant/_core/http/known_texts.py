@@ -1,8 +1,9 @@
-"""Table of IBKR's known error texts: what a response means, whatever its status.
+"""Table of IBKR's known error texts, which give a response's meaning whatever its status.
 
-IBKR sends definite refusals with status 500 and 503, and the same fact with several statuses. The
-text therefore decides before the status. For a call with side effects, only the texts of its own
-rows are definite: with any other text of a 5xx, IBKR may have carried the call out.
+IBKR sends definite refusals with status 500 and 503, and the same refusal with several statuses.
+The text therefore counts before the status. For a call with side effects, only the texts of the
+operation's own rows are definite: after a 5xx with any other text, IBKR may have carried the call
+out.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ class Meaning(Enum):
         NOT_FOUND: nothing exists under this id or name.
         BAD_REQUEST: an argument is wrong.
         REFUSED: IBKR refuses what the call asks for.
-        FORBIDDEN: the user or the account has no right to it.
+        FORBIDDEN: the user or the account lacks the permission.
         LIMIT: too many calls.
-        LATER: not ready yet; the same call succeeds later.
-        OUTAGE: a failure at IBKR that sending the call again at once does not end.
+        LATER: the data is not ready yet; the same call succeeds later.
+        OUTAGE: IBKR has a failure that lasts, so sending the call again at once does not help.
     """
 
     NOT_FOUND = "not found"
@@ -42,9 +43,9 @@ class KnownText(Record, frozen=True):
     """Row of the table.
 
     Attributes:
-        pattern: regular expression that is searched in the text, ignoring case.
+        pattern: regular expression to search in the error text, ignoring case.
         meaning: what a response with the text means.
-        advice: what to do, if the text does not say it.
+        advice: advice what to do, if IBKR's text does not say so.
         statuses: the HTTP statuses with which the text has this meaning; empty for any.
     """
 
@@ -54,13 +55,13 @@ class KnownText(Record, frozen=True):
     statuses: tuple[int, ...] = ()
 
 
-# An order that does not exist, with status 200, 400 and 503.
+# IBKR sends this text with the statuses 200, 400 and 503 if an order does not exist.
 _NO_ORDER: Final = KnownText(
     r"^order ?(id)?:? ?-?\d+ (doesn'?t exist|does not exist|(is |was )?not found)",
     Meaning.NOT_FOUND,
     "check the order id and the account",
 )
-# Errors of a ticket's fields, which IBKR finds before it places anything.
+# IBKR finds these errors in a ticket's fields before it places anything.
 _TICKET: Final = tuple(
     KnownText(pattern, Meaning.BAD_REQUEST)
     for pattern in (
@@ -77,7 +78,7 @@ _TICKET: Final = tuple(
         r"java\.lang\.\w+ cannot be cast to",
     )
 )
-# Refusals of an order as a whole.
+# With these texts IBKR refuses an order as a whole.
 _ORDER: Final = tuple(
     KnownText(pattern, Meaning.REFUSED)
     for pattern in (
@@ -88,7 +89,7 @@ _ORDER: Final = tuple(
     )
 )
 
-# Rows by the key `texts` of an operation.
+# Key: the key `texts` of an operation. Value: the rows of that operation.
 OWN: Final[Mapping[str, tuple[KnownText, ...]]] = {
     "accounts": (
         KnownText(r"\b(acct|account) not found\b", Meaning.NOT_FOUND, "check the account id"),
@@ -123,7 +124,8 @@ OWN: Final[Mapping[str, tuple[KnownText, ...]]] = {
         ),
     ),
     "session": (
-        # Such as "failed to generate sso dh token": any reason means that no session was opened.
+        # An example is "failed to generate sso dh token". Any reason in the text means that no
+        # session was opened.
         KnownText(
             r"^(?!(unknown|error|unknown error|internal error|(internal )?server error|"
             r"service unavailable)$)(?!.*tim(e ?|ed )out).*\w",
@@ -134,12 +136,14 @@ OWN: Final[Mapping[str, tuple[KnownText, ...]]] = {
         KnownText(r"^unknown$", Meaning.NOT_FOUND, "nothing was subscribed for this contract"),
     ),
 }
-# Rows by the action of a call on an order. A failed reply proves nothing: it has no rows.
+# Key: the action of a call on an order. Value: its rows. A reply has no rows, because a failed
+# reply proves nothing.
 ORDERS: Final[Mapping[OrderCall, tuple[KnownText, ...]]] = {
     OrderCall.PLACE: (_NO_ORDER, *_TICKET, *_ORDER),
     OrderCall.CANCEL: (_NO_ORDER, *_TICKET),
 }
-# Rows of all idempotent calls. Their texts are general, because no harm is done if one is wrong.
+# These rows are for all idempotent calls. Their texts are general, because a wrong meaning does no
+# harm there.
 READS: Final[tuple[KnownText, ...]] = (
     _NO_ORDER,
     *_TICKET,
@@ -158,18 +162,19 @@ READS: Final[tuple[KnownText, ...]] = (
     KnownText(r"\b(failed|unable) to parse\b|\bunparsea?ble\b", Meaning.BAD_REQUEST),
     KnownText(r"\b(is|are) not supported\b|^unsupported\b", Meaning.BAD_REQUEST),
 )
-# Statuses of reads whose meaning depends on the text. The others say enough.
+# For a read, only these statuses get their meaning from the text. Other statuses are clear without
+# it.
 _VARIABLE: Final = (200, 400, 423, 500, 501, 502, 503, 504)
-# With these statuses, a refusal and a wrong argument are the same error whatever the text says.
+# With these statuses, a refusal and a wrong argument give the same error, whatever the text says.
 _SAYS_NO: Final = (200, 400)
 _NO: Final = (Meaning.BAD_REQUEST, Meaning.REFUSED)
 
 
 def known_text(text: str, status: int, operation: Operation) -> KnownText | None:
-    """Return the row that a response's text fits; None if no row does.
+    """Return the row that a response's text fits; None if no row fits.
 
     Args:
-        text: the error text of the response; empty if it has none.
+        text: the error text of the response; empty if the response has no error text.
         status: the HTTP status.
         operation: the call.
     """

@@ -10,13 +10,14 @@ from ..._wire.record import Record
 from ..settings.connection import SecretHeader
 from .operation import Operation
 
-# NATs and VPNs drop idle connections silently, some of them after half a minute. A call with side
-# effects on such a connection would have an unknown outcome after its whole timeout.
+# A connection may be idle for this many seconds before a call with side effects. NATs and VPNs drop
+# idle connections silently, some of them after half a minute; such a call would then have an
+# unknown outcome after its whole timeout.
 FRESH_SECONDS: Final = 5.0
 
 
 class Request(Record, frozen=True):
-    """A request, ready to be sent.
+    """HTTP request, ready to be sent.
 
     Attributes:
         operation: the operation.
@@ -61,7 +62,7 @@ class Payload(Record, frozen=True):
 
 
 class Response(Record, frozen=True):
-    """A complete response.
+    """Complete HTTP response.
 
     Attributes:
         status: HTTP status.
@@ -92,7 +93,7 @@ class Trouble(Enum):
 
 
 class TransportError(Exception):
-    """No complete response arrived; raised by the runtime.
+    """Error that the runtime raises if no complete response arrives.
 
     Attributes:
         kind: the reason.

@@ -1,4 +1,4 @@
-"""Operation: the row that holds everything known about one call of CPAPI."""
+"""`Operation`: the table row with everything known about one call of CPAPI."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class OrderCall(Enum):
 
 
 class Operation(Record, frozen=True):
-    """One call of CPAPI.
+    """One kind of call of CPAPI, as a row of the table of operations.
 
     Rows are generated from ``tools/api_overlay``. The defaults fit a call without side effects and
     prerequisites.
@@ -26,23 +26,25 @@ class Operation(Record, frozen=True):
     Attributes:
         method: HTTP method.
         path: path template below the base path, such as ``/portfolio/{accountId}/ledger``.
-        idempotent: whether sending it twice has the same effect as sending it once.
+        idempotent: whether sending the call twice has the same effect as sending it once.
         root: whether the path is relative to the host's root and not to the base path.
         wrap_as: how to read a response of another outer shape. ``[]``: an object becomes a list
             of one. The name of a field: a list becomes an object with that field.
         refusal: error class for an error inside a response with status 200.
-        effect: its side effects; ``account`` stands for all but orders and sessions.
-        order: its action on the order that its request or response names.
-        requires: the accounts that a session has to query first.
-        limit: key of its own rate limit; empty if only the session's limit applies.
-        priority: its position in the queue, and which slots it may use.
+        effect: kind of the call's side effects; ``account`` stands for all side effects except on
+            orders and sessions.
+        order: the call's action on the order that the request or response names.
+        requires: which list of accounts a session has to query before this call.
+        limit: key of the operation's own rate limit; empty if only the session's limit applies.
+        priority: the call's priority in the queue of the rate limiter, and which slots it may use.
         may_be_empty: whether the first response of a session may be empty although there are rows.
-        empty_until_searched: whether its response is empty until the session searched the symbol.
-        lists: the content of its response, for the check of empty lists; ``order`` is one order.
-        texts: key of its rows in the table of known error texts (`known_texts.OWN`).
-        about_session: its relation to the session. ``login``: a 401 means that nobody is logged in.
-            ``state``: its errors tell the state of the session, too.
-        needs_oauth: whether only IBKR's own host serves it, to clients that use OAuth.
+        empty_until_searched: whether the response is empty until the session has searched for the
+            symbol.
+        lists: content of the response's list, for the check of empty lists; ``order`` is one order.
+        texts: key of the operation's rows in the table of known error texts (`known_texts.OWN`).
+        about_session: the call's relation to the session. ``login``: a 401 means that nobody is
+            logged in. ``state``: the call's errors also tell the state of the session.
+        needs_oauth: whether only IBKR's own host serves the operation, to clients that use OAuth.
         name: method and path, for errors and logs.
     """
 

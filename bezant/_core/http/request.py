@@ -21,13 +21,15 @@ from ..settings.settings import Settings
 from .messages import Payload, Request
 from .operation import Operation
 
-# Bytes. The gateway responds to a longer request line with 414, and to longer headers with 400.
+# The limits are in bytes: the gateway responds to a longer request line with 414, and to longer
+# headers with 400.
 MAX_REQUEST_LINE: Final = 4096
 MAX_HEADERS: Final = 8192
 
 _METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "PATCH"})
 _READS = frozenset({"GET"})
-# Digits. No real price or quantity has more, and writing out 1E+999999 would take long.
+# A number may have this many digits. No real price or quantity has more, and writing out 1E+999999
+# would take long.
 _LONGEST: Final = 100
 _PATH_SAFE: Final = "/%:@!$&'()*+,;=~-._"
 
@@ -145,8 +147,8 @@ def build(
         headers.append(("Content-Type", payload.content_type))
     headers += [(key, _header(key, value, name)) for key, value in payload.headers]
     if body or operation.method != "GET":
-        # Never chunked, because the gateway loses such bodies without an error. Never without a
-        # length, because it responds with 411.
+        # A body is never chunked, because the gateway loses chunked bodies without an error. It
+        # always has a length, because the gateway responds with 411 without one.
         headers.append(("Content-Length", str(len(body))))
     _check_length(headers, name)
     return Request(operation, target, headers, body)
@@ -155,7 +157,7 @@ def build(
 def with_credentials(request: Request, credentials: tuple[SecretHeader, ...]) -> Request:
     """Return a request with further headers, for a proxy in front of the gateway.
 
-    A header that the call has as a parameter is sent instead of one with its name.
+    If the call sets a header of the same name as a parameter, the call's header is sent.
 
     Raises:
         InvalidRequest: the headers are longer than the gateway accepts.
@@ -213,7 +215,7 @@ def encode_query(params: Mapping[str, object] | None, operation: str) -> str:
         if isinstance(value, str | bytes) or not isinstance(value, Iterable):
             text = _quoted(_query_text(key, value, operation), ",", key)
         else:
-            # A comma within an item would split it into two.
+            # A comma within an item is quoted, because it would split the item into two.
             texts = (_query_text(key, item, operation) for item in cast("Iterable[object]", value))
             text = ",".join(_quoted(each, "", key) for each in texts)
         pairs.append(f"{_quoted(key, '', key)}={text}")
@@ -275,7 +277,7 @@ def encode_body(value: object, operation: str) -> bytes:
 
 
 def _refuse_unfit(value: object, place: str) -> None:
-    """Refuse values that msgspec would write as something else, and name their place.
+    """Raise an error for a value that msgspec would write as something else, and name its place.
 
     msgspec writes null for numbers that are not finite, so that an order with the price NaN would
     be sent without a price, and base64 text for bytes.
@@ -293,7 +295,8 @@ def _refuse_unfit(value: object, place: str) -> None:
             _refuse_unfit(each, f"{place}[{index}]")
     elif isinstance(value, msgspec.Struct):
         _refuse_unfit(msgspec.structs.asdict(value), place)
-        # Structs accept any value when they are made, such as True as a price or no side.
+        # The check is necessary, because structs accept any value when they are made, such as True
+        # as a price or no side.
         plain = msgspec.to_builtins(value, builtin_types=(Decimal,))
         try:
             what = _misfit(plain, type(value), place)
@@ -344,7 +347,7 @@ _orders = msgspec.json.Decoder(_Orders)
 
 
 def client_order_ids(request: Request) -> tuple[str, ...]:
-    """Return the ids that the caller gave the orders in a request."""
+    """Return the client order ids of the orders in a request."""
     try:
         body = _orders.decode(request.body)
     except (msgspec.MsgspecError, ValueError, RecursionError):

@@ -58,7 +58,8 @@ def read(response: Response, operation: Operation, type_: type[T], report: Repor
     except BezantError:
         raise
     except Exception as error:
-        # A user's own type may raise any error, and the memory may be exhausted.
+        # The clause catches every error, because a user's own type may raise any, and the memory
+        # may be exhausted.
         failed = DecodeError(
             f"the response cannot be read into {shown(type_)} ({shown(error)}); pass another type",
             operation=operation.name,
@@ -77,7 +78,7 @@ def _read(response: Response, operation: Operation, type_: type[T], report: Repo
         try:
             found = _value(response, operation, watch.type, report)
         except DecodeError:
-            pass  # it may still contain an error
+            pass  # the body may still contain an error
         else:
             if words := watch.words(found):
                 raise _refused(words, response, operation, type_)
@@ -91,7 +92,7 @@ def check_type(type_: object, operation: Operation) -> None:
     """Check, before anything is sent, that a response can be read into a type.
 
     Raises:
-        InvalidRequest: it cannot.
+        InvalidRequest: no response can be read into the type.
     """
     if type_ is None or type_ is Any:
         return
@@ -119,14 +120,16 @@ def _can_be_read(type_: Hashable) -> bool:
 
 def _is_known(type_: object) -> bool:
     if isinstance(type_, type) and not issubclass(type_, msgspec.Struct) and not get_args(type_):
-        # msgspec accepts classes that it does not know, and expects a hook to build them.
-        import msgspec.inspect as look  # rarely needed
+        # msgspec accepts classes that it does not know and expects a hook to build them, so such
+        # classes are refused here.
+        import msgspec.inspect as look  # imported here because it is rarely needed
 
         return not isinstance(inspect(lambda: look.type_info(type_)), look.CustomType)
     return all(map(_is_known, get_args(type_)))
 
 
-# Errors of msgspec for a value that is not a type, or for the name of a type that does not exist.
+# msgspec raises these errors for a value that is not a type, or for the name of a type that does
+# not exist.
 _ALLOWED_TYPES: Final = (
     "a model, a list or mapping of models, plain types such as dict, or bytes, str or None"
 )
@@ -134,7 +137,7 @@ _NO_TYPE = (TypeError, ValueError, NameError, AttributeError, RecursionError)
 
 
 def check_status(response: Response, operation: Operation) -> None:
-    """Raise the error that a response's status means; return if it is a success.
+    """Raise the error that a response's status means; return if the status is a success.
 
     Raises:
         BezantError: the error class for the status.
@@ -145,7 +148,7 @@ def check_status(response: Response, operation: Operation) -> None:
             raise_redirect(response, operation)
         raise_status(response, operation)
     if response.body.startswith(b"Unknown service"):
-        # The gateway sends this text, with status 200, for a path that it does not know.
+        # The gateway sends this text with status 200 if it does not know a path.
         raise NotFound(
             "the gateway does not know this path; check its spelling",
             operation=operation.name,
@@ -201,7 +204,7 @@ def _refused(words: str, response: Response, operation: Operation, type_: Any) -
     kind = operation.refusal
     try:
         found: Any = _value(response, operation, type_, _ignore)
-    except BezantError:  # the response has only the error, not the fields of the type
+    except BezantError:  # the response has only the error and lacks the fields of the type
         found = None
         kind = Refused
     error = kind(
@@ -215,4 +218,4 @@ def _refused(words: str, response: Response, operation: Operation, type_: Any) -
 
 
 def _ignore(_: Drift) -> None:
-    """Ignore drift: the fields of an error have no declared types."""
+    """Ignore drift, because the fields of an error have no declared types."""

@@ -15,10 +15,11 @@ _STATUS_LINE: Final = re.compile(rb"HTTP/1\.1 ([1-9][0-9]{2})[ \r]")
 _FRAMING: Final = re.compile(
     rb"\r\n(content-length|transfer-encoding):[ \t]*([^\r\n]*)", re.IGNORECASE
 )
-# The HTTP library accepts no longer head.
+# The HTTP library accepts no head of a response longer than this.
 _LONGEST_HEAD: Final = 100 * 1024
 _LONGEST_LINE: Final = 4 * 1024
-# After such a response the gateway sends a stray chunk on the connection, perhaps a moment later.
+# After a response with one of these statuses, the gateway sends a stray chunk on the connection,
+# perhaps a moment later.
 _STATUS_WITHOUT_BODY: Final = (204, 304)
 
 _HEAD, _LENGTH, _SIZE, _CHUNK, _TRAILER, _DONE, _UNKNOWN = range(7)
@@ -30,24 +31,26 @@ def _chunk_size() -> re.Pattern[bytes]:
 
 
 class ResponseEnd:
-    """Follows the bytes of one response, informational responses before it included."""
+    """Finds the end of one response in the bytes of its connection, fed as they arrive."""
 
     __slots__ = ("_left", "_rest", "_state")
 
     def __init__(self) -> None:
         self._state = _HEAD
         self._rest = b""
-        # Bytes still to come of the body or, with its line break, of the chunk.
+        # The number of bytes still to come of the body or of the chunk, the chunk's line break
+        # included.
         self._left = 0
 
     @property
     def complete(self) -> bool:
-        """Whether the response has ended, was understood, and no bytes followed it."""
+        """Whether the response has ended, was understood, and was followed by no other bytes."""
         return self._state == _DONE
 
     def feed(self, data: bytes) -> None:
-        """Take bytes as received from the connection."""
-        if self._state == _LENGTH and len(data) < self._left:  # the usual case within a long body
+        """Process bytes in the order in which the connection receives them."""
+        # this is the usual case within a long body
+        if self._state == _LENGTH and len(data) < self._left:
             self._left -= len(data)
             return
         if self._rest:
@@ -62,11 +65,11 @@ class ResponseEnd:
                 position = self._size(data, position)
             elif self._state == _TRAILER:
                 position = self._trailer(data, position)
-            else:  # bytes after the end
+            else:  # there are bytes after the end of the response
                 self._state = _UNKNOWN
 
     def _wait(self, data: bytes, position: int, longest: int) -> int:
-        """Keep the incomplete rest until more bytes come; give up beyond the longest length."""
+        """Keep an incomplete line until more bytes come; give up if it is longer than `longest`."""
         self._rest = data[position:]
         if len(self._rest) > longest:
             self._state = _UNKNOWN
@@ -90,7 +93,8 @@ class ResponseEnd:
 
     def _framing(self, head: bytes) -> int:
         found = _FRAMING.findall(head)
-        if len(found) != 1:  # up to the end of the connection, or contradictory
+        # the body ends with the connection, or the lengths contradict each other
+        if len(found) != 1:
             return _UNKNOWN
         name, value = found[0][0].lower(), found[0][1].strip(b" \t")
         if name == b"transfer-encoding":

@@ -17,9 +17,10 @@ from .backoff import Backoff
 from .operation import Operation, OrderCall
 from .unknown_outcome import ASK_FIRST
 
-# Full jitter, so that clients that failed at the same time do not retry at the same time.
+# Full jitter spreads the retries, so that clients that failed at the same time do not retry at the
+# same time.
 BACKOFF: Final = Backoff(0.25, 4.0, jitter=(0.0, 1.0))
-# Calls that are sent once more if the gateway only wants its accounts requested first.
+# These calls are sent once more if the gateway requires a request for the accounts first.
 SENT_AGAIN: Final = (OrderCall.PLACE, OrderCall.CANCEL)
 
 
@@ -33,7 +34,7 @@ def may_repeat(error: BezantError, operation: Operation) -> bool:
 
 
 def asks_for_accounts(error: BezantError) -> bool:
-    """Return whether the gateway wants its accounts requested first, whatever the status."""
+    """Return whether an error says that the gateway requires a request for the accounts first."""
     if not isinstance(error, ApiError | OutcomeUnknown):
         return False
     return ASK_FIRST in error.message.lower()

@@ -25,16 +25,17 @@ from .operation import Operation, OrderCall
 from .request import client_order_ids
 
 _DECLINED: Final = "order not confirmed"
-# Part of an error in lower case: the gateway wants a prerequisite first.
+# An error with this text, in lower case, means that the gateway requires a prerequisite first.
 ASK_FIRST: Final = "please query /accounts first"
 LOOK_FIRST: Final = "look for the order before you send it again"
 _REPLY: Final = r"/iserver/reply/([^/?]+)"
-# Maximum number of questions. The gateway remembers each for a minute; nobody leaves as many open.
+# At most this many questions are remembered. The gateway remembers each for a minute, and nobody
+# leaves as many open.
 _REMEMBERED: Final = 256
 
 
 def advice(operation: Operation) -> str:
-    """Return what to do about a call with side effects that may have been carried out."""
+    """Return advice on a call with side effects that may have been carried out."""
     what = LOOK_FIRST if operation.effect == "order" else "look before you send it again"
     asks = operation.order in (OrderCall.PLACE, OrderCall.REPLY)
     also = ", and a question about it may be open" if asks else ""
@@ -78,7 +79,7 @@ def failed_reply(error: BezantError, *, untouched: bool) -> OutcomeUnknown | Non
 
 
 def _leaves_it_open(text: str) -> bool:
-    """Return whether an error with status 200 to a reply is not about the order itself."""
+    """Return whether a reply's error with status 200 is not about the order itself."""
     lower = text.lower().strip(" .!")
     return "reply id" in lower or ASK_FIRST in lower or is_vague(lower)
 
@@ -97,7 +98,7 @@ def is_decline(request: Request, error: Refused) -> bool:
     return str(confirmed).lower() == "false"
 
 
-# Error texts without a reason.
+# These error texts give no reason.
 _VAGUE: Final = frozenset(
     {
         "error",
@@ -135,7 +136,8 @@ def note_unknown(error: BaseException, unknown: Sequence[OutcomeUnknown]) -> Non
     if isinstance(error, BezantError):
         error.unknown_outcomes = (*error.unknown_outcomes, *unknown)
         return
-    # Errors of other packages have no such attribute, and their text cannot be changed.
+    # Errors of other packages have no attribute for this and their text cannot be changed, so the
+    # attribute is added.
     before = getattr(error, "unknown_outcomes", ())
     with suppress(AttributeError):
         error.unknown_outcomes = (*before, *unknown)  # type: ignore[attr-defined]
@@ -159,7 +161,8 @@ def check_told(found: object, body: bytes, operation: Operation) -> None:
     """Check that the response to placed orders has a readable row for each of its orders.
 
     Raises:
-        DecodeError: it is empty or a row cannot be read, so one order has no known result.
+        DecodeError: the response is empty or a row cannot be read, so one order has no known
+            result.
     """
     if not isinstance(found, list):
         return
@@ -174,11 +177,11 @@ _raw_rows = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def _count(body: bytes) -> int:
-    """Return how many rows there are; 0 if the bytes cannot be read."""
+    """Return the number of rows in a response; 0 if the body cannot be read."""
     try:
         return len(_raw_rows.decode(body))
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        pass  # the lenient decoder below may still read it
+        pass  # the lenient decoder below may still read the body
     try:
         return len(loads(body))
     except (ValueError, TypeError, RecursionError):
@@ -192,7 +195,7 @@ def _is_blank(row: object) -> bool:
 
 
 class AskedOrders:
-    """Client order ids of orders with a question, by the id of the question."""
+    """Remembers, by the id of each question, the client order ids of the orders asked about."""
 
     def __init__(self) -> None:
         self._names: dict[str, tuple[str, ...]] = {}

@@ -102,12 +102,12 @@ class MarketDataFields:
 
     @property
     def codes(self) -> tuple[str, ...]:
-        """IBKR's ids."""
+        """IBKR's ids of the fields, in order."""
         return self._codes
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names that bezant gives the fields; IBKR's id for a field without a name."""
+        """Names that bezant gives the fields, in order; IBKR's id for a field without a name."""
         return tuple(NAMES.get(code, code) for code in self._codes)
 
     def __or__(self, other: MarketDataFields) -> MarketDataFields:

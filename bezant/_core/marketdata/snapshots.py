@@ -23,9 +23,9 @@ MAX_CONTRACTS: Final = 100
 
 POLL: Final = Backoff(0.1, 1.0)
 _AVAILABILITY: Final = "6509"
-# IBKR's placeholders of fields without a value.
+# IBKR sends one of these texts for a field without a value.
 _NOTHING: Final = ("", "-", "N/A")
-# Number of responses without news after which nothing more is expected.
+# After this many responses without a new value, no further values are expected.
 _QUIET_ROUNDS: Final = 3
 
 
@@ -56,7 +56,7 @@ class Quotes:
 
     @property
     def complete(self) -> bool:
-        """Whether all fields of all contracts have arrived, as far as they can arrive."""
+        """Whether all fields of all contracts that can have a value have arrived."""
         return not any(map(self._is_open, self._conids))
 
     def batches(self) -> Iterator[list[int]]:
@@ -66,7 +66,7 @@ class Quotes:
             yield left[start : start + MAX_CONTRACTS]
 
     def add(self, asked: Iterable[int], rows: Iterable[object]) -> None:
-        """Merge a response: fields that it does not have keep their earlier values."""
+        """Merge a response; fields that the response lacks keep their earlier values."""
         for conid in asked:
             self._rounds[conid] += 1
             self._quiet[conid] += 1
@@ -115,8 +115,9 @@ class Quotes:
             return False
         availability = availability_of(row.get(_AVAILABILITY))
         if availability in NEVER and self._rounds[conid] > 1:
-            return False  # fields that need no subscription arrive with the second response
-        # Placeholders come before the values, and for a conid without a contract.
+            return False  # by then, fields that need no subscription have arrived
+        # IBKR sends placeholders before the values arrive, and for a conid without a contract;
+        # after some responses without news they count as final.
         still = availability in STILL or (not has and all(code in row for code in self.codes))
         return not (still and self._quiet[conid] >= _QUIET_ROUNDS)
 

@@ -22,7 +22,7 @@ FORM = "application/x-www-form-urlencoded"
 
 
 class Arranged(NamedTuple):
-    """Parts of a request: path below the base path, query values, body."""
+    """Parts of a request: path below the base path, query values, and the JSON body."""
 
     path: str
     params: dict[str, object] | None
@@ -30,13 +30,13 @@ class Arranged(NamedTuple):
 
 
 def arrange(endpoint: Endpoint, values: Mapping[str, object]) -> Arranged:
-    """Return the parts of a request for a method's arguments; None is left out.
+    """Return the parts of a request for a method's arguments, without arguments that are None.
 
     Raises:
         InvalidRequest: a value cannot be sent.
     """
     if endpoint.forms:
-        from ._forms import check  # few operations need it
+        from ._forms import check  # imported here because few operations need it
 
         check(endpoint.forms, values, endpoint.operation.name)
     for name, value in values.items():
@@ -82,7 +82,7 @@ def _payload(
     return Payload(encode_body(json, name), headers=headers) if headers else json
 
 
-# The type of each kind of field, and its name in errors.
+# Key: a kind of field. Value: its type, and its name in errors.
 _KINDS: Final[Mapping[str, tuple[Any, str]]] = {
     "int": (int, "a whole number"),
     "decimal": (Decimal, "a number"),
@@ -97,14 +97,14 @@ _KINDS: Final[Mapping[str, tuple[Any, str]]] = {
 
 
 def _refuse_unfit(endpoint: Endpoint, values: Mapping[str, object]) -> None:
-    """Refuse values that do not fit their field, such as True as a price.
+    """Raise an error for a value that does not fit its field, such as True as a price.
 
     Raises:
         InvalidRequest: a value does not fit.
     """
     for name in _given({name: name for name in endpoint.kinds}, values):
         value = values[name]
-        given = type(value).__name__  # not the value, which may be a secret
+        given = type(value).__name__  # the error does not show the value, which may be a secret
         kind, words = _KINDS[endpoint.kinds[name]]
         try:
             plain: object = msgspec.to_builtins(value, builtin_types=(Decimal,))
@@ -126,10 +126,10 @@ def _refuse_unfit(endpoint: Endpoint, values: Mapping[str, object]) -> None:
 def refuse_unknown(
     value: object, allowed: tuple[str | int, ...], name: str, operation: str
 ) -> None:
-    """Refuse a value, an item of a list or a field of a model that is not among those allowed.
+    """Raise an error if a value, list item or field of a model has no allowed value.
 
     Raises:
-        InvalidRequest: it is not.
+        InvalidRequest: a value is not allowed; the text names the allowed values.
     """
     if value is None:
         return
@@ -138,7 +138,8 @@ def refuse_unknown(
             refuse_unknown(peek(value, field), these, f"{name}.{field}", operation)
     elif isinstance(value, Sequence) and not isinstance(value, str | bytes):
         for number, each in enumerate(cast("Sequence[object]", value)):
-            if allowed or isinstance(each, Model):  # lists of ids are long
+            # other long lists, such as lists of ids, need no search
+            if allowed or isinstance(each, Model):
                 refuse_unknown(each, allowed, f"{name}[{number}]", operation)
     elif allowed and value not in allowed:
         words = ", ".join(map(repr, allowed))
@@ -151,7 +152,7 @@ def refuse_unknown(
 
 @cache
 def _choices_of(model: type[Model]) -> tuple[tuple[str, tuple[str | int, ...]], ...]:
-    """Return the fields of a model and their allowed values, none for any value."""
+    """Return each field of a model with its allowed values; empty if any value is allowed."""
     return tuple((each.name, _literals(each.type)) for each in msgspec.structs.fields(model))
 
 
@@ -174,7 +175,7 @@ def _ascii(text: str, operation: str) -> bytes:
 
 
 def text_of(text: str) -> str:
-    """Return a text response, without the quotes of a JSON string."""
+    """Return the text of a response without the quotes of a JSON string."""
     if text.startswith('"'):
         try:
             return msgspec.json.decode(text.strip(), type=str)

@@ -1,4 +1,4 @@
-"""An operation with its parameters: what a method of `client.api` calls."""
+"""`Endpoint`: an operation with its parameters, as a method of `client.api` calls it."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ def _no_names() -> Mapping[str, str]:
 
 
 class Endpoint(Record, eq=False, frozen=True):
-    """An operation and its parameters.
+    """Operation together with its parameters and the type of its response.
 
-    Its module is its group in ``client.api``, and its constant the name of its method.
+    The module of an endpoint is its group in ``client.api``; its constant is the name of its
+    method.
 
     Attributes:
         id: IBKR's operation id; our own id if IBKR's document lacks the operation.
-        summary: one sentence about it.
+        summary: one sentence about the operation.
         operation: the call.
         response: type of the response: ``None``, ``str``, ``BinaryResponse``, ``Any``, or models
             with their modules in `bezant.models` (``dict[str, list[contracts.CurrencyPair]]``).
@@ -33,11 +34,11 @@ class Endpoint(Record, eq=False, frozen=True):
         query: wire names of query parameters.
         header: names of headers.
         body: wire names of the fields of a body.
-        kinds: types of those fields, by Python name: ``int``, ``decimal``, ``bool``, ``str``, or a
-            list of them (``list[str]``, ``list[any]``).
+        kinds: types of the body's fields, by Python name: ``int``, ``decimal``, ``bool``, ``str``,
+            or a list of them (``list[str]``, ``list[any]``).
         forms: forms of parameters, by Python name: keys of `_forms.FORMS`.
         choices: allowed values of parameters, or of their items, by Python name.
-        extra: whether ``query`` may hold more query values, under IBKR's own names.
+        extra: whether the argument ``query`` may contain more query values, under IBKR's own names.
         sends: form of the body. ``fields``: an object of parameters; ``form``: a form of them;
             ``whole``: the parameter ``body`` as JSON; ``signed``: the same, or a signed JWT as
             text; empty for no body.

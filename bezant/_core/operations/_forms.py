@@ -1,6 +1,6 @@
-"""Arguments with a known form, which are checked before anything is sent.
+"""Checks arguments that have a known form, before anything is sent.
 
-IBKR responds to some wrong arguments as to an outage, or takes its own default instead.
+IBKR responds to some wrong arguments as in an outage, or silently uses its own default instead.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 from ..._wire.redaction import shown
 from ...errors import InvalidRequest
 
-# Texts: the pattern of each form, and its words in errors.
+# Key: the form of a text. Value: its pattern, and its description in errors.
 TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "month": (
         "(?:JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)[0-9]{2}",
@@ -31,12 +31,12 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "digits": ("[0-9]{1,18}", "an id of digits"),
 }
-# The gateway responds to more ids, and to none, with an empty 500.
+# The gateway responds with an empty 500 to more ids than this, and to no ids.
 _MOST_MESSAGE_IDS: Final = 51
 
 
 def check(forms: Mapping[str, str], values: Mapping[str, object], operation: str) -> None:
-    """Check the arguments of a method that have a known form; None is no value.
+    """Check the arguments of a method that have a known form; arguments that are None are skipped.
 
     Args:
         forms: form by name of the argument.
@@ -60,7 +60,7 @@ def check_text(name: str, form: str, value: object, operation: str | None = None
     """Check that a value is text of a form.
 
     Raises:
-        InvalidRequest: it is not.
+        InvalidRequest: the value is not text of this form.
     """
     pattern, words = TEXTS[form]
     if not isinstance(value, str) or not re.fullmatch(pattern, value):
@@ -71,7 +71,8 @@ def _quantity(name: str, value: object, operation: str) -> None:
     try:
         positive = Decimal(str(value)) > 0
     except (InvalidOperation, ValueError):
-        positive = True  # not a number, for which the check of types has a better error
+        # a value that is not a number passes here, because the check of types has a better error
+        positive = True
     if not positive:
         raise InvalidRequest(
             f"{name} must be above 0, not {shown(value)}; the side says whether to buy or to sell",

@@ -1,4 +1,4 @@
-"""Find the row of an operation by its call."""
+"""Finds the row of an operation by the method and path of a call."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _PARAMETER: Final = "{"
 
 
 def known(operation: Operation) -> Operation:
-    """Return a raw call with the facts of its row; unchanged if no row fits.
+    """Return a raw call's operation with the facts of its row; unchanged if no row fits.
 
-    Its path stays as it was given, and its response keeps its shape.
+    The path stays as the caller gave it, and the response keeps its shape.
     """
     place = find(operation.method, operation.path)
     if place is None:
@@ -36,14 +36,14 @@ def known(operation: Operation) -> Operation:
 
 @lru_cache(maxsize=512)
 def find(method: str, path: str) -> str | None:
-    """Return where the row of a call is, with the fewest parameters if several fit.
+    """Return the place of a call's row; of several rows, that with the fewest parameters.
 
     Args:
         method: HTTP method.
         path: path below the base path, percent-encoded or not.
 
     Returns:
-        Its module and constant, or None if no operation has this path.
+        Module and constant of the row, or None if no operation has this path.
     """
     for segments in _readings(path):
         for template, place in _templates().get((method, len(segments)), ()):
@@ -57,7 +57,7 @@ def find(method: str, path: str) -> str | None:
 
 def _readings(path: str) -> Iterator[Sequence[str]]:
     yield [unquote(segment) for segment in path.split("/")]
-    if "%" in path:  # a proxy may decode slashes
+    if "%" in path:  # the path is decoded, because a proxy may decode slashes
         yield unquote(path).split("/")
 
 
@@ -81,7 +81,7 @@ def row_at(place: str) -> Operation:
 
 
 def value_at(place: str) -> Endpoint | Operation:
-    """Return the value of a constant: an `Endpoint` if the operation has a method."""
+    """Return the value of a row's constant: an `Endpoint` if the operation has a method."""
     module, _, constant = place.partition(".")
     found: Endpoint | Operation = getattr(import_module(f"{__package__}.{module}"), constant)
     return found

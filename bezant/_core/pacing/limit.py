@@ -1,4 +1,4 @@
-"""Rate limit: a number of requests in a number of seconds."""
+"""`Limit`: a rate limit, as a number of requests in a number of seconds."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ..._wire.record import Record
 
 
 class Limit(Record, frozen=True):
-    """At most ``count`` requests in any ``seconds``."""
+    """Rate limit: at most ``count`` requests in any period of ``seconds``."""
 
     count: int
     seconds: float

@@ -1,7 +1,7 @@
 """Rate limiter: the queue of the calls of one process, which grants them in order of priority.
 
 IBKR counts the requests of a session. If there are too many, it blocks the IP address for 10 to 15
-minutes, so calls wait here before they are sent. `LimitState` decides whether one may be sent.
+minutes, so calls wait here before they are sent. `LimitState` decides whether a call may be sent.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from .limits import LIMITS, SESSION_LIMIT, Limit
 from .slots import CANCEL, ORDER, READ, TICKLE
 from .state import InFlight, LimitState
 
-# Responses to an operation that must have come before the shortest response time is used.
+# The shortest response time of an operation is used only after this many responses.
 _ENOUGH: Final = 10
-# Operations whose response times are kept: a raw call's path is an operation of its own.
+# Response times are kept for this many operations, because the path of each raw call is an
+# operation of its own.
 _REMEMBERED: Final = 500
 
-# The lower number goes first; an order and a cancel are equally urgent.
+# A call with a lower number is sent first. An order and a cancel are equally urgent.
 _PRIORITIES: Final = {TICKLE: 0, CANCEL: 1, ORDER: 1, READ: 2}
 LEAST_URGENT: Final = _PRIORITIES[READ]
 _KINDS: Final = {"tickle": TICKLE, "cancel": CANCEL, "order": ORDER, "read": READ}
@@ -46,15 +47,16 @@ class ResponseTimes:
         self._seen: dict[str, tuple[float, int]] = {}
 
     def learn(self, operation: Operation, seconds: float) -> float:
-        """Learn a response time; return how long a response takes at least after the arrival.
+        """Record a response time; return the least time from a request's arrival to its response.
 
-        This is half of the shortest response time so far, on the assumption that the way to IBKR
-        and the way back take equally long. It is 0 for the first ten responses of an operation,
-        because the first requests after a start wait for connections all the way to IBKR.
+        The result is half of the shortest response time so far, on the assumption that the way to
+        IBKR and the way back take equally long. The result is 0 for the first ten responses of an
+        operation, because the first requests after a start wait for connections all the way to
+        IBKR.
 
         Args:
             operation: the call.
-            seconds: its response time.
+            seconds: response time of the call.
         """
         name = operation.name
         quickest, count = self._seen.pop(name, (seconds, 0))
@@ -73,16 +75,17 @@ class QueuedCall(msgspec.Struct, eq=False):
 
     Attributes:
         operation: the call.
-        bucket: rate limit that it counts towards besides the session's; empty for none.
+        bucket: rate limit against which the call counts in addition to the session's; empty for
+            none.
         limits: limits of the bucket.
         kind: kind of the call.
         order: position in the queue: priority, then arrival.
         token: the call's name in the state.
         granted: whether the call may be sent.
-        went: time when the call got its permit.
+        went: time at which the call got its permit.
         return_time: seconds that a response takes at least after the request has arrived; known
             once there was a response.
-        owner: returns the object that makes the call; None if that is gone.
+        owner: function that returns the object that makes the call; None if the object is gone.
     """
 
     operation: Operation
@@ -107,12 +110,12 @@ class QueuedCall(msgspec.Struct, eq=False):
 
     @property
     def is_tickle(self) -> bool:
-        """Whether it renews the session."""
+        """Whether the call is a tickle, which renews the session."""
         return self.kind == TICKLE
 
     @property
     def is_urgent(self) -> bool:
-        """Whether it goes before reads."""
+        """Whether the call is sent before reads."""
         return self.kind != READ
 
 
@@ -122,7 +125,8 @@ class RateLimiter:
     def __init__(self, session_limit: Limit = SESSION_LIMIT) -> None:
         self._session_limit = session_limit
         self._state = LimitState()
-        # Other processes hold back a bucket, or a priority and all less urgent ones, until then.
+        # Until these times, other processes hold back a bucket, or a priority and all less urgent
+        # priorities.
         self._held: dict[str, float] = {}
         self._paused = [0.0] * (LEAST_URGENT + 1)
         self._waiting: list[QueuedCall] = []
@@ -131,7 +135,7 @@ class RateLimiter:
 
     @property
     def blocked_until(self) -> float:
-        """End of the penalty for too many requests."""
+        """Time at which the penalty for too many requests ends."""
         return self._state.blocked_until
 
     def enter(self, queued: QueuedCall) -> None:
@@ -142,12 +146,12 @@ class RateLimiter:
             self._waiting.append(queued)
 
     def postpone(self, queued: QueuedCall, bucket: str, until: float, priority: int = 0) -> None:
-        """Queue a granted call again, because the store of several processes denied it.
+        """Queue a granted call again, because the shared store denied the call.
 
         Args:
             queued: the call.
             bucket: bucket whose limit is full; "" for the session's.
-            until: when it may be tried again.
+            until: time at which the call may be tried again.
             priority: without a bucket, the most urgent priority that has to wait.
         """
         self.withdraw(queued)
@@ -167,16 +171,16 @@ class RateLimiter:
     def dispatch(self, now: float) -> list[QueuedCall]:
         """Grant the calls that may be sent now, in order, and return them.
 
-        A call whose own bucket is full lets the others pass.
+        If the bucket of a call is full, the calls behind it may be sent first.
         """
         state = self._state
         if not self._waiting or now < state.blocked_until:
             return []
         granted: list[QueuedCall] = []
-        full: set[int | str] = set()  # kinds without a slot, and buckets
+        full: set[int | str] = set()  # kinds without a slot, and buckets that are full
         for queued in self._waiting:
             if now < self._paused[queued.order[0]]:
-                break  # and so are all that are less urgent
+                break  # all less urgent calls have no slot either
             if queued.kind in full or queued.bucket in full:
                 continue
             if now < self._held.get(queued.bucket, 0.0):
@@ -196,7 +200,7 @@ class RateLimiter:
         return granted
 
     def seconds_until(self, queued: QueuedCall, now: float) -> float:
-        """Return how long a waiting call has to wait at least."""
+        """Return the seconds that a queued call has to wait at least."""
         ahead = [each for each in self._waiting if each.order < queued.order]
         held = max(self._paused[queued.order[0]], self._held.get(queued.bucket, 0.0))
         state = self._state
@@ -209,13 +213,13 @@ class RateLimiter:
         return max(wait, 0.0)
 
     def leave(self, queued: QueuedCall, now: float, answered_in: float | None = None) -> None:
-        """Remove a call: it has ended, or does not wait any longer.
+        """Remove a call that has ended, or that does not wait any longer.
 
-        It may be called again, because an interrupt can come in the middle.
+        You may call this method again for the same call, because an interrupt can cut it short.
 
         Args:
             queued: the call.
-            now: the time.
+            now: the current time.
             answered_in: seconds until the response; None if the call failed.
         """
         if answered_in is not None:
@@ -230,7 +234,7 @@ class RateLimiter:
             state.prune(queued.bucket, max(each.seconds for each in queued.limits), now)
 
     def forgotten(self) -> list[QueuedCall]:
-        """Return the calls whose owner is gone and that still wait or hold a slot.
+        """Return the calls that still wait or hold a slot although their owner is gone.
 
         An interrupt can end a call between any two steps, and its slot would be lost.
         """
@@ -244,8 +248,8 @@ class RateLimiter:
         """Block all requests, because the gateway reported too many.
 
         Args:
-            now: the time.
-            seconds: length of the penalty; None for IBKR's.
+            now: the current time.
+            seconds: length of the penalty; None for the length that IBKR documents.
         """
         self._state.penalise(now, seconds)
 

@@ -1,7 +1,8 @@
 """Order turns: one order of an account at a time, from its placement to its last response.
 
-IBKR invalidates an open order question when another order of the account arrives. The reply to it
-then fails, and its order may still go live when a later question is confirmed. No clock, no I/O.
+IBKR invalidates an open order question when another order of the account arrives. The reply to the
+first question then fails, and its order may still go live when a later question is confirmed. No
+clock, no I/O.
 """
 
 from __future__ import annotations
@@ -22,19 +23,19 @@ from ..decoding.decoder import loads
 from ..http.messages import Request
 from ..http.operation import Operation, OrderCall
 
-# Lifetime of an order question at the gateway, in seconds.
+# An open order question lives for this many seconds at the gateway.
 QUESTION_LIFETIME: Final = 60.0
-# Longest wait of other calls for an open question, in seconds.
+# Calls other than orders wait for an open question for at most this many seconds.
 READS_WAIT: Final = 2.0
 _SHORT: Final = 100
 _PATH: Final = r"/iserver/account/([^/]+)(?:/([^/]+))?"
 _REPLY: Final = r"/iserver/reply/([^/]+)"
-# An account that is not known; it may be any.
+# This name stands for an account that is not known, so it overlaps with every account.
 ANY: Final = ""
 
 
 def waits_for_questions(operation: Operation) -> bool:
-    """Return whether a call waits a moment for open questions: all do but those about orders."""
+    """Return whether a call waits a moment for open questions, as all calls not about orders do."""
     return operation.effect != "order"
 
 
@@ -54,7 +55,8 @@ class Scope(Record, frozen=True):
     """Accounts and number of the orders in a request.
 
     Attributes:
-        accounts: their accounts, or an allocation group; `ANY` for an account that is not known.
+        accounts: accounts of the orders, or an allocation group; `ANY` for an account that is not
+            known.
         orders: number of orders.
     """
 
@@ -66,7 +68,7 @@ def scope_of(request: Request) -> Scope:
     """Return the accounts and the number of the orders that a request places or modifies."""
     found = _search(_PATH, request)
     first, second = (unquote(found[1]), unquote(found[2] or ANY)) if found else (ANY, ANY)
-    # The oldest form of placing: the account is in the orders, or a group follows.
+    # In the oldest form of placing, the account is in the orders, or a group follows in the path.
     named = second if first in ("order", "orders") else first
     try:
         body: object = loads(request.body)
@@ -95,7 +97,7 @@ class OrderResults(Record, frozen=True):
     """Results of the orders of a request, from one response.
 
     Attributes:
-        questions: short texts of the questions in it, by id.
+        questions: short texts of the questions in the response, by id.
         settled: number of orders that have an id or an error.
         refused: whether one error refuses all remaining orders.
     """
@@ -106,9 +108,9 @@ class OrderResults(Record, frozen=True):
 
 
 def order_results(body: bytes) -> OrderResults | None:
-    """Return the results in a response about orders; None if it cannot be read."""
+    """Return the results in a response about orders; None if the response cannot be read."""
     try:
-        # Invalid UTF-8 does not matter here.
+        # Invalid UTF-8 is replaced, because it does not matter for the ids and questions.
         found: object = loads(body.decode("utf-8", "replace").encode())
     except (ValueError, RecursionError):
         return None
@@ -155,27 +157,27 @@ def outcome_of(error: BezantError, kind: OrderCall, *, untouched: bool) -> Outco
         untouched: whether the response proves that the gateway did nothing.
     """
     if untouched and kind is OrderCall.REPLY:
-        return Outcome.NOTHING  # the question is still open
+        return Outcome.NOTHING  # the question is still open, so nothing has happened
     if isinstance(error, OutcomeUnknown):
         return Outcome.LOST
     return Outcome.REFUSED if isinstance(error, ApiError | SessionError) else Outcome.NOTHING
 
 
 class AccountTurn(msgspec.Struct, eq=False):
-    """Turn of one request: other orders of its accounts wait until it ends.
+    """Order turn of one request: other orders of its accounts wait until the turn ends.
 
     Attributes:
-        accounts: its accounts.
-        holder: identifies the thread or task that handles its questions.
+        accounts: accounts of the request's orders.
+        holder: identifies the thread or task that answers the turn's questions.
         orders: orders that have no id, error or decline yet.
-        names: the client order ids of its orders.
-        token: names it among all processes.
-        shared: whether it is in the shared state.
-        granted: whether it has begun.
-        over: whether it has ended.
-        calls: its calls that have not ended.
-        questions: short texts of its open questions, by id.
-        responded_at: time of its last response.
+        names: the client order ids of the request's orders.
+        token: unique name of the turn among all processes.
+        shared: whether the turn is in the shared state.
+        granted: whether the turn has begun.
+        over: whether the turn has ended.
+        calls: the turn's calls that have not ended.
+        questions: short texts of the turn's open questions, by id.
+        responded_at: time of the last response to one of the turn's calls.
     """
 
     accounts: frozenset[str]
@@ -194,20 +196,20 @@ class AccountTurn(msgspec.Struct, eq=False):
     def of(
         cls, request: Request, call: object, holder: object, names: tuple[str, ...], token: str
     ) -> Self:
-        """Return the turn that a request to place or modify needs.
+        """Return the turn for a request that places or modifies orders.
 
         Args:
             request: the request.
-            call: names the call that sends it.
-            holder: identifies its thread or task.
-            names: the client order ids of its orders.
-            token: names it among all processes.
+            call: identifies the call that sends the request.
+            holder: identifies the thread or task of the call.
+            names: the client order ids of the request's orders.
+            token: unique name of the turn among all processes.
         """
         scope = scope_of(request)
         return cls(scope.accounts, holder, scope.orders, names, token, calls={call})
 
     def seconds_left(self, now: float) -> float:
-        """Return the seconds until the turn expires; infinite during a call."""
+        """Return the seconds until the turn expires; infinite while it has a call in flight."""
         if self.calls:
             return math.inf
         return max(self.responded_at + QUESTION_LIFETIME - now, 0.0)
@@ -224,9 +226,9 @@ def settles(
         turn.questions.pop(question, None)
         turn.questions.update(results.questions)
         if not results.settled and not results.questions:
-            # It is not about orders, so no further response about them will come.
+            # The response is not about orders, so no further response about them will come.
             return not turn.questions
-        # One error settles all orders that no other question is open about.
+        # One error settles all orders about which no other question is open.
         left = len(turn.questions) if results.refused else turn.orders - results.settled
         turn.orders = left
         return left <= 0 and not turn.questions
@@ -252,18 +254,18 @@ class OrderTurns:
 
     @property
     def questions(self) -> frozenset[str]:
-        """The ids of the open questions."""
+        """The ids of the open order questions of all turns."""
         return frozenset(question for turn in self._open for question in turn.questions)
 
     def enter(self, turn: AccountTurn) -> None:
-        """Queue a request."""
+        """Queue the turn of a request."""
         self._waiting.append(turn)
 
     def dispatch(self, now: float) -> tuple[list[AccountTurn], list[AccountTurn]]:
         """Begin the turns that may begin, in order of arrival.
 
         Returns:
-            The turns that begin now, and those that ended because their questions expired.
+            The turns that begin now, and the turns that ended because their questions expired.
         """
         expired = [turn for turn in self._open if turn.seconds_left(now) <= 0]
         for turn in expired:
@@ -283,20 +285,20 @@ class OrderTurns:
         return [each for each in self._open if overlap(each.accounts, turn.accounts)]
 
     def blocker(self, turn: AccountTurn) -> AccountTurn | None:
-        """Return the turn that another turn waits for; one of the same thread or task first."""
+        """Return the turn for which a turn waits, preferably one of the same thread or task."""
         found = self._blockers(turn)
         own = [each for each in found if each.holder == turn.holder]
         return next(iter(own or found), None)
 
     def leave(self, turn: AccountTurn) -> None:
-        """End a turn, or stop waiting for it. Doing so twice is fine."""
+        """End a turn, or remove it from the queue. A second call has no effect."""
         turn.over = True
         for turns in (self._open, self._waiting):
             if turn in turns:
                 turns.remove(turn)
 
     def find_by_question(self, question: str) -> AccountTurn | None:
-        """Return the turn with this open question, or None."""
+        """Return the turn that has an open question with this id, or None."""
         return next((turn for turn in self._open if question in turn.questions), None)
 
     def begin_reply(self, turn: AccountTurn, call: object, holder: object) -> None:
@@ -313,16 +315,16 @@ class OrderTurns:
         results: OrderResults | None = None,
         question: str = "",
     ) -> None:
-        """Record the result of a call, and end the turn if that settles it.
+        """Record the result of a call, and end the turn if all its orders are settled.
 
-        It may be called again, because an interrupt can come in the middle.
+        You may call this method again for the same call, because an interrupt can cut it short.
 
         Args:
             turn: the turn.
-            call: names the call.
-            now: the time.
+            call: identifies the call.
+            now: the current time.
             outcome: result of the call.
-            results: results in its response; None if it could not be read.
+            results: results in the call's response; None if the response could not be read.
             question: id of the question that the call answers; empty for none.
         """
         if call not in turn.calls:
@@ -332,11 +334,11 @@ class OrderTurns:
         turn.calls.discard(call)
 
     def refresh(self, turn: AccountTurn, questions: Mapping[str, str] | None) -> None:
-        """Take a turn's open questions from the shared state: another process may have replied.
+        """Update a turn's open questions from the shared state; another process may have replied.
 
         Args:
             turn: the turn.
-            questions: its open questions; None if it has ended.
+            questions: the turn's open questions; None if the turn has ended.
         """
         if turn.calls:
             return
@@ -349,8 +351,8 @@ class OrderTurns:
         """Return the seconds for which a call other than an order waits for open questions.
 
         Args:
-            caller: identifies the thread or task; it does not wait for its own questions.
-            now: the time.
+            caller: identifies the call's thread or task, which does not wait for its own questions.
+            now: the current time.
         """
         waits = [
             turn.responded_at + READS_WAIT - now
@@ -388,11 +390,11 @@ def account_busy(
     Args:
         operation: the call that was not sent.
         accounts: accounts of the other turn.
-        names: client order ids of its orders.
-        questions: its open questions.
-        orders: number of its orders without a result.
-        on_its_way: whether it has no response yet.
-        seconds: seconds until it expires.
+        names: client order ids of the other turn's orders.
+        questions: open questions of the other turn.
+        orders: number of the other turn's orders without a result.
+        on_its_way: whether the other turn has had no response yet.
+        seconds: seconds until the other turn expires.
     """
     of = "another order" + (f" ({', '.join(names)})" if names else "")
     account = ", ".join(sorted(accounts - {ANY}))

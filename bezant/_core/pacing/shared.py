@@ -1,7 +1,7 @@
-"""Rate limits of several processes: what their shared state has besides one process's.
+"""Rate limits that several processes share: their common state and its changes.
 
-The state is read, changed and written in one step, wherever it is kept. Nothing in it belongs to a
-process for good: the entries of a process that died expire.
+A store reads, changes and writes the state in one transaction. The entries of a process that died
+expire, so that nothing in the state belongs to a process for good.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from .shared_order_turns import SharedTurn, hold_back
 from .slots import READ
 from .state import MARGIN, InFlight, LimitState
 
-# Seconds until a process asks again for a slot: other processes send no wake-up.
+# A process asks again for a slot after this many seconds, because other processes send no wake-up.
 _LOOK_AGAIN: Final = 0.02
-# The same for an order question that is open.
+# A process asks again after this many seconds if an open order question holds a call back.
 _QUESTION_AGAIN: Final = 0.1
 # An urgent call tries again within this many seconds, unless its process has died.
 _OVERDUE: Final = 1.0
@@ -28,18 +28,18 @@ _LONGEST_WAIT: Final = SESSION_LIMIT.seconds + MARGIN + _OVERDUE
 
 
 class StoreError(Exception):
-    """The store of the shared state cannot be used."""
+    """Error: the store of the shared state cannot be used."""
 
 
 class Shared(LimitState, omit_defaults=True):
-    """State of one gateway that several processes share; times are seconds of the store's clock.
+    """Rate limit state that several processes share; times are seconds of the store's clock.
 
     Attributes:
         arrivals: latest possible arrivals of requests, by bucket, sorted; "" is the session's.
         in_flight: requests in flight, by token.
-        blocked_until: end of the penalty for too many requests.
-        urgent: orders, cancels and tickles that wait, by token, with the end of their validity.
-            Reads leave them the next places in the session's window.
+        blocked_until: time at which the penalty for too many requests ends.
+        urgent: waiting orders, cancels and tickles, by token, each with the time until which the
+            entry counts. Reads leave these calls the next places in the session's window.
         turns: order turns, by token.
     """
 
@@ -48,18 +48,19 @@ class Shared(LimitState, omit_defaults=True):
 
 
 class Reservation(Record, frozen=True):
-    """Request for a slot.
+    """Request of a process for a slot in the shared rate limits.
 
     Attributes:
-        token: names the call among all processes.
-        bucket: rate limit that it counts towards besides the session's; empty for none.
+        token: unique name of the call among all processes.
+        bucket: rate limit against which the call counts in addition to the session's; empty for
+            none.
         limits: limits of the bucket.
         kind: kind of the call.
-        lease: seconds after `sent_at` for which the request counts, if its process does not end it
-            earlier.
+        lease: seconds after `sent_at` for which the request counts, unless its process reports the
+            end earlier.
         forgive: whether the user ended the penalty.
         hold: seconds for which order questions of other processes may still hold it back.
-        known: ids of the questions that its own process knows.
+        known: ids of the questions that the call's own process knows.
     """
 
     token: str
@@ -87,7 +88,7 @@ class Reservation(Record, frozen=True):
 
 
 class Denied(Record, frozen=True):
-    """Denial of a reservation.
+    """Denial of a reservation, with the reason and the time to wait.
 
     Attributes:
         seconds: how long the call has to wait at least.
@@ -95,7 +96,8 @@ class Denied(Record, frozen=True):
         penalty: whether the gateway's penalty is the reason.
         priority: without a bucket, the most urgent priority that has to wait.
         noted: whether the state has to be written, because more has changed than the time.
-        question: whether an open order question is the reason. It holds back no other call.
+        question: whether an open order question is the reason. Such a denial holds back no other
+            call.
     """
 
     seconds: float
@@ -107,10 +109,10 @@ class Denied(Record, frozen=True):
 
 
 def reserve(shared: Shared, now: float, reservation: Reservation) -> Denied | None:
-    """Grant a request, or return why it has to wait.
+    """Grant a reservation (return None), or return why its call has to wait.
 
-    An urgent request that has to wait is recorded for a moment, so that reads of other processes
-    leave it the place that it waits for.
+    An urgent call that has to wait is recorded for a moment, so that reads of other processes leave
+    the next place to it.
     """
     _sweep(shared, now)
     kind, forgive = reservation.kind, reservation.forgive
@@ -119,7 +121,7 @@ def reserve(shared: Shared, now: float, reservation: Reservation) -> Denied | No
     if now < shared.blocked_until:
         return Denied(shared.blocked_until - now, penalty=True)
     if reservation.token in shared.in_flight:
-        return None  # it was granted before, but its process did not learn of it
+        return None  # the call was granted before, but its process did not learn of it
     held = min(hold_back(shared, now, reservation.known), reservation.hold)
     if held > 0:
         return Denied(min(held, _QUESTION_AGAIN), noted=forgive, question=True)
@@ -148,13 +150,13 @@ def reserve(shared: Shared, now: float, reservation: Reservation) -> Denied | No
 
 
 def announce(shared: Shared, now: float, token: str, seconds: float) -> None:
-    """Record that an urgent call has to wait, so that reads let it pass.
+    """Record that an urgent call has to wait, so that reads of other processes let it pass.
 
     Args:
-        shared: the state.
-        now: the time.
-        token: names the call.
-        seconds: how long it waits before it tries again.
+        shared: the shared state.
+        now: the current time.
+        token: unique name of the call.
+        seconds: how long the call waits before it tries again.
     """
     shared.urgent[token] = now + min(seconds + _OVERDUE, _LONGEST_WAIT)
 
@@ -163,9 +165,9 @@ def release(shared: Shared, now: float, token: str, return_time: float = 0.0) ->
     """Record the end of a request.
 
     Args:
-        shared: the state.
-        now: the time.
-        token: names the request.
+        shared: the shared state.
+        now: the current time.
+        token: unique name of the request.
         return_time: seconds that a response takes at least after the request has arrived.
     """
     _sweep(shared, now)
@@ -179,12 +181,12 @@ def penalise(shared: Shared, now: float, seconds: float | None) -> None:
 
 
 def _sweep(shared: Shared, now: float) -> None:
-    """Remove expired entries, and correct times that a clock that was set back left ahead."""
+    """Remove expired entries, and correct times that lie in the future after a clock change."""
     for token, request in list(shared.in_flight.items()):
         request.sent_at = min(request.sent_at, now)
         expires = request.sent_at + request.lease
         if expires <= now:
-            shared.land(token, expires)  # it may have arrived as late as that
+            shared.land(token, expires)  # the request may have arrived as late as this
     for token, until in list(shared.urgent.items()):
         if not now < until <= now + _LONGEST_WAIT:
             del shared.urgent[token]
@@ -204,7 +206,7 @@ _decoder = msgspec.json.Decoder(Shared)
 
 
 def load(data: bytes | None) -> Shared:
-    """Read a stored state; return an empty one if it cannot be read."""
+    """Read a stored state; return an empty state if it cannot be read."""
     if data:
         try:
             return _decoder.decode(data)
@@ -214,5 +216,5 @@ def load(data: bytes | None) -> Shared:
 
 
 def dump(shared: Shared) -> bytes:
-    """Return the bytes to store."""
+    """Return a shared state as bytes for the store."""
     return msgspec.json.encode(shared)

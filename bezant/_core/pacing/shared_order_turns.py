@@ -1,6 +1,6 @@
-"""Order turns of several processes: their part of the shared state, and its changes.
+"""Order turns that several processes share: their part of the shared state and its changes.
 
-A turn is a lease: the turn of a process that was killed ends with it.
+Each turn has a lease, so that the turn of a process that was killed ends with the lease.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from ..http.operation import Operation
     from .shared import Shared
 
-# The longest wait for a slot that a lease covers; a longer one is asked for again.
+# A lease covers a wait of at most this many seconds for a slot. For a longer wait, the lease is
+# renewed.
 LONGEST_WAIT: Final = 60.0
 
 
@@ -27,14 +28,14 @@ class SharedTurn(msgspec.Struct, array_like=True):
     """Order turn in the shared state; times are seconds of the store's clock.
 
     Attributes:
-        accounts: its accounts.
-        since: when its lease began.
-        lease: duration in seconds.
-        names: the client order ids of its orders.
+        accounts: accounts of the turn's orders.
+        since: time at which the lease began.
+        lease: duration of the lease in seconds.
+        names: the client order ids of the turn's orders.
         orders: orders that have no id, error or decline yet.
-        questions: short texts of its open questions, by id.
-        answered: whether it has had a response.
-        responded_at: time of its last response.
+        questions: short texts of the turn's open questions, by id.
+        answered: whether one of the turn's calls has had a response.
+        responded_at: time of the last response.
     """
 
     accounts: list[str]
@@ -51,8 +52,8 @@ class TurnResult(Record, frozen=True):
     """Result of an attempt to begin a turn.
 
     Attributes:
-        blocker: returns the error to raise at the end of the wait, about the turn of another
-            process that comes first; None if the turn has begun.
+        blocker: function that returns the error to raise if the wait ends without success, about
+            the turn of another process that comes first; None if the turn has begun.
         notices: warnings to log about turns that ended with their leases.
     """
 
@@ -61,7 +62,7 @@ class TurnResult(Record, frozen=True):
 
 
 def take_turn(shared: Shared, now: float, turn: AccountTurn, lease: float) -> TurnResult:
-    """Begin a turn, or renew its lease, if no other process's turn comes first."""
+    """Begin a turn or renew its lease, unless the turn of another process comes first."""
     notices = _tidy(shared, now)
     for token, other in shared.turns.items():
         if token != turn.token and overlap(frozenset(other.accounts), turn.accounts):
@@ -77,7 +78,7 @@ def take_turn(shared: Shared, now: float, turn: AccountTurn, lease: float) -> Tu
 
 
 def questions_of(shared: Shared, now: float, token: str) -> dict[str, str] | None:
-    """Return the open questions of a turn; None if it has ended."""
+    """Return the open questions of a turn; None if the turn has ended."""
     turn = shared.turns.get(token)
     if turn is None or turn.since + turn.lease <= now:
         return None
@@ -88,15 +89,16 @@ def hold_back(shared: Shared, now: float, known: frozenset[str]) -> float:
     """Return the seconds for which a call other than an order waits for other processes' questions.
 
     Args:
-        shared: the state.
-        now: the time.
-        known: ids of the questions that the call's own process knows; it decides itself which of
-            its calls wait for those.
+        shared: the shared state.
+        now: the current time.
+        known: ids of the questions that the call's own process knows; that process itself decides
+            which of its calls wait for these questions.
     """
     waits = [
         min(turn.responded_at + order_turns.READS_WAIT, turn.since + turn.lease) - now
         for turn in shared.turns.values()
-        # A question of the future was asked before the clock was set back.
+        # A question from the future was asked before the clock was set back, so it holds nothing
+        # back.
         if turn.questions.keys() - known and turn.responded_at <= now
     ]
     return max(0.0, *waits) if waits else 0.0
@@ -137,7 +139,7 @@ def _tidy(shared: Shared, now: float) -> tuple[str, ...]:
 
 
 def _find(shared: Shared, token: str, question: str) -> str:
-    """Return the token of a turn, by its token or by one of its questions; empty for none."""
+    """Return the token of a turn, found by its token or by a question; empty if none is found."""
     if token:
         return token if token in shared.turns else ""
     found = (name for name, turn in shared.turns.items() if question in turn.questions)
@@ -161,14 +163,14 @@ def finish_turn(
     results: OrderResults | None = None,
     question: str = "",
 ) -> bool:
-    """Record the result of a call; return whether its turn was still in the state.
+    """Record the result of a call in its turn; return whether the shared state still had the turn.
 
     Args:
-        shared: the state.
-        now: the time.
-        token: names the turn; empty to find it by the question.
+        shared: the shared state.
+        now: the current time.
+        token: unique name of the turn; empty to find the turn by the question.
         outcome: result of the call.
-        results: results in its response; None if it could not be read.
+        results: results in the call's response; None if the response could not be read.
         question: id of the question that the call answers; empty for none.
     """
     found = _find(shared, token, question)

@@ -7,10 +7,10 @@ from typing import Final
 
 from .limits import KEPT_FOR_ORDERS, KEPT_FOR_TICKLE, MAX_IN_FLIGHT
 
-# Kinds of calls.
+# These are the kinds of calls.
 TICKLE, CANCEL, ORDER, READ = range(4)
 
-# With fewer requests in flight than this, the slots that are kept for others are free.
+# Below this number of requests in flight, the slots that are kept for urgent calls are all free.
 _READS_IN_FLIGHT: Final = MAX_IN_FLIGHT - KEPT_FOR_TICKLE - KEPT_FOR_ORDERS
 
 
@@ -20,7 +20,8 @@ def has_slot(kind: int, in_flight: Collection[int], urgent: int = 0) -> bool:
     Args:
         kind: kind of the request.
         in_flight: kinds of the requests in flight.
-        urgent: urgent requests that wait in other processes; a read leaves them their slots.
+        urgent: number of urgent requests that wait in other processes; a read leaves them their
+            slots.
     """
     if len(in_flight) + urgent < _READS_IN_FLIGHT:
         return True
@@ -28,7 +29,7 @@ def has_slot(kind: int, in_flight: Collection[int], urgent: int = 0) -> bool:
         return False
     if kind < ORDER:
         return True
-    # A tickle has a slot of its own.
+    # Tickles are not counted, because a tickle has a slot of its own.
     others = sum(each != TICKLE for each in in_flight)
     if kind == ORDER:
         return others < MAX_IN_FLIGHT - KEPT_FOR_TICKLE

@@ -1,7 +1,8 @@
 """Rate limit state of one gateway, and the algorithm that decides whether a request may be sent.
 
-The state is a value. A process keeps one in memory; several processes share one in a SQLite file or
-on a Redis server, where a change reads it, changes it and writes it in one transaction.
+The state is a plain value. A single process keeps the state in memory. Several processes share a
+state in a SQLite file or on a Redis server, where each change reads, changes and writes the state
+in one transaction.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from ..._wire.record import Record
 from .limits import PENALTY, Limit
 from .slots import READ, has_slot
 
-# A window is this many seconds longer than published, because requests arrive closer together than
-# they were sent.
+# Each window is this many seconds longer than IBKR publishes, because requests can arrive closer
+# together than they were sent.
 MARGIN: Final = 0.05
 
 
@@ -28,21 +29,22 @@ def latest_arrival(sent_at: float, now: float, return_time: float = 0.0) -> floa
     a time before the request was sent.
 
     Args:
-        sent_at: time when it was sent.
-        now: time of its response; the current time while it is in flight.
+        sent_at: time at which the request was sent.
+        now: time of the response; the current time while the request is in flight.
         return_time: seconds that a response takes at least after the request has arrived.
     """
     return max(sent_at, now - MARGIN - return_time)
 
 
 class InFlight(msgspec.Struct, array_like=True):
-    """A request in flight.
+    """Request that was sent and has no response yet.
 
     Attributes:
-        sent_at: time when it was sent.
-        lease: seconds after `sent_at` for which the request counts, if its process does not end it
-            earlier.
-        bucket: rate limit that it counts towards besides the session's; empty for none.
+        sent_at: time at which the request was sent.
+        lease: seconds after `sent_at` for which the request counts, unless its process reports the
+            end earlier.
+        bucket: rate limit against which the request counts in addition to the session's; empty for
+            none.
         kind: kind of the call.
     """
 
@@ -56,7 +58,7 @@ class Full(Record, frozen=True):
     """Reason why a request may not be sent yet.
 
     Attributes:
-        seconds: time until its limit may have room, at least; 0 if it waits for a response.
+        seconds: least time until the limit may have room; 0 if the request waits for a response.
         bucket: bucket whose limit is full, "" for the session's; None if there is no slot.
     """
 
@@ -69,13 +71,13 @@ class LimitState(msgspec.Struct, omit_defaults=True):
 
     IBKR counts a request when it arrives, which may be long after it was sent: a connection had to
     be made first, or the gateway was busy. A request in flight therefore occupies its places in the
-    windows. Its response shows that it has arrived; it then counts from the latest possible
-    arrival.
+    windows. The response shows that the request has arrived; from then on the request counts from
+    its latest possible arrival.
 
     Attributes:
         arrivals: latest possible arrivals of requests, by bucket, sorted; "" is the session's.
         in_flight: requests in flight, by token.
-        blocked_until: end of the penalty for too many requests.
+        blocked_until: time at which the penalty for too many requests ends.
     """
 
     arrivals: dict[str, list[float]] = {}
@@ -91,16 +93,17 @@ class LimitState(msgspec.Struct, omit_defaults=True):
         now: float,
         urgent: int = 0,
     ) -> Full | None:
-        """Return why a request may not be sent now; None if it may.
+        """Return why a request may not be sent now; None if it may be sent.
 
         Args:
             kind: kind of the call.
-            bucket: rate limit that it counts towards besides the session's; empty for none.
+            bucket: rate limit against which the request counts in addition to the session's; empty
+                for none.
             limits: limits of the bucket.
             session_limit: limit of the session.
-            now: the time.
-            urgent: urgent requests that wait in other processes; a read leaves them the next
-                slots and the next places in the session's window.
+            now: the current time.
+            urgent: number of urgent requests that wait in other processes; a read leaves them the
+                next slots and the next places in the session's window.
         """
         if not has_slot(kind, [each.kind for each in self.in_flight.values()], urgent):
             return Full(0.0, None)
@@ -117,13 +120,13 @@ class LimitState(msgspec.Struct, omit_defaults=True):
         return None
 
     def seconds_until_free(self, bucket: str, limit: Limit, now: float, ahead: int = 0) -> float:
-        """Return the seconds until a limit has room for one more request, at least; 0 for now.
+        """Return the least seconds until a limit has room for one more request; 0 for now.
 
         Args:
             bucket: bucket of the limit.
             limit: the limit.
-            now: the time.
-            ahead: requests that come first.
+            now: the current time.
+            ahead: number of requests that are sent before this one.
         """
         in_flight = self.in_flight.values()
         flying = [each.bucket for each in in_flight].count(bucket) if bucket else len(in_flight)
@@ -151,11 +154,11 @@ class LimitState(msgspec.Struct, omit_defaults=True):
     def land(self, token: str, now: float, return_time: float = 0.0) -> None:
         """Record the end of a request: its response, an error or a cancellation.
 
-        It may be called again, because an interrupt can come in the middle.
+        You may call this method again for the same request, because an interrupt can cut it short.
 
         Args:
-            token: names the request.
-            now: the time.
+            token: unique name of the request.
+            now: the current time.
             return_time: seconds that a response takes at least after the request has arrived.
         """
         request = self.in_flight.get(token)
@@ -175,8 +178,8 @@ class LimitState(msgspec.Struct, omit_defaults=True):
 
         Args:
             bucket: the bucket.
-            seconds: length of its longest limit.
-            now: the time.
+            seconds: length of the bucket's longest limit.
+            now: the current time.
         """
         arrivals = self.arrivals.get(bucket)
         while arrivals and arrivals[0] + seconds + MARGIN <= now:
@@ -186,8 +189,8 @@ class LimitState(msgspec.Struct, omit_defaults=True):
         """Block all requests, because the gateway reported too many.
 
         Args:
-            now: the time.
-            seconds: length of the penalty; None for IBKR's.
+            now: the current time.
+            seconds: length of the penalty; None for the length that IBKR documents.
         """
         until = now + (PENALTY if seconds is None else max(seconds, 1.0))
         self.blocked_until = max(self.blocked_until, until)

@@ -1,4 +1,4 @@
-"""Pages of an account's positions."""
+"""Reads an account's positions page by page."""
 
 from __future__ import annotations
 
@@ -16,31 +16,33 @@ POSITIONS: Final = GET_PAGINATED_POSITIONS.operation
 PAGE_SIZE: Final = 100
 # IBKR documented 30 for years, so a page of exactly 30 may not be the last.
 _OLD_PAGE_SIZE: Final = 30
-# Without sort= the gateway has been seen to ignore the page number. Sorted by name, because a fill
-# between two pages does not change a position's name and so does not move it to another page.
+# The order is fixed, because without sort= the gateway has been seen to ignore the page number. The
+# order is by name, because a fill between two pages does not change a position's name and so does
+# not move it to another page.
 SORTING: Final[dict[str, object]] = {"sort": "name", "direction": "a"}
 
 
 class Pager:
-    """Iterates over pages: the number of the next page, and the new positions of each page.
+    """Tracks the pages of positions: which page comes next, and which positions are new.
 
     The last page is empty, short, or has no new position. A position that a later page repeats is
     left out.
 
     Args:
         doubtful: whether the accounts were requested some time ago. The session may have changed
-            since; a new session lists no positions until the accounts are requested.
+            since then, and a new session lists no positions until the accounts are requested.
     """
 
     def __init__(self, *, doubtful: bool = False) -> None:
         self.page = 0
         self.done = False
         self._doubtful = doubtful
-        # Contract ids by account and model; there are few of those, so a position takes one number.
+        # The keys are account and model, of which there are few, so each position takes the memory
+        # of one number.
         self._seen: dict[tuple[object, object], set[int]] = {}
 
     def doubts(self, rows: list[Position]) -> bool:
-        """Return, only once, whether an empty first page may mean that the session has changed."""
+        """Return whether an empty first page may mean that the session changed; True only once."""
         doubts = self._doubtful and not rows and not self.page
         self._doubtful = False
         return doubts

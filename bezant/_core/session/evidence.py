@@ -1,4 +1,4 @@
-"""Accounts, orders and executions that the client has seen, to check empty lists against.
+"""Accounts, orders and executions that the client has seen, for the check of empty lists.
 
 The gateway has been seen to send an empty list although there are orders and executions.
 """
@@ -21,12 +21,15 @@ from .prerequisites import TRADING_ACCOUNTS
 
 _ACCOUNT: Final = r"/iserver/account/([^/?]+)/order"
 _REPLY: Final = "/iserver/reply/"
-# Seconds. An order seen before that may have ended since, and be no longer in the day's list.
+# An order seen more seconds ago than this may have ended since, and may no longer be in the day's
+# list.
 _LIFETIME: Final = 12 * 3600.0
 _DAY: Final = 86_400.0
-# Seconds. A list of one day covers the trading day, which began less than a day ago.
+# A list of one day covers the trading day, which began less than a day ago, so only this many
+# seconds of it count.
 _FIRST_DAY: Final = 12 * 3600.0
-# Seconds. A stream sends the executions of about a week; an earlier time is from a wrong clock.
+# A stream sends the executions of about a week. A time more seconds ago than this comes from a
+# wrong clock.
 _LONGEST: Final = 8 * _DAY
 _MOST: Final = 1_000
 _NAMED: Final = 5
@@ -47,7 +50,7 @@ class _Order:
         self.inactive = False
 
     def counts(self, account: str | None, now: float) -> bool:
-        """Return whether it was seen recently and belongs to the account; None is any account."""
+        """Return whether the order was seen recently and belongs to the account (None for any)."""
         return now - self.seen <= _LIFETIME and account in (None, self.account)
 
 
@@ -63,7 +66,7 @@ class _Execution:
 class Evidence:
     """Accounts that the gateway named; orders and executions that the client has seen.
 
-    It is bounded: it forgets the oldest of more than 1,000 orders and executions.
+    The memory is bounded: of more than 1,000 orders and executions, the oldest are removed.
     """
 
     def __init__(self) -> None:
@@ -73,10 +76,10 @@ class Evidence:
         self._questions: dict[str, str] = {}
 
     def accounts(self, operation: Operation) -> tuple[str, ...] | None:
-        """Return the ids in the last response to a call for accounts; None if it had no list."""
+        """Return the ids in the last response to a call for accounts; None without a list."""
         return self._accounts.get(operation.path)
 
-    # Input: responses and stream rows
+    # Input: responses and rows of streams.
 
     def answered(self, request: Request, body: bytes, now: float) -> None:
         """Record the content of a successful response; `now` is in seconds since 1970."""
@@ -113,7 +116,7 @@ class Evidence:
             self._told(row, now, new=True, placed=True, account=account)
 
     def streamed(self, row: Mapping[str, Any], now: float) -> None:
-        """Record a stream's row about an order or an execution."""
+        """Record a row of a stream about an order or an execution."""
         if "execution_id" in row:
             self._executed(row, now)
         else:
@@ -156,12 +159,12 @@ class Evidence:
         account = _text(row, "account", "accountCode", "acct")
         _put(self._executions, key, _Execution(account, at, now))
 
-    # Output: errors for lists that lack known rows
+    # Output: errors for lists that lack known orders or executions.
 
     def lacks_orders(
         self, account: str | None, listed: Container[object], now: float
     ) -> IncompleteList | None:
-        """Return an error if a list without working orders lacks an open order; None otherwise.
+        """Return the error for a list without open orders that lacks a known open order, else None.
 
         Args:
             account: account of the list; None for all accounts.
@@ -176,7 +179,7 @@ class Evidence:
         }
         if not missing:
             return None
-        from ..operations.orders import GET_OPEN_ORDERS  # rarely needed
+        from ..operations.orders import GET_OPEN_ORDERS  # imported here because it is rarely needed
 
         ids = tuple(missing)
         return IncompleteList(
@@ -190,7 +193,7 @@ class Evidence:
     def lacks_executions(
         self, account: str | None, days: float, now: float
     ) -> IncompleteList | None:
-        """Return the error for an empty list of executions if it lacks known ones, else None.
+        """Return the error for an empty list of executions that lacks known executions, else None.
 
         Args:
             account: account of the list; None for all accounts.
@@ -210,7 +213,8 @@ class Evidence:
         }
         if not executions and not filled:
             return None
-        from ..operations.orders import GET_TRADE_HISTORY  # rarely needed
+        # imported here because it is rarely needed
+        from ..operations.orders import GET_TRADE_HISTORY
 
         known = [f"execution {key}" for key in executions[:_NAMED]]
         if filled:
@@ -261,7 +265,7 @@ def _names(orders: Mapping[int, _Order]) -> str:
 
 
 def _put(table: dict[K, V], key: K, value: V) -> None:
-    """Store a value as the newest; drop the oldest if there are too many."""
+    """Store a value as the newest one of a table; drop the oldest values if there are too many."""
     table.pop(key, None)
     table[key] = value
     if len(table) > _MOST:

@@ -1,4 +1,4 @@
-"""Lists of orders and executions, which may be empty although there are some.
+"""Lists of orders and executions whose first response may be empty although rows exist.
 
 The first call of a session only starts such a list. Its response is ``{"orders": [], "snapshot":
 false}``, or ``[]`` for executions. ``snapshot`` alone proves little: it has also been seen false in
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def may_be_incomplete(answer: object) -> bool:
-    """Return whether a list is empty and the gateway does not call it complete."""
+    """Return whether a list is empty and the gateway does not mark it as complete."""
     if isinstance(answer, list):
         return not answer
     orders = cast("LiveOrders", answer)
@@ -32,14 +32,14 @@ def may_be_incomplete(answer: object) -> bool:
 
 
 def is_empty(answer: object) -> bool:
-    """Return whether a response is empty."""
+    """Return whether a response to a list call has no rows."""
     if isinstance(answer, Struct):
         return all(not peek(answer, name) for name in answer.__struct_fields__)
     return not answer
 
 
 def brings_nothing(values: Mapping[str, object]) -> bool:
-    """Return whether the arguments of a call make its response empty: it drops the list."""
+    """Return whether a call's arguments make its response empty, because it resets the list."""
     return values.get("force") is True
 
 
@@ -47,7 +47,7 @@ def check_account(account_id: object) -> None:
     """Check that an account id is text.
 
     Raises:
-        InvalidRequest: it is not, or it is blank.
+        InvalidRequest: the account id is not text, or is blank.
     """
     if not isinstance(account_id, str) or not account_id.strip():
         raise InvalidRequest(f"account_id must be text such as 'DU123456', not {shown(account_id)}")
@@ -65,7 +65,7 @@ def is_open(order: LiveOrder) -> bool:
 
 
 def list_key(row: LiveOrder | Trade) -> object:
-    """Return a key that identifies an order or an execution: its id, or itself without an id."""
+    """Return the id of an order or an execution; the row itself if it has no id."""
     names = [name for name in ("execution_id", "order_id") if name in row.__struct_fields__]
     found: list[object] = [peek(row, name) for name in names]
     return next(filter(None, found), id(row))

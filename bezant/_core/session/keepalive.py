@@ -1,4 +1,4 @@
-"""State of the keepalive: the results of its tickles, and the changes to report."""
+"""State of the keepalive: results of the tickles, and changes to report to callbacks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class KeepaliveState:
 
     Attributes:
         last_success: time of the last tickle that found a usable session; None for never.
-        last_failure: time of the last tickle that did not; None for never.
+        last_failure: time of the last tickle that did not find a usable session; None for never.
         last_error: error of the last tickle that failed; None for never.
         failures: failed tickles in a row.
         lost: whether the session is lost.
@@ -42,7 +42,7 @@ class KeepaliveState:
         self._told_login = False
 
     def answered(self, tickle: Tickle, now: float) -> Change | None:
-        """Process the response to a tickle; its flags may say that the session is lost."""
+        """Process the response to a tickle, and return the change to report, or None."""
         status = tickle.status
         if status is not None and (error := error_for(status, TICKLE.operation)) is not None:
             return self.failed(error, now)
@@ -55,11 +55,12 @@ class KeepaliveState:
         return None
 
     def failed(self, error: BezantError, now: float) -> Change | None:
-        """Process the error of a tickle."""
+        """Process the error of a tickle, and return the change to report, or None."""
         self.last_failure = now
         self.last_error = error
         self.failures += 1
-        # The loss of the login is reported even after that of the brokerage session.
+        # The loss of the login is reported even if the loss of the brokerage session was already
+        # reported.
         needs_login = isinstance(error, SessionError) and error.needs_login
         if self.lost and (self._told_login or not needs_login):
             return None

@@ -1,4 +1,4 @@
-"""Prerequisites: calls that others need first, and which of them this session has made."""
+"""Prerequisites: calls that the gateway requires before other calls, and those already made."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ _ROWS: Final = {"": None, "accounts": ACCOUNTS, "trading accounts": TRADING_ACCO
 
 
 def prerequisite(operation: Operation) -> Operation | None:
-    """Return the call that a session has to make once before this one; None for none.
+    """Return the call that a session has to make once before `operation`; None for none.
 
-    Without it the gateway refuses the call (brokerage) or sends an empty response (portfolio).
-    Cancels and replies have no prerequisite: they are sent at once, and the gateway responds with
-    an error if it needs one.
+    Without this prerequisite, the gateway refuses the call (brokerage) or sends an empty response
+    (portfolio). Cancels and replies have no prerequisite: they are sent at once, and the gateway
+    responds with an error if it requires a prerequisite.
     """
     return _ROWS[operation.requires]
 
 
-# Seconds without a response, in which somebody may have logged out and in again unnoticed.
+# After this many seconds without a response, somebody may have logged out and in again unnoticed.
 QUIET: Final = 30.0
 
 
 class Prerequisites:
-    """Prerequisites that the current session has already had."""
+    """Prerequisites that the client has already sent in the current session."""
 
     def __init__(self) -> None:
         self._paths: set[str] = set()
@@ -38,12 +38,12 @@ class Prerequisites:
         self._token = ""
 
     def has(self, path: str) -> bool:
-        """Return whether this session has had a call."""
+        """Return whether this session has had a response to a call of a path."""
         return path in self._paths
 
     @property
     def knows_session(self) -> bool:
-        """Whether a tickle has shown the session's token, so that the next one can be compared."""
+        """Whether a tickle has shown the session's token, so that later tokens can be compared."""
         return bool(self._token)
 
     @property
@@ -54,7 +54,7 @@ class Prerequisites:
     def needed(self, operation: Operation) -> Operation | None:
         """Return the prerequisite that has to be sent before a call; None for none.
 
-        A reply needs one only after the gateway has refused a call because it lacked one.
+        A reply needs a prerequisite only after the gateway has refused a call for lack of it.
         """
         first = prerequisite(operation)
         if self._wanted and operation.order is OrderCall.REPLY:
@@ -62,12 +62,12 @@ class Prerequisites:
         return None if first is None or first.path in self._paths else first
 
     def begin(self, now: float) -> None:
-        """Record that a call begins; forget the prerequisites after a long silence."""
+        """Record that a call begins; after a long silence, all prerequisites are needed again."""
         if now - self._heard > QUIET:
             self._paths.clear()
 
     def answered(self, path: str, now: float) -> None:
-        """Record a response to a call."""
+        """Record that a call of a path has had a response."""
         self._heard = now
         if path in PREREQUISITES:
             self._paths.add(path)
@@ -75,7 +75,7 @@ class Prerequisites:
                 self._wanted = False
 
     def started(self, path: str) -> None:
-        """Record a response to a call whose first response may only start a list."""
+        """Record a response to a list call, whose first response may only start the list."""
         self._paths.add(path)
 
     def tickled(self, token: str | None) -> None:
@@ -86,7 +86,7 @@ class Prerequisites:
             self._token = token
 
     def forget(self, path: str) -> None:
-        """Forget one call, whose response was wrong, so that it is sent again."""
+        """Remove a call whose response was wrong, so that the call is sent again."""
         self._paths.discard(path)
 
     def refused(self) -> None:
@@ -95,5 +95,5 @@ class Prerequisites:
         self._wanted = True
 
     def clear(self) -> None:
-        """Forget all calls, because the session was lost or is new."""
+        """Remove all calls, because the session was lost or is new."""
         self._paths.clear()

@@ -1,4 +1,4 @@
-"""State of the gateway's session, and its changes."""
+"""State of the login and of the brokerage session, and the changes between states."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from .status import AUTH_STATUS, error_for
 # Pauses between polls of a session that is not ready. They are short at first, because the gateway
 # needs about 3 seconds after a login.
 POLL: Final = Backoff(0.25, 2.0, factor=1.5)
-# Pauses after calls that did not open the brokerage session. IBKR refused even browser logins to a
-# user whose program had repeated the call every minute for hours.
+# The client pauses after calls that did not open the brokerage session. IBKR refused even browser
+# logins to a user whose program had repeated the call every minute for hours.
 INIT: Final = Backoff(60.0, 1800.0)
 _FREE_INITS: Final = 2
-# Seconds, more than a session needs to be established after a login.
+# A session that is not established after this many seconds is stuck; after a login it needs less.
 _STUCK: Final = 5.0
 
 
@@ -38,7 +38,7 @@ class LoginState(Enum):
 
     Attributes:
         UNKNOWN: no request was sent yet, or the gateway does not respond.
-        LOGGED_OUT: only a login in the browser helps.
+        LOGGED_OUT: nobody is logged in; only a login in the browser helps.
         LOGGED_IN: somebody is logged in; the gateway serves the portfolio.
     """
 
@@ -52,10 +52,11 @@ class BrokerageState(Enum):
 
     Attributes:
         UNKNOWN: no request was sent yet, or the gateway does not respond.
-        CLOSED: closed; ``client.session.initialize()`` opens it if somebody is logged in.
-        COMPETING: another login of the user name has it.
-        NOT_ESTABLISHED: authenticated, but not usable yet.
-        ESTABLISHED: usable.
+        CLOSED: the brokerage session is closed; ``client.session.initialize()`` opens it if
+            somebody is logged in.
+        COMPETING: another login of the same user name has the brokerage session.
+        NOT_ESTABLISHED: the brokerage session is authenticated, but not usable yet.
+        ESTABLISHED: the brokerage session is usable.
     """
 
     UNKNOWN = "unknown"
@@ -71,10 +72,11 @@ class SessionState(Enum):
     Attributes:
         UNKNOWN: no request was sent yet.
         LOGGED_OUT: the login is gone; only a login in the browser helps.
-        CLOSED: logged in, but the brokerage session is closed: ``client.session.initialize()``.
+        CLOSED: logged in, but the brokerage session is closed; ``client.session.initialize()``
+            opens it.
         CONNECTING: logged in, but the gateway is not connected to the brokerage backend.
         AUTHENTICATED: logged in, but the brokerage session is not usable yet.
-        ESTABLISHED: usable.
+        ESTABLISHED: logged in, and the brokerage session is usable.
         COMPETING: logged in, but the user name is in use somewhere else.
         LOST: the gateway itself does not respond.
     """
@@ -117,10 +119,10 @@ class SessionChange(Record, frozen=True):
     """Change of the session from one state to another.
 
     Attributes:
-        before: state before; ``before.login`` and ``before.brokerage`` are its parts.
-        after: state now; ``after.login`` and ``after.brokerage`` are its parts.
+        before: state before the change; its parts are ``before.login`` and ``before.brokerage``.
+        after: state after the change; its parts are ``after.login`` and ``after.brokerage``.
         at: time of the change, in seconds since 1970.
-        error: error that revealed the change; None if a response did.
+        error: error that revealed the change; None if a response revealed it.
         competing: whether another session of the user name has appeared next to this one, which is
             still authenticated but may be ended soon. ``before`` and ``after`` may be the same.
     """
@@ -139,7 +141,7 @@ class SessionChange(Record, frozen=True):
 
     @property
     def is_gain(self) -> bool:
-        """Whether the session is usable now and was not before; it may be a new session."""
+        """Whether the session is usable now and was not before; this may be a new session."""
         before = (SessionState.UNKNOWN, SessionState.ESTABLISHED)
         return self.before not in before and self.after is SessionState.ESTABLISHED
 
@@ -175,7 +177,7 @@ class SessionMachine:
 
     Attributes:
         state: current state.
-        status: flags last received; None before the first.
+        status: flags of the session as last received; None before the first response.
         last_tickle: time of the last successful tickle, in seconds since 1970; None for never.
         sso_expires: expiry of the login's token, in seconds since 1970; None if it is unknown.
     """
@@ -224,7 +226,7 @@ class SessionMachine:
         """Process the response to a tickle; return the change of state, or None."""
         self.last_tickle = now
         if tickle.session:
-            if tickle.session != self._token:  # a new login
+            if tickle.session != self._token:  # another token means a new login
                 self._cannot_open = False
                 self._failed_inits = 0
             self._token = tickle.session
@@ -240,10 +242,9 @@ class SessionMachine:
         Args:
             error: the error.
             now: seconds since 1970.
-            about_session: whether the call was about the session. A 401 to another call may mean
-                an unknown account, and a lost connection during another call proves little. A login
-                page counts for every call, and a missing brokerage session for every brokerage
-                call.
+            about_session: whether the call was about the session. For other calls, a 401 may mean
+                an unknown account, and a lost connection proves little. A login page counts for
+                every call, and a missing brokerage session for every brokerage call.
         """
         if isinstance(error, NotAuthenticated):
             if not error.needs_login:

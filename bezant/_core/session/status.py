@@ -1,4 +1,4 @@
-"""Errors that the session's flags and the response to ``ssodh/init`` mean."""
+"""Maps the session's flags and the response to ``ssodh/init`` to errors."""
 
 from __future__ import annotations
 

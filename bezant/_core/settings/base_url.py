@@ -1,4 +1,4 @@
-"""Base URL of the gateway: parsing, and the names under which rate limits are kept."""
+"""Base URL of the gateway: parsing, and the key under which its rate limits are kept."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class BaseUrl(Record, frozen=True):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Parse a base URL; if it has no path, ``/v1/api`` is added.
+        """Parse a base URL; a URL without a path gets the path ``/v1/api``.
 
         Raises:
             InvalidBaseUrl: the text is not a URL of a gateway.
@@ -40,7 +40,8 @@ class BaseUrl(Record, frozen=True):
             raise InvalidBaseUrl(
                 f"base_url must be text such as {DEFAULT_BASE_URL!r}, not {type(text).__name__}"
             )
-        # Everything before the last @ may be a password, which may contain unencoded slashes.
+        # The whole part before the last @ is hidden, because it may be a password, which may
+        # contain unencoded slashes.
         hidden = re.sub(r"(?s)^([A-Za-z]+://)?.*@", r"\1***@", text) if "@" in text else text
         url = hidden[:200]
         if not text.strip() or not text.isprintable() or " " in text:
@@ -116,7 +117,7 @@ class BaseUrl(Record, frozen=True):
 
     @property
     def is_gateway(self) -> bool:
-        """Whether the host is not IBKR's own, which serves OAuth clients directly."""
+        """Whether the host is a gateway. IBKR's own host, which serves OAuth clients, is none."""
         host = self.host.lower().removesuffix(".")
         return host != "ibkr.com" and not host.endswith(".ibkr.com")
 
@@ -127,7 +128,7 @@ class BaseUrl(Record, frozen=True):
 _DECIMAL: Final = frozenset(string.digits)
 _HEXADECIMAL: Final = frozenset("0123456789abcdef")
 _IN_NAMES: Final = frozenset(f"{string.ascii_letters}{string.digits}_-")
-# Names that operating systems give the loopback addresses in their hosts files.
+# Operating systems give the loopback addresses these names in their hosts files.
 _LOOPBACK_NAMES: Final = frozenset(
     {
         *("localhost", "localhost4", "localhost6", "ip6-localhost", "ip6-loopback"),
@@ -153,7 +154,7 @@ def gateway_key(host: str, port: int) -> str:
     if address is None:
         if name in _LOOPBACK_NAMES or name.endswith(".localhost"):
             name = "localhost"
-    # Connecting to the unspecified address reaches this machine.
+    # The unspecified address counts as this machine, because connecting to it reaches this machine.
     elif address.is_loopback or address.is_unspecified:
         name = "localhost"
     else:

@@ -7,7 +7,8 @@ from typing import Final
 from ..._wire.redaction import shown
 from ...errors import InvalidRequest
 
-# Seconds. Sockets count milliseconds in 32 bits: waits above 24 days raise an OverflowError.
+# Sockets count milliseconds in 32 bits, so a wait above 24 days raises an OverflowError; this limit
+# is in seconds.
 MAX_SECONDS: Final = 2_000_000
 
 
@@ -16,11 +17,11 @@ def check_count(name: str, value: object, least: int) -> None:
 
     Args:
         name: name of the argument, for the error.
-        value: its value.
+        value: value of the argument.
         least: smallest allowed value.
 
     Raises:
-        InvalidRequest: it is not.
+        InvalidRequest: the value is not such a number.
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise InvalidRequest(
@@ -32,7 +33,7 @@ def check_callable(name: str, value: object) -> None:
     """Check that an argument is a callable or None.
 
     Raises:
-        InvalidRequest: it is neither.
+        InvalidRequest: the value is neither.
     """
     if value is not None and not callable(value):
         raise InvalidRequest(f"{name} must be a function, not {shown(value)}")
@@ -42,7 +43,7 @@ def check_seconds(name: str, value: float) -> None:
     """Check that an argument is a number of seconds above 0 and up to ``MAX_SECONDS``.
 
     Raises:
-        InvalidRequest: it is not.
+        InvalidRequest: the value is not such a number.
     """
     if (
         isinstance(value, bool)

@@ -17,7 +17,7 @@ TlsMode = Literal["none", "insecure", "verify", "ca", "context"]
 
 
 class Tls(Record, frozen=True):
-    """Verification of the gateway's certificate, for HTTP and the WebSocket.
+    """Setting for the verification of the gateway's certificate, for HTTP and the WebSocket.
 
     Attributes:
         mode: ``none`` for no TLS, ``insecure`` for no verification, ``verify``, ``ca`` to verify
@@ -34,10 +34,11 @@ class Tls(Record, frozen=True):
 
 
 def choose_tls(base_url: BaseUrl, verify: object) -> Tls:
-    """Return how certificates are verified.
+    """Return the setting for the verification of certificates.
 
     ``"auto"`` accepts any certificate from a loopback host, because the gateway ships with a
-    certificate that is self-signed and expired. It verifies the certificates of all other hosts.
+    certificate that is self-signed and expired. For all other hosts, ``"auto"`` verifies the
+    certificate.
 
     Raises:
         InvalidRequest: ``verify`` has no allowed value.
@@ -86,7 +87,7 @@ def choose_proxy(base_url: BaseUrl, proxy: str | None, environ: Mapping[str, str
 
 
 def _checked_proxy(proxy: object, name: str) -> str:
-    # The error does not show the URL, because it may contain a password.
+    # No error shows the URL, because it may contain a password.
     try:
         parts = urlsplit(proxy) if isinstance(proxy, str) and proxy.isprintable() else None
         fine = parts and parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
@@ -123,7 +124,7 @@ class PacingStore(Record, frozen=True):
         name: name of the gateway in the store.
     """
 
-    hidden: ClassVar[frozenset[str]] = frozenset({"where"})  # it may contain a password
+    hidden: ClassVar[frozenset[str]] = frozenset({"where"})  # `where` may contain a password
 
     kind: Literal["file", "redis"]
     where: str

@@ -1,4 +1,4 @@
-"""Headers that the user adds to every request: for a proxy in front of the gateway."""
+"""Headers that the user adds to every request, for a proxy in front of the gateway."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from ...errors import BezantError, InvalidRequest
 from .base_url import BaseUrl
 from .connection import Credentials, SecretHeader
 
-# The gateway takes 8 kB of headers, and needs half of them for its cookies and ours.
+# The gateway accepts 8 kB of headers, and half of them must stay free for its cookies and the
+# client's own headers.
 MAX_LENGTH: Final = 4096
 
 _NAME: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
@@ -22,7 +23,7 @@ _VALUE: Final = rf"{_VISIBLE}(?:[\t\x20-\x7e\xa0-\xff]*{_VISIBLE})?"
 _FRAMING: Final = "it says how a message is sent, which the client decides for each message"
 _BODY: Final = "it describes the body, which the client writes and reads"
 _ORIGIN: Final = "the gateway responds with 401 to any other than its own"
-# Headers that only the client may set, with the reason or what to do instead.
+# Only the client may set these headers. Each has the reason, or the advice what to do instead.
 _OURS: Final[Mapping[str, str]] = {
     "host": "it is the host of base_url",
     "user-agent": "pass user_agent=... instead",
@@ -47,7 +48,7 @@ _OURS: Final[Mapping[str, str]] = {
 }
 _OUR_PREFIX: Final = "sec-websocket-"
 
-# Shorter values occur in ordinary words.
+# Shorter values are not hidden in texts, because they occur in ordinary words.
 _HIDDEN_LENGTH: Final = 6
 
 
@@ -60,8 +61,8 @@ def choose_credentials(base_url: BaseUrl, headers: object, auth: object) -> Cred
         auth: a user name and a password, a function that returns headers, or None.
 
     Raises:
-        InvalidRequest: they cannot be sent, would replace one of the client's own headers, or
-            would cross a network unencrypted.
+        InvalidRequest: the headers cannot be sent, would replace one of the client's own headers,
+            or would cross a network unencrypted.
     """
     fixed = () if headers is None else _checked(headers, "headers")
     source: Callable[[], object] | None = None
@@ -88,15 +89,15 @@ def all_headers(credentials: Credentials, given: object) -> tuple[SecretHeader, 
     """Return all headers of one request.
 
     Args:
-        credentials: those of the client.
-        given: what the user's function returned.
+        credentials: the credentials of the client.
+        given: the headers that the user's function returned.
 
     Raises:
-        InvalidRequest: they cannot be sent.
+        InvalidRequest: the headers cannot be sent.
     """
     close = getattr(given, "close", None)
     if hasattr(given, "__await__") and callable(close):
-        close()  # else Python warns that it was never awaited
+        close()  # without this, Python warns that the coroutine was never awaited
         raise InvalidRequest(
             "auth is an asynchronous function, which only AsyncClient can call; nothing was sent; "
             "pass a function that returns the headers"
@@ -120,7 +121,7 @@ def _basic(pair: tuple[object, ...]) -> Secret:
 
 
 def _checked(given: object, what: str) -> tuple[SecretHeader, ...]:
-    """Return headers that can be sent. Errors show no value, and names only if they are valid."""
+    """Return headers that can be sent. Errors never show a value, and only valid names."""
     if not isinstance(given, Mapping):
         raise InvalidRequest(
             f"{what} must be a mapping of names to values such as "
@@ -166,7 +167,7 @@ def _merged(
 def hide(error: BezantError, secrets: tuple[SecretHeader, ...]) -> None:
     """Replace secrets in the texts of an error, which may quote a response that repeats them.
 
-    The errors that caused it are treated likewise.
+    The function does the same for the errors that caused this error.
     """
     each: BaseException | None = error
     while each is not None:
@@ -177,7 +178,8 @@ def hide(error: BezantError, secrets: tuple[SecretHeader, ...]) -> None:
 
 def _hide_in(error: BezantError, secrets: tuple[SecretHeader, ...]) -> None:
     for _, secret in secrets:
-        for value in (secret.value, secret.value.rpartition(" ")[2]):  # with and without a scheme
+        # with and without a scheme such as "Basic"
+        for value in (secret.value, secret.value.rpartition(" ")[2]):
             if len(value) >= _HIDDEN_LENGTH:
                 error.message = _without(error.message, value)
                 body: object = getattr(error, "body", None)
@@ -188,7 +190,7 @@ def _hide_in(error: BezantError, secrets: tuple[SecretHeader, ...]) -> None:
 
 def _without(text: str, value: str) -> str:
     text = text.replace(value, "***")
-    # An excerpt may have cut the value off.
+    # A beginning of the value is hidden too, because an excerpt may have cut the value off.
     for length in range(len(value) - 1, _HIDDEN_LENGTH - 1, -1):
         text = text.replace(value[:length] + "…", "***…")
     return text

@@ -18,7 +18,8 @@ from .connection import Credentials, PacingStore, Tls, choose_pacing, choose_pro
 
 DEFAULT_USER_AGENT: Final = f"bezant/{__version__}"
 DEFAULT_RETRIES: Final = 2
-# Items of a bulk map: enough that one is always ready when a rate limit slot becomes free.
+# A bulk map works on this many items at a time, so that an item is always ready when a rate limit
+# slot becomes free.
 DEFAULT_CONCURRENCY: Final = 8
 
 
@@ -36,7 +37,7 @@ class Settings(Record, frozen=True):
         max_connections: maximum number of connections.
         max_response_bytes: maximum length of a response.
         proxy: URL of a proxy; None for a direct connection.
-        strict: raise on drift instead of reporting it.
+        strict: whether drift raises an error instead of being reported.
         pacing: whether calls are paced to IBKR's rate limits.
         pacing_store: store for rate limits shared with other processes; None if not shared.
         max_wait: seconds for which a call may wait for the rate limits.
@@ -80,7 +81,7 @@ class Settings(Record, frozen=True):
     def with_changes(self, changes: Mapping[str, object]) -> Self:
         """Return a copy with some settings changed; None keeps a setting."""
         given = {name: value for name, value in _settings_in(changes) if value is not None}
-        return replace(self, **given)  # __post_init__ validates them
+        return replace(self, **given)  # __post_init__ validates the changes
 
 
 def _settings_in(arguments: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -91,7 +92,7 @@ def resolve(arguments: Mapping[str, Any], environ: Mapping[str, str]) -> Setting
     """Combine arguments and environment: arguments first, then ``BEZANT_*``, then ``IBKR_*``.
 
     Args:
-        arguments: arguments of a client by name; those that are no settings do not count.
+        arguments: arguments of a client by name; arguments that are no settings are ignored.
         environ: the environment variables.
     """
     base_url = arguments.get("base_url")
@@ -114,14 +115,14 @@ def resolve(arguments: Mapping[str, Any], environ: Mapping[str, str]) -> Setting
 def _credentials(base_url: BaseUrl, headers: object, auth: object) -> Credentials | None:
     if headers is None and auth is None:
         return None
-    from .credentials import choose_credentials  # most programs need none
+    from .credentials import choose_credentials  # imported here because most programs need none
 
     return choose_credentials(base_url, headers, auth)
 
 
 def _url_of(environ: Mapping[str, str]) -> BaseUrl:
     for name in ("BEZANT_GATEWAY_URL", "IBKR_GATEWAY_URL"):
-        # Variables that are read from files end with a line break.
+        # The value is stripped, because a variable that is read from a file ends with a line break.
         if text := environ.get(name, "").strip():
             try:
                 return BaseUrl.parse(text)

@@ -1,4 +1,4 @@
-"""Arguments of subscriptions: checks, and merging for several subscribers."""
+"""Checks the arguments of subscriptions, and merges those of several subscribers."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from ..._wire.redaction import shown
 from ...errors import InvalidRequest
 from .topic import Arguments
 
-# Longer than the name of any exchange.
+# The pattern allows 32 characters, more than the name of any exchange has.
 _EXCHANGE = re.compile(r"[A-Za-z0-9]{1,32}")
 _ACCOUNT = re.compile(r"[A-Za-z0-9]{1,32}")
-# Python refuses to convert a number with thousands of digits to text.
+# Larger conids are refused, because Python cannot convert a number with thousands of digits to
+# text.
 _LARGEST_CONID: Final = 2**63 - 1
 
 
 def contract(conid: object, exchange: object, separator: str) -> str:
-    """Return a contract as written in a key, with its exchange if there is one.
+    """Return a contract as a subscription's key contains it, with the exchange if one is given.
 
     Raises:
         InvalidRequest: the contract id or the exchange is not valid.
@@ -35,10 +36,10 @@ def contract(conid: object, exchange: object, separator: str) -> str:
 
 
 def account(given: object) -> str:
-    """Return an account's id as written in a key.
+    """Return an account's id as a subscription's key contains it.
 
     Raises:
-        InvalidRequest: it is not valid.
+        InvalidRequest: the account's id is not valid.
     """
     if not isinstance(given, str) or not _ACCOUNT.fullmatch(given):
         raise InvalidRequest(f"account_id must be an id such as 'DU123456', not {shown(given)}")
@@ -46,10 +47,10 @@ def account(given: object) -> str:
 
 
 def days(given: object) -> int:
-    """Return how many days of orders or executions come first.
+    """Return the number of past days from which a subscription first sends orders or executions.
 
     Raises:
-        InvalidRequest: it is not a number from 1 to 7.
+        InvalidRequest: `given` is not a whole number from 1 to 7.
     """
     if isinstance(given, bool) or not isinstance(given, int) or not 1 <= given <= 7:
         raise InvalidRequest(f"days must be a whole number from 1 to 7, not {shown(given)}")
@@ -60,10 +61,11 @@ def names(argument: str, given: object) -> list[str]:
     """Return a list of names, each once.
 
     Raises:
-        InvalidRequest: it is not such a list, or it is empty.
+        InvalidRequest: `given` is not a list of names, or is empty.
     """
     found = _items(given)
-    # Text that is not printable may contain half a surrogate pair, which cannot be sent.
+    # Unprintable text is refused, because it may contain half a surrogate pair, which cannot be
+    # sent.
     valid = [each for each in found if isinstance(each, str) and each and each.isprintable()]
     if not valid or len(valid) < len(found):
         raise InvalidRequest(f"{argument} must be a list of at least one name, not {shown(given)}")
@@ -80,7 +82,7 @@ def keys_and_fields(keys: Iterable[str] | None, fields: Iterable[str] | None) ->
     """Return the arguments of an account's summary or ledger; empty for all keys and fields.
 
     Raises:
-        InvalidRequest: one of them is not a list of names.
+        InvalidRequest: `keys` or `fields` is not a list of names.
     """
     arguments: dict[str, Any] = {}
     for argument, given in (("keys", keys), ("fields", fields)):
@@ -90,9 +92,9 @@ def keys_and_fields(keys: Iterable[str] | None, fields: Iterable[str] | None) ->
 
 
 def merge_names(asked: Sequence[Arguments], *arguments: str) -> Arguments:
-    """Return merged lists of names that have the names of every subscriber.
+    """Return arguments whose lists contain the names that any subscriber requests.
 
-    A subscriber without a list wants everything; the merged list is then left out.
+    A subscriber without a list requests everything; the merged arguments then have no list either.
     """
     return {
         argument: list(dict.fromkeys(name for each in asked for name in each[argument]))

@@ -16,7 +16,7 @@ DEFAULT_BUFFER: Final = 10_000
 
 
 def topic_of(message: Message) -> str | None:
-    """Return IBKR's name of a message's topic; None for the stream's own messages."""
+    """Return IBKR's name of a message's topic; None for messages that the stream itself makes."""
     if isinstance(message, Other):
         return message.topic.partition("+")[0] or None
     topic = topic_of_message(message)
@@ -149,7 +149,7 @@ class MessageBuffer:
                     self._waiting.clear()
                 self._heartbeat = None
             if self._dropped:
-                # If this topic loses messages again, that is another gap after this message.
+                # If this topic loses messages again, the loss is another gap after this message.
                 self._dropped.pop(topic_of(message), None)
             return
         topic = topic_of(message)
@@ -162,7 +162,7 @@ class MessageBuffer:
         self.missed += 1
 
     def take(self) -> Message | None:
-        """Return the oldest message, or None."""
+        """Remove and return the oldest unread message; None if there is none."""
         entries = self._entries
         if not entries:
             return None

@@ -22,13 +22,13 @@ class _Sent:
 
 
 class Confirmations:
-    """Subscriptions whose command was sent on this connection.
+    """Tracks which subscriptions of this connection are confirmed or have to be repeated.
 
-    The gateway does not confirm a command. The first message of a subscription does.
+    The gateway does not confirm a command. The first message of a subscription confirms it.
 
     Args:
         timing: intervals until a command is repeated.
-        random: returns numbers from 0 to 1.
+        random: function that returns random numbers from 0 to 1.
 
     Attributes:
         unconfirmed: keys of subscriptions without a message yet, by the topic's key.
@@ -39,7 +39,8 @@ class Confirmations:
         self._timing = timing
         self._random = random
         self._sent: dict[str, _Sent] = {}
-        # The gateway's id of a subscription, which unsubscribes it.
+        # Key: a subscription. Value: the gateway's id of it, which the command to unsubscribe
+        # contains.
         self._server_ids: dict[str, str] = {}
         self.unconfirmed: dict[str, set[str]] = {topic.key: set() for topic in TOPICS}
         self.next_due = math.inf
@@ -58,7 +59,7 @@ class Confirmations:
         return {key for key, each in self._sent.items() if each.confirmed}
 
     def add(self, key: str, now: float) -> None:
-        """Record that a subscription's command is sent, for the first time or again."""
+        """Record that the command of a subscription is sent, for the first time or again."""
         topic = topic_of_key(key)
         sent = self._sent.get(key)
         if sent is None:
@@ -74,7 +75,8 @@ class Confirmations:
         timing = self._timing
         renewal = timing.renew_from + (timing.renew_to - timing.renew_from) * self._random()
         if not sent.confirmed:
-            # The gateway loses a command now and then, so repeat it with growing pauses.
+            # The gateway loses a command now and then, so the command is repeated with growing
+            # pauses.
             sent.wait = min(max(sent.wait * 2, timing.confirm_after), renewal)
             renewal = sent.wait
         sent.due = now + renewal
@@ -84,7 +86,7 @@ class Confirmations:
         self.next_due = min((each.due for each in self._sent.values()), default=math.inf)
 
     def forget(self, key: str) -> str | None:
-        """Remove a subscription; return the gateway's id of it, or None."""
+        """Remove a subscription; return the gateway's id for the subscription, or None."""
         if self._sent.pop(key, None) is not None:
             self.unconfirmed[topic_of_key(key).key].discard(key)
             self._plan()
@@ -116,19 +118,20 @@ class Confirmations:
         return True
 
     def refused(self, key: str, now: float) -> bool:
-        """Plan to send a subscription again, because the gateway refused it or stays silent.
+        """Plan to repeat a subscription's command, because the gateway refused it or stays silent.
 
         The pauses grow until a message confirms the subscription.
 
         Returns:
-            Whether it is the first time since the subscription was confirmed or made.
+            Whether this is the first refusal since the subscription was made or confirmed.
         """
         sent = self._sent[key]
         topic = topic_of_key(key)
         first = sent.confirmed or not sent.failed
         sent.failed, sent.confirmed = True, False
         self.unconfirmed[topic.key].add(key)
-        if first or not topic.responds:  # else `add` has planned it
+        # In the other case, `add` has already planned the repetition.
+        if first or not topic.responds:
             timing = self._timing
             sent.wait = timing.confirm_after if first else min(sent.wait * 2, timing.renew_to)
             sent.due = now + sent.wait
@@ -136,7 +139,7 @@ class Confirmations:
         return first
 
     def confirm(self, topic: Topic, message: Message) -> None:
-        """Confirm the subscriptions that a message of a topic belongs to."""
+        """Mark the subscriptions to which a message belongs as confirmed."""
         unconfirmed = self.unconfirmed[topic.key]
         if not unconfirmed or topic.confirms is None:
             return
@@ -164,7 +167,7 @@ class Confirmations:
             self._plan()
 
     def note_server_id(self, topic: Topic, message: Message, keys: Sequence[str]) -> str | None:
-        """Store the gateway's id of a subscription; return the id if it belongs to none.
+        """Store the gateway's id of a subscription; return the id if no subscription has it.
 
         Args:
             topic: the message's topic.
@@ -184,12 +187,12 @@ class Confirmations:
 
 
 def refused_keys(topic: str, keys: Sequence[str], confirmed: set[str]) -> list[str]:
-    """Return the subscriptions that a refusal is about.
+    """Return the keys of the subscriptions that a refusal concerns.
 
     Args:
         topic: topic of the refusal, such as ``sor`` or ``smd+265598``.
         keys: keys of all subscriptions.
-        confirmed: keys of those that have had a message.
+        confirmed: keys of the subscriptions that have had a message.
     """
     name = topic[1:]
     if not topic.startswith("s"):
@@ -201,9 +204,10 @@ def refused_keys(topic: str, keys: Sequence[str], confirmed: set[str]) -> list[s
 
 
 def _matches(precise_first: tuple[str, ...], keys: Sequence[str] | set[str]) -> list[str]:
-    """Return which of `keys` a message confirms.
+    """Return the keys among `keys` that a message confirms.
 
-    This is the message's exact key if `keys` contains it, otherwise all keys of the same contract.
+    The result is the message's exact key if `keys` contains it, otherwise all keys of the same
+    contract.
 
     Args:
         precise_first: names of the subscription in the message, the most precise first.

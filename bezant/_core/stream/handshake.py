@@ -1,4 +1,4 @@
-"""Handshake of the WebSocket: headers of the request, and check of the response."""
+"""Handshake of a WebSocket: headers of the request, and check of the response."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ..._wire.redaction import Secret
 from ...errors import NotAuthenticated, SessionError, WsConnectFailed
 from ..settings.base_url import BaseUrl
 
-# Bytes. The gateway's own response has a few hundred.
+# The response to the handshake may have this many bytes; the gateway's own has a few hundred.
 MAX_HEAD: Final = 64 * 1024
 
 _SWITCHING = 101
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455
 
-# A redirect leads to the login page.
+# These statuses mean that nobody is logged in, because a redirect leads to the login page.
 _LOGIN = frozenset({301, 302, 303, 307, 308, 401})
 
 Header = tuple[str, str | Secret]
@@ -78,7 +78,7 @@ def check_upgrade(
 
 
 def refusal(base_url: BaseUrl, status: int) -> WsConnectFailed | SessionError:
-    """Return the error for a response with a status that does not open a WebSocket."""
+    """Return the error for a handshake's response whose status does not open a WebSocket."""
     if status in _LOGIN:
         return NotAuthenticated(
             f"nobody is logged in: the gateway refused the WebSocket with HTTP {status}; log in at "

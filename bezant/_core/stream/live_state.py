@@ -23,15 +23,15 @@ class LiveState:
     """Live quotes, orders and other complete values of a stream, updated by its messages.
 
     Args:
-        report: called with each drift.
+        report: function called with each drift.
         message_buffer: buffer for unread messages.
-        confirmations: records which subscriptions the messages confirm.
+        confirmations: object that records which subscriptions the messages confirm.
 
     Attributes:
-        orders: the orders, each complete.
-        order_check: completes the orders after an interruption.
+        orders: the order book, with each order complete.
+        order_check: state machine that completes the orders after an interruption.
         quotes: newest values of contracts.
-        watch: called with each row about an order or an execution; None for none.
+        watch: function called with each row about an order or an execution; None for none.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class LiveState:
         self.put(message, moment)
 
     def put(self, message: Message, moment: datetime) -> None:
-        """Complete a message, and put it into the buffer."""
+        """Complete a message with earlier values, and put the result into the buffer."""
         complete = self.complete(message)
         if complete is not None:
             self._message_buffer.put(complete, moment)
@@ -100,7 +100,7 @@ class LiveState:
             state.forget(key)
 
     def end(self, key: str) -> None:
-        """Forget the values of a subscription that has ended."""
+        """Remove the values of a subscription that has ended."""
         topic = topic_of_key(key)
         state = self._states.get(topic.name)
         if topic is MARKET_DATA:
@@ -109,7 +109,7 @@ class LiveState:
             state.end(key)
 
     def interrupt(self) -> None:
-        """Forget all values, because messages are missing now."""
+        """Remove all values, because messages may be missing from now on."""
         self.quotes.interrupt()
         for state in self._states.values():
             state.interrupt()

@@ -1,7 +1,7 @@
-"""Merges the updates of a topic into messages with everything that is known.
+"""Merges the updates of a topic into messages with all values known on the connection.
 
-The gateway sends only the fields that changed, and IBKR does not number its messages. So the values
-of one connection are merged, and are forgotten with the connection.
+The gateway sends only the fields that changed, and IBKR does not number its messages. So a lost
+message would go unnoticed, and values are merged within one connection only.
 """
 
 from __future__ import annotations
@@ -20,30 +20,31 @@ from .topic import Merging, Topic, without_exchange
 
 S = TypeVar("S", bound=StateModel)
 
-# States of one topic that are kept; the one with the oldest update is dropped.
+# A topic keeps this many states; of more, the state with the oldest update is dropped.
 MAX_STATES: Final = 10_000
 
 
 class TopicState:
-    """The newest message about each thing that a topic's messages are about.
+    """Newest complete message about each subject of a topic, such as each order.
 
     Args:
         topic: row of the topic.
-        merging: how its messages merge.
+        merging: rule by which the topic's messages merge.
     """
 
     def __init__(self, topic: Topic, merging: Merging) -> None:
         self._topic = topic
         self._merging = merging
         self._known: dict[Hashable, Any] = {}
-        # Rows of earlier connections count only for the question whether something is new.
+        # These rows, also of earlier connections, only decide whether a repeated row contains
+        # something new.
         self._delivered: dict[Hashable, dict[str, Any]] = {}
 
     def __len__(self) -> int:
         return len(self._known)
 
     def update(self, message: Any) -> Message | None:
-        """Return a message completed by earlier ones; None if it only repeats what was delivered.
+        """Return a message completed with earlier values; None if it only repeats delivered values.
 
         Args:
             message: message with one row as received.
@@ -63,11 +64,11 @@ class TopicState:
         return cast("Message", complete)
 
     def interrupt(self) -> None:
-        """Forget all values: messages are missing now, so no later message may have them."""
+        """Remove all values: messages may be missing, so no later message may contain them."""
         self._known.clear()
 
     def end(self, key: str) -> None:
-        """Forget what belongs to a subscription that begins or has ended."""
+        """Remove the values of a subscription that begins or has ended."""
         self.forget(key)
         self._delivered.clear()
 
@@ -91,12 +92,12 @@ def _keep(values: dict[Hashable, Any], subject: Hashable, value: Any) -> None:
 
 
 def merge_fields(known: S | None, update: S, derived: Mapping[str, str] | None = None) -> S:
-    """Return a message with the fields of an update, and all others from the known message.
+    """Return a message with the fields of an update, and all other fields of the known message.
 
     Args:
-        known: the complete message until now; None for none.
+        known: the last complete message; None for none.
         update: message with one row as received; without a known message, it becomes the result.
-        derived: further fields that keys of the row change, by key.
+        derived: for keys of the row, a further field that each one changes.
     """
     names = wire_names(cast("Hashable", type(update)))
     sent = {names[key] for key in update.raw if key in names}
@@ -106,13 +107,13 @@ def merge_fields(known: S | None, update: S, derived: Mapping[str, str] | None =
     before: dict[str, Any] = {} if known is None else {name: peek(known, name) for name in sent}
     changed = frozenset(name for name, value in values.items() if value != before.get(name))
     if known is None:
-        force_setattr(update, "changed", changed)  # nobody else has it yet
+        force_setattr(update, "changed", changed)  # nobody else has this message yet
         return update
     return msgspec.structs.replace(known, **values, changed=changed, raw=update.raw)
 
 
 def replace_fields(known: S | None, update: S) -> S:
-    """Return an update that has all fields, with the names of those that differ."""
+    """Return a complete update, and set `changed` to the names of the fields that differ."""
     complete = merge_fields(None, update)
     if known is not None:
         names = wire_names(cast("Hashable", type(update))).values()
@@ -123,7 +124,7 @@ def replace_fields(known: S | None, update: S) -> S:
 
 @cache
 def wire_names(model: Hashable) -> dict[str, str]:
-    """Return the names of a message's fields by the gateway's names of them."""
+    """Return the Python names of a message's fields by the gateway's names."""
     kind = cast("type[msgspec.Struct]", model)
     return {
         wire: name

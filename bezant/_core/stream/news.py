@@ -1,4 +1,4 @@
-"""Decides whether a repeated row about an execution has news."""
+"""Decides whether a repeated row about an execution contains something new."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from ..._wire import converters
 
-# The gateway repeats an execution two or three times, with and without its commission, and other
-# fields change without any news: ``position``, and ``conidEx`` with and without the exchange.
+# Only these fields make a repeated row worth delivering. The gateway repeats an execution two or
+# three times, with and without its commission, and other fields change without any news:
+# ``position``, and ``conidEx`` with and without the exchange.
 NEWS: Final = ("commission", "price", "size")
 
 
@@ -16,8 +17,8 @@ def has_news(known: Mapping[str, Any] | None, row: Mapping[str, Any]) -> bool:
     """Return whether a row about an execution has a new commission, price or size.
 
     Args:
-        known: what earlier rows about it said; None if this is the first one.
-        row: the row.
+        known: values of earlier rows about the execution; None if this is the first row.
+        row: the new row.
     """
     if known is None:
         return True

@@ -1,4 +1,4 @@
-"""Order book: the orders of the session, each complete, compared with REST after interruptions."""
+"""Order book: the session's orders, each complete, compared with REST after interruptions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from ...models.stream import OrderUpdate
 from ..decoding.drift import Report
 from .topics.orders import is_whole, order_from
 
-# Finished orders are kept for a while, because a later message may add to them.
+# Of more orders than this, finished ones are dropped. Finished orders are kept for a while, because
+# a later message may add to them.
 MAX_ORDERS: Final = 5_000
 
 _Row = dict[str, Any]
@@ -27,7 +28,7 @@ def _state(row: _Row) -> OrderState:
 
 
 class OrderBook:
-    """Orders by id, each complete.
+    """The orders of the session by id, each complete.
 
     After an interruption `known` is False until the book is complete again. Orders that were
     working before are stale until the stream or REST confirms their status.
@@ -44,14 +45,16 @@ class OrderBook:
         self._rows: dict[int, _Row] = {}
         self._orders: dict[int, OrderUpdate] = {}
         self._working: dict[int, None] = {}
-        # The order that finished first comes first.
+        # The keys are in the order in which the orders finished.
         self._finished: dict[int, None] = {}
         self._received: set[int] = set()
         self._checking = False
-        # Fields that the stream has sent since the request to REST.
+        # These fields came from the stream after the request to REST was sent, so they are newer
+        # than its response.
         self._newer: dict[int, _Row] = {}
         self._stale: set[int] = set()
-        # Orders with values from before the interruption, which no later value may mix with.
+        # These orders have values from before the interruption, which must not mix with later
+        # values.
         self._outdated: set[int] = set()
         self.version: int = 0
         self.known: bool = False
@@ -59,7 +62,7 @@ class OrderBook:
         self.unconfirmed: set[int] = set()
 
     def interrupt(self, reason: str) -> None:
-        """Mark the orders as not known: updates may be missing."""
+        """Mark the orders as not known, because updates may be missing."""
         self.known = False
         self.reason = reason
         self._received.clear()
@@ -106,7 +109,7 @@ class OrderBook:
         return fresh
 
     def _confirms(self, order_id: int, row: _Row) -> bool:
-        """Return whether a row says enough of an order that the book knows already.
+        """Return whether a row confirms an order that the book knows already.
 
         After an interruption, part of an order is not enough: REST has to complete it.
         """
@@ -140,10 +143,10 @@ class OrderBook:
         self._received.discard(order_id)
         self._newer.pop(order_id, None)
 
-    # Comparison with REST
+    # Comparison with REST.
 
     def begin_check(self) -> None:
-        """Record that a request to REST is about to be sent; later updates are newer than it."""
+        """Record that a request to REST is about to be sent, to which later updates are newer."""
         self._checking = True
         self._newer.clear()
 
@@ -163,7 +166,7 @@ class OrderBook:
         """
         changed: list[OrderUpdate] = []
         listed: set[int] = set()
-        # Orders may have left these statuses without a message.
+        # With such a filter, orders may have left the statuses without a message.
         hiding = statuses is not None and again
         for row in rows:
             order_id = row["orderId"]
@@ -179,14 +182,14 @@ class OrderBook:
             newer = self._newer.get(order_id, {})
             received = order_id in self._received and not (hiding or _state(row).final)
             if "status" in newer or received or _state(old).final:
-                # The stream is at least as new.
+                # The stream's row is at least as new as REST's, so it wins.
                 self._put(order_id, {**row, **old})
                 continue
             self._confirm(order_id)
             merged = {**old, **row, **newer}
             self._put(order_id, merged)
             if old.get("status") != merged["status"]:
-                # The fields that are older than the interruption stay out of messages.
+                # The message contains only newer fields, and none from before the interruption.
                 changed.append(order_from({**row, **newer}, self._report))
         self.version += 1
         doubtful = set(self._stale | self.unconfirmed)
@@ -197,7 +200,7 @@ class OrderBook:
         return changed, sorted(doubtful - listed)
 
     def take_status(self, order_id: int, row: _Row | None) -> OrderUpdate | None:
-        """Apply REST's response about one order; None if it has no status.
+        """Apply REST's response about one order; `row` is None if the response has no status.
 
         Returns:
             The order, if its status differs from the stream's.
@@ -217,7 +220,7 @@ class OrderBook:
         self._put(order_id, {**old, **news})
         return None if old.get("status") == row["status"] else order_from(news, self._report)
 
-    # Reading
+    # Access to the orders.
 
     def working(self) -> list[int]:
         """Return the ids of the orders that are neither filled nor cancelled nor refused."""
@@ -231,7 +234,7 @@ class OrderBook:
         return len(self._working)
 
     def get(self, order_id: int) -> OrderUpdate | None:
-        """Return a working order, complete; None if it is not working."""
+        """Return a working order, complete; None if the order is not working."""
         return self._order(order_id) if order_id in self._working else None
 
     def _order(self, order_id: int) -> OrderUpdate:

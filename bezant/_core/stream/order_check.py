@@ -1,8 +1,8 @@
-"""Order check: decides when the order book is complete, and what to request from REST until it is.
+"""Order check: decides when the order book is complete, and which REST requests complete it.
 
 The stream's snapshot of the orders has no end mark, may come in several messages, and does not come
-at all if there are no orders. It counts as complete when it has every order that was working
-before, and no further order has come for a while. Otherwise the stream calls REST.
+at all if there are no orders. The snapshot counts as complete when it has every order that was
+working before, and no further order has come for a while. Otherwise the stream calls REST.
 """
 
 from __future__ import annotations
@@ -25,21 +25,25 @@ from .order_book import OrderBook
 if TYPE_CHECKING:
     from ...models.orders import LiveOrder, OrderStatus
 
-# Seconds. The gateway begins a subscription with a burst of messages; recorded bursts took 0.3 s.
+# The stream must be quiet for this many seconds. The gateway begins a subscription with a burst of
+# messages; recorded bursts took 0.3 s.
 QUIET: Final = 1.0
-# Seconds. A filter of statuses hides orders that leave these, so REST is called regularly.
+# With a filter of statuses, REST is called every so many seconds, because the filter hides orders
+# that leave these statuses.
 FILTERED_INTERVAL: Final = 60.0
 _RETRY: Final = Backoff(5.0, 60.0)
-# Seconds. The gateway returns errors after many such calls in a short time.
+# Calls for single orders are this many seconds apart, because the gateway returns errors after many
+# such calls in a short time.
 _STATUS_PAUSE: Final = 0.1
 _UNCONFIRMED: Final = Backoff(30.0, 600.0)
 
 
 class OrderRequest(NamedTuple):
-    """A request to REST.
+    """Request to REST for the list of orders or for one order's status.
 
     Attributes:
-        number: number of the interruption; a response for an earlier one is ignored.
+        number: number of the interruption; a response that belongs to an earlier interruption is
+            ignored.
         order_id: order whose status to request; None to request the list of orders.
     """
 
@@ -83,7 +87,7 @@ class OrderCheck:
 
         Args:
             arguments: the arguments of the subscription.
-            reason: why the orders are not known, for the error.
+            reason: why the orders are not known, as text for the error.
             now: monotonic time.
         """
         filters = arguments.get("filters")
@@ -106,7 +110,7 @@ class OrderCheck:
         self.changed = True
 
     def received(self, now: float, *, fresh: bool) -> None:
-        """Record an update of the stream; `fresh` if it is the first update of an order."""
+        """Record an update of an order from the stream; `fresh` marks the order's first update."""
         if fresh and self._recognisable and self._stage is _Stage.SNAPSHOT:
             self._due = now + QUIET
 
@@ -122,7 +126,7 @@ class OrderCheck:
             self._begin(_Stage.LIST, reason, now)
 
     def next(self, now: float) -> OrderRequest | float | None:
-        """Return a request to send, or the seconds until one is due; None if none will be."""
+        """Return the next request, or the seconds until one is due; None if none is necessary."""
         self.changed = False
         if self._stage is _Stage.SNAPSHOT and now >= self._due:
             if self._recognisable and self._book.complete:
@@ -176,12 +180,12 @@ class OrderCheck:
         self._due = now + _STATUS_PAUSE
 
     def take_lost(self) -> list[int]:
-        """Return the orders whose status REST did not know, each once."""
+        """Return the orders whose status REST did not know, and which were not returned before."""
         lost, self._lost = self._lost, []
         return lost
 
     def failed(self, request: OrderRequest, now: float, *, at_least: float = 0.0) -> None:
-        """Record that a request failed; it is repeated later."""
+        """Record that a request failed, and plan to repeat it."""
         if request.number != self._number:
             return
         self._stage = _Stage.LIST
@@ -190,12 +194,12 @@ class OrderCheck:
 
 
 def _list_row(order: LiveOrder) -> dict[str, Any]:
-    """Return an order of the list as a row of the stream, which has the same names."""
+    """Return an order of REST's list as a row of the stream, which has the same field names."""
     return cast("dict[str, Any]", msgspec.to_builtins(order))
 
 
 def _status_row(order_id: int, status: OrderStatus | None) -> dict[str, Any] | None:
-    """Return an order's status as a row of the stream; None if it has none."""
+    """Return an order's status as a row of the stream; None if there is no status."""
     if status is None:
         return None
     state = peek(status, "status")

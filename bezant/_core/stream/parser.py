@@ -1,4 +1,4 @@
-"""Parser of WebSocket messages: finds the topic of each, and calls the parser of its row."""
+"""Parser of WebSocket messages: finds the topic of a message and calls the topic's parser."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def parse(data: bytes, report: Report) -> MarketData | TicReply | list[Message]:
 
 
 def _not_json(data: bytes, error: Exception) -> Message:
-    # Only the response to the old heartbeat, "ech+hb", is not JSON.
+    # The response to the old heartbeat, "ech+hb", is the only regular message that is not JSON.
     if data.startswith(b"ech+"):
         return Other(topic="ech", payload=data[:100].decode("ascii", "replace"))
     reason = str(error) or type(error).__name__

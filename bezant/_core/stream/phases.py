@@ -1,4 +1,4 @@
-"""Phases of a stream's connection, and its intervals and timeouts."""
+"""Phases of a stream's connection, and the stream's intervals and timeouts."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ class Timing:
     """Intervals and timeouts of a stream, in seconds.
 
     Attributes:
-        ready_timeout: from an open socket to the gateway's ``system`` message. On a reconnection,
-            the time until the stream checks that the gateway still responds.
-        queue_limit: how long a reconnection waits for that message at most.
-        tic_interval: between two ``tic`` commands; IBKR requires one per minute.
-        silence_limit: without any message until the connection counts as dead; the gateway sends a
-            heartbeat every 10 seconds.
-        renew_from: until the earliest renewal of a market data subscription.
-        renew_to: until the latest renewal; IBKR ends a subscription silently after about 15
+        ready_timeout: from the opening of the socket to the gateway's ``system`` message. On a
+            reconnection, the time after which the stream checks that the gateway still responds.
+        queue_limit: longest wait of a reconnection for the ``system`` message.
+        tic_interval: time between two ``tic`` commands; IBKR requires one per minute.
+        silence_limit: time without any message after which the connection counts as dead; the
+            gateway sends a heartbeat every 10 seconds.
+        renew_from: time until the earliest renewal of a market data subscription.
+        renew_to: time until the latest renewal; IBKR ends a subscription silently after about 15
             minutes.
-        confirm_after: until a market data subscription without a message is sent again.
-        backoff_from: before the first attempt to reconnect.
-        backoff_to: between two attempts at most.
+        confirm_after: time until the command of a market data subscription without a message is
+            repeated.
+        backoff_from: pause before the first attempt to reconnect.
+        backoff_to: longest pause between two attempts.
         good_run: how long a connection must last for the backoff to start again at its minimum.
     """
 
@@ -61,7 +62,7 @@ class Event(Enum):
     END = "the stream is closed"
 
 
-# Every change of phase. Any other event changes nothing.
+# The table has every change of phase. Any other event changes nothing.
 TRANSITIONS: Final[dict[tuple[Phase, Event], Phase]] = {
     (Phase.CONNECTING, Event.OPENED): Phase.WAITING,
     (Phase.CONNECTING, Event.LOST): Phase.BACKOFF,

@@ -11,8 +11,8 @@ from .buffer import MessageBuffer
 from .confirmations import Confirmations
 from .topics.market_data import MARKET_DATA
 
-# Number of contracts without a subscription whose values are kept. The program may have subscribed
-# to them with a command of its own.
+# The values of this many contracts without a subscription are kept, because the program may have
+# subscribed to them with a command of its own.
 MAX_OTHERS: Final = 500
 _NOTHING: Final[dict[str, Any]] = {}
 
@@ -23,7 +23,7 @@ class LiveQuote:
     Attributes:
         conid: the contract.
         conid_ex: the contract with its exchange, as subscribed to.
-        raw: all fields that are known, as received. It is never changed, only replaced.
+        raw: all known fields, as received. The mapping is never changed, only replaced.
         version: number of changes.
         fresh: whether this connection has had a message about the contract.
     """
@@ -47,7 +47,7 @@ class Quotes:
 
     Args:
         message_buffer: buffer for unread messages.
-        confirmations: records which subscriptions the messages confirm.
+        confirmations: object that records which subscriptions the messages confirm.
     """
 
     def __init__(self, message_buffer: MessageBuffer, confirmations: Confirmations) -> None:
@@ -62,9 +62,10 @@ class Quotes:
         return len(self._by_contract)
 
     def take_run(self, batch: Sequence[bytes], at: int) -> int:
-        """Process frames from a position on, as long as they are market data of known contracts.
+        """Process frames from a position on, up to the first that is not data of a known contract.
 
-        Nearly all frames are, so this is one loop without calls of our own.
+        Nearly all frames are market data of known contracts, so this is one fast loop without calls
+        of our own functions.
 
         Returns:
             Position of the first frame that has to be parsed; the length of the batch if there is
@@ -82,7 +83,7 @@ class Quotes:
             except (ValueError, LookupError, TypeError, RecursionError):
                 break
             before = live.raw if live.fresh else _NOTHING
-            # A new mapping: the program has the old one.
+            # The mapping is replaced and not changed, because the program has the old one.
             live.raw = state = {**before, **frame}
             live.fresh = True
             live.version += 1
@@ -121,11 +122,11 @@ class Quotes:
         self._put([complete])
 
     def live(self, conid: int, conid_ex: str) -> LiveQuote:
-        """Return the live quote of a contract, which is kept current from now on."""
+        """Return the live quote of a contract, which stays current from now on."""
         found = self._by_contract.get(conid_ex)
         if found is None or found.conid_ex != conid_ex:
             found = self._by_contract[conid_ex] = LiveQuote(conid, conid_ex)
-            # The gateway may leave the exchange out of its messages.
+            # The messages may lack the exchange, because the gateway may leave it out.
             self._by_contract.setdefault(str(conid), found)
         return found
 
@@ -136,7 +137,7 @@ class Quotes:
         self.live(conid, conid_ex).fresh = False
 
     def end(self, conid_ex: str) -> None:
-        """Forget a contract whose subscription has ended."""
+        """Remove a contract whose subscription has ended."""
         self._others.pop(conid_ex, None)
         ended = self._by_contract[conid_ex]
         ended.fresh = False
@@ -146,6 +147,6 @@ class Quotes:
                     del index[name]
 
     def interrupt(self) -> None:
-        """Mark all values as outdated: messages are missing now."""
+        """Mark all values as outdated, because messages may be missing from now on."""
         for live in self._by_contract.values():
             live.fresh = False

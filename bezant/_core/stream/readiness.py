@@ -1,7 +1,7 @@
 """Readiness of a new connection: the wait for the gateway's ``system`` message.
 
-A gateway that serves five WebSockets makes the next one wait. If the waiting WebSocket closes, it
-loses its place. So the socket stays open as long as the gateway responds.
+A gateway that serves five WebSockets makes the next one wait. A waiting WebSocket that closes loses
+its place. So the stream keeps its socket open as long as the gateway responds.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from .phases import Timing
 
 
 class Readiness:
-    """Time that a connection has waited for the message, and the time of the next check.
+    """Wait of one connection for the ``system`` message, and the time of the next check.
 
     Attributes:
         session: token of the session in which the connection was opened.
@@ -25,7 +25,7 @@ class Readiness:
         self._probe_at = 0.0
 
     def opened(self, session: str, now: float) -> None:
-        """Start waiting."""
+        """Start waiting on a connection that was just opened."""
         self.session = session
         self.probe_due = False
         self._since = now
@@ -40,7 +40,7 @@ class Readiness:
         return max(min(left, self._probe_at - now), 0.0)
 
     def probed(self, session: str | None, reason: str, now: float) -> str:
-        """Record the result of a check; return the reason to stop waiting, or "" to continue."""
+        """Record the result of a check; return the reason to stop waiting, or "" to wait longer."""
         self.probe_due = False
         if session is None:
             return reason

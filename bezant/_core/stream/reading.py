@@ -1,4 +1,4 @@
-"""Reads the rows and values that frames of several topics have in common."""
+"""Reads rows and values of frames, for the parsers of several topics."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 
 def read_model(row: Frame, type_: type[T], topic: str, report: Report) -> T:
-    """Return a row as a message that keeps the row in ``raw``; `topic` names it in reports."""
+    """Return a row as a message that keeps the row in ``raw``; reports of drift name `topic`."""
     found = convert_row(row, type_, operation=topic, report=report)
-    force_setattr(found, "raw", row)  # nobody else has it yet
+    force_setattr(found, "raw", row)  # nobody else has this message yet
     return found
 
 
@@ -42,7 +42,8 @@ def rows_in(
 
     Args:
         key: name of the field with the rows.
-        read: returns a message for the frame's topic, a row and the report of drift.
+        read: function that returns the message for the frame's topic, a row and the report
+            function.
     """
 
     def parse(topic: str, frame: Frame, _: bytes, report: Report) -> list[Message]:
@@ -67,13 +68,13 @@ def target_of(topic: str) -> str:
 
 
 def account_and_key(message: SummaryUpdate | LedgerUpdate) -> tuple[str, str] | None:
-    """Return the account of a message and which of its values it is about; None if it has none."""
+    """Return the account and the key of a message about the account; None if it has no key."""
     key = peek(message, "key")
     return None if key is None else (message.account_id, key)
 
 
 def number_or_none(value: Any) -> int | None:
-    """Return a whole number; None if the value is not one."""
+    """Return a whole number; None if the value is no whole number."""
     try:
         return converters.to_int(value)
     except (ValueError, ArithmeticError):
@@ -81,7 +82,7 @@ def number_or_none(value: Any) -> int | None:
 
 
 def time_or_none(value: Any) -> datetime | None:
-    """Return a time; None if the value is missing or not one."""
+    """Return a time; None if the value is missing or is not a time."""
     try:
         return None if value is None else converters.to_time(value)
     except (ValueError, ArithmeticError):

@@ -9,7 +9,7 @@ from .phases import Timing
 
 
 class Reconnection:
-    """Attempts to connect again, with a backoff that only a lasting connection resets.
+    """Plans the attempts to connect again, with a backoff that only a lasting connection resets.
 
     Attributes:
         attempts: number of attempts since the stream was last open.
@@ -23,7 +23,7 @@ class Reconnection:
         self._due = now
 
     def opened(self) -> None:
-        """Record that the stream was open."""
+        """Record that the stream is open again."""
         self.attempts = 0
 
     def held(self) -> None:
@@ -36,7 +36,7 @@ class Reconnection:
         self._due = now + self._backoff.delay(self._failures, self._random())
 
     def left(self, now: float) -> float:
-        """Return the seconds until the next attempt; 0 if it is due."""
+        """Return the seconds until the next attempt; 0 if the attempt is due."""
         return max(self._due - now, 0.0)
 
     def attempt(self) -> None:

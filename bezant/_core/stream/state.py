@@ -45,7 +45,7 @@ from .topics.trades import TRADES, trade_from
 if TYPE_CHECKING:
     from ...models.orders import LiveOrder, OrderStatus, Trade
 
-# Messages that concern the connection or its subscriptions.
+# These messages concern the connection or its subscriptions, so the state processes them itself.
 _WATCHED: Final = frozenset(
     {ErrorMessage, Malformed, Other, SessionStatus}
     | {message for topic in TOPICS if topic.server_id is not None for message in topic.messages}
@@ -55,20 +55,21 @@ _WATCHED: Final = frozenset(
 class StreamState:
     """State of one stream.
 
-    It sends nothing but the session's token before the gateway's ``system`` message: the gateway
-    drops earlier commands silently. The worker opens a socket when the phase is ``CONNECTING``, and
-    closes it when the phase is neither ``WAITING`` nor ``READY``.
+    Before the gateway's ``system`` message, the stream sends nothing but the session's token,
+    because the gateway drops earlier commands silently. The worker opens a socket when the phase is
+    ``CONNECTING``, and closes it when the phase is neither ``WAITING`` nor ``READY``.
 
     Args:
-        report: called with each drift.
+        report: function called with each drift.
         now: monotonic time.
         wall: wall-clock time at the same moment, in seconds since 1970.
-        random: returns numbers from 0 to 1, which spread the actions of several streams.
+        random: function that returns random numbers from 0 to 1, which spread the actions of
+            several streams.
         timing: intervals and timeouts.
         reconnect: whether to connect again after a loss.
         message_buffer: buffer for unread messages; by default a new one.
-        tickled: returns the session token of the client's last tickle.
-        watch: called with each row about an order or an execution; None for none.
+        tickled: function that returns the session token of the client's last tickle.
+        watch: function called with each row about an order or an execution; None for none.
 
     Attributes:
         phase: phase of the connection.
@@ -136,7 +137,7 @@ class StreamState:
         self._checks_session = False
         self._competing = False
 
-    # Connection
+    # Connection.
 
     def _move(self, event: Event, now: float) -> bool:
         phase = TRANSITIONS.get((self.phase, event))
@@ -163,7 +164,7 @@ class StreamState:
 
     @property
     def probe_due(self) -> bool:
-        """Whether to check that the gateway still responds, or that its session still exists."""
+        """Whether the worker has to check that the gateway still responds and has its session."""
         if self.phase is Phase.READY:
             return self._checks_session
         return self.phase is Phase.WAITING and self._readiness.probe_due
@@ -172,8 +173,9 @@ class StreamState:
         """Record the result of the check that the gateway and its session can still be used.
 
         Args:
-            session: token of its session; None if it does not respond or is not logged in.
-            reason: text of the reason.
+            session: token of the gateway's session; None if the gateway does not respond or is not
+                logged in.
+            reason: text that says why the check failed.
             now: monotonic time.
             wall: wall-clock time in seconds since 1970.
         """
@@ -189,7 +191,7 @@ class StreamState:
         doubt, self._doubt = self._doubt or reason, ""
         self._checks_session = False
         if session is None:
-            # The subscriptions ended with the session: connect again.
+            # The stream connects again, because the subscriptions ended with the session.
             if self._reconnect:
                 self.lost(doubt, now, wall, session=True)
             else:
@@ -201,7 +203,7 @@ class StreamState:
         """Record that the connection was lost, or that an attempt to connect failed.
 
         Args:
-            reason: text of the reason.
+            reason: text that says why the connection was lost.
             now: monotonic time.
             wall: wall-clock time in seconds since 1970.
             session: whether the reason is that the gateway is not logged in.
@@ -267,7 +269,7 @@ class StreamState:
             self.message_buffer.put(Gap(reason=self._reason, since=self._since, until=until), until)
             self._since = None
 
-    # Messages
+    # Received messages.
 
     def take_in(self, batch: Sequence[bytes], now: float) -> None:
         """Process WebSocket messages in the order of their arrival."""
@@ -333,7 +335,8 @@ class StreamState:
             keys = self._subscriptions.all_keys()
             unwanted = self._confirmations.note_server_id(topic, message, keys)
             if unwanted is not None:
-                # The subscription was cancelled before the gateway sent its id.
+                # The program ended the subscription before the gateway sent its id, so the end is
+                # requested now.
                 self._outgoing.append(f"u{topic.key}+{unwanted}")
         self._live_state.take(message, self.moment(now))
         if isinstance(message, SessionStatus):
@@ -351,7 +354,8 @@ class StreamState:
             self._logged_in = True
         elif status.authenticated is False and self.phase is Phase.READY:
             text = status.fail or status.message
-            # A report can be wrong, so a tickle checks it before the stream acts on it.
+            # A report of the gateway can be wrong, so a tickle checks it before the stream acts on
+            # it.
             self._doubt = redact(text) if text else "the gateway is no longer logged in"
             self._checks_session = True
         before, self._competing = self._competing, status.competing is True
@@ -359,7 +363,7 @@ class StreamState:
             self._checks_session = True  # the response to the tickle is an event of the session
 
     def _subscribe_again(self, now: float) -> None:
-        """Subscribe to everything again: a new login has ended all subscriptions.
+        """Repeat all subscriptions, because a new login has ended them.
 
         The gateway reports the login once on each connection, and again only for another login.
         """
@@ -384,14 +388,14 @@ class StreamState:
     def _on_tic_reply(self, reply: TicReply, now: float) -> None:
         """Compare the session of the socket with the session in which it was opened.
 
-        A different session is a new login, perhaps an unnoticed one.
+        A different session means a new login, which may have gone unnoticed.
         """
         session = None if reply.session is None else reply.session.value
         ours = self._readiness.session
         if self.phase is not Phase.READY or not session or not ours:
             return
         if session != ours:
-            # A response has four frames, which must report only one login.
+            # One response to `tic` has four frames, which must report only one login.
             if now - self._session_since >= self._timing.tic_interval:
                 self._session_since = now
                 self._readiness.session = session
@@ -400,10 +404,10 @@ class StreamState:
             return
         newest = self._tickled()
         if self._reconnect and newest not in ("", session, self._tickled_at_opening):
-            # The socket of an ended session receives nothing.
+            # The stream connects again, because the socket of an ended session receives nothing.
             self.lost("the gateway has another session now", now, now + self._offset)
 
-    # Orders
+    # Orders.
 
     def _check_orders(self, now: float) -> None:
         arguments = self._subscriptions.arguments(ORDERS.key)
@@ -445,7 +449,7 @@ class StreamState:
         else:
             self.order_check.missed(_unknown("a message about them could not be read"), now)
 
-    # Refused and silent subscriptions
+    # Refused subscriptions, and subscriptions without messages.
 
     def _on_refusal(self, message: ErrorMessage, now: float) -> None:
         """Plan to send a refused subscription again, and report the first refusal as a gap."""
@@ -467,7 +471,7 @@ class StreamState:
                 )
 
     def _doubt_silence(self, orders: Sequence[LiveOrder], now: float) -> None:
-        """Plan to subscribe again if REST has working orders, and the stream has sent none."""
+        """Plan to subscribe to orders again if REST has working orders and the stream sent none."""
         if not self._confirmations.unconfirmed[ORDERS.key] or ORDERS.key not in self._subscriptions:
             return
         arguments = self._subscriptions.arguments(ORDERS.key)
@@ -556,7 +560,7 @@ class StreamState:
         *,
         now: float,
     ) -> Interest:
-        """Subscribe, now or as soon as the gateway is ready.
+        """Subscribe to a topic, now or as soon as the gateway is ready.
 
         Raises:
             InvalidRequest: the command would be too long, there are too many subscriptions to the
@@ -578,7 +582,7 @@ class StreamState:
         return interest
 
     def unsubscribe(self, interest: Interest) -> None:
-        """Remove a subscriber; unsubscribe from its key if it was the last one."""
+        """Remove a subscriber; after the last one of its key, unsubscribe at the gateway."""
         commands = self._subscriptions.remove(interest)
         key = interest.key
         if key in self._subscriptions:
@@ -596,7 +600,7 @@ class StreamState:
                 self._outgoing.append(f"u{topic_of_key(key).key}+{server_id}")
 
     def live_quote(self, conid: int, conid_ex: str) -> LiveQuote:
-        """Return the live quote of a contract, which is kept current from now on."""
+        """Return the live quote of a contract, which stays current from now on."""
         return self._live_state.quotes.live(conid, conid_ex)
 
     @property
@@ -622,14 +626,14 @@ class StreamState:
         check_command(text)
         (self._outgoing if self.phase is Phase.READY else self._held).append(text)
 
-    # Commands and deadlines
+    # Commands and deadlines.
 
     def _send(self, key: str, now: float) -> None:
         self._outgoing.append(self._subscriptions.command(key))
         self._confirmations.add(key, now)
 
     def next_outgoing(self, now: float) -> str | Secret | None:
-        """Return the next command to send and forget it; None if the queue is empty."""
+        """Remove and return the next command to send; None if the queue is empty."""
         if self._tokens:
             return self._tokens.popleft()
         if self.phase is not Phase.READY:
@@ -651,7 +655,7 @@ class StreamState:
         return self._outgoing.popleft() if self._outgoing else None
 
     def advance(self, now: float, wall: float) -> float:
-        """Do the work that is due; return the seconds until more is due if no message comes."""
+        """Do all work that is due; return the seconds until the next work if no message comes."""
         timing = self._timing
         phase = self.phase
         if phase is Phase.BACKOFF:
@@ -675,7 +679,8 @@ class StreamState:
                     wall,
                 )
                 return 0.0
-            # A subscription that is added before then is not due earlier than `confirm_after`.
+            # The time is limited, because a subscription that is added in the meantime can be due
+            # after `confirm_after`.
             return max(
                 min(
                     left,

@@ -13,10 +13,10 @@ from .topics.registry import topic_of_key
 
 @dataclass(frozen=True, slots=True)
 class Interest:
-    """One subscriber's share in a subscription.
+    """One subscriber of a subscription, which several subscribers can share.
 
     Attributes:
-        number: number that distinguishes it from others with the same key.
+        number: number that distinguishes subscribers with the same key.
         key: key of the subscription at the gateway, such as ``md+265598``.
         arguments: arguments of this subscriber.
     """
@@ -27,7 +27,7 @@ class Interest:
 
 
 class SubscriptionRegistry:
-    """All subscriptions, in the order in which they were made."""
+    """All subscriptions of a stream, in the order in which the program made them."""
 
     def __init__(self) -> None:
         self._interests: dict[str, dict[int, Interest]] = {}
@@ -46,8 +46,8 @@ class SubscriptionRegistry:
     def add(self, request: SubscriptionRequest) -> tuple[Interest, list[str]]:
         """Add a subscriber and return it with the commands to send.
 
-        The gateway has one subscription for each key, so a command has the arguments of all its
-        subscribers.
+        The gateway has one subscription for each key, so a command has the arguments of all
+        subscribers of the key.
 
         Raises:
             InvalidRequest: the command would be too long, there are too many subscriptions to the
@@ -59,7 +59,8 @@ class SubscriptionRegistry:
         held = self._interests.get(key, {})
         before = _command(topic, key, held.values()) if held else ""
         after = _command(topic, key, [*held.values(), interest])
-        # Checked before it is added, because such a command would end each new connection.
+        # The command is checked before the subscriber is added, because a command that is too long
+        # would end each new connection.
         check_command(
             after,
             f"the command for all subscriptions to {key}",
@@ -87,7 +88,7 @@ class SubscriptionRegistry:
         del self._interests[interest.key]
         topic = topic_of_key(interest.key)
         if topic.server_id is not None:
-            return []  # the command needs the gateway's id
+            return []  # the command that ends it needs the gateway's id
         command = topic.unsubscribe(interest.key)
         others: list[str] = []
         if topic.unsubscribe_ends_others:

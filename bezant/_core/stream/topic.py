@@ -1,7 +1,7 @@
-"""Row of the table of WebSocket topics, with all facts about one topic.
+"""`Topic`: row of the table of WebSocket topics, with all facts about one topic.
 
-`topics` has one module for each row, `topics/registry.py` finds a row by the name in a frame, by
-the key of a subscription, and by the class of a message.
+The package `topics` has one module for each row, and `topics/registry.py` finds a row by the name
+in a frame, by the key of a subscription, and by the class of a message.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from ..decoding.drift import Report
 Frame: TypeAlias = dict[str, Any]
 Arguments: TypeAlias = dict[str, Any]
 
-# Bytes. The gateway drops the connection on a longer command.
+# A command may have this many bytes; the gateway drops the connection on a longer command.
 MAX_COMMAND: Final = 64 * 1024
 
 
 class TicReply(NamedTuple):
-    """Response to the stream's own ``tic``, which is not delivered.
+    """Response to a ``tic`` that the stream sent itself; it is not delivered to the program.
 
     Attributes:
-        session: token of the session that the socket belongs to; None if the response has none.
+        session: token of the session that the socket belongs to; None if the response has no token.
     """
 
     session: Secret | None
@@ -38,8 +38,8 @@ class SubscriptionRequest(NamedTuple):
     """Request of one subscriber to a topic.
 
     Attributes:
-        key: key of the subscription at the gateway, such as ``md+265598``; it follows the ``s`` or
-            ``u`` of a command.
+        key: key of the subscription at the gateway, such as ``md+265598``; the key follows the
+            ``s`` or ``u`` of a command.
         arguments: checked values that follow the key.
     """
 
@@ -48,8 +48,8 @@ class SubscriptionRequest(NamedTuple):
 
 
 Parsed: TypeAlias = MarketData | TicReply | list[Message]
-# Takes the topic, the frame, the bytes of the frame, and a function that reports drift. Returns an
-# empty list if the frame has no message of the topic.
+# A parser takes the topic, the frame, the bytes of the frame, and a function that reports drift. It
+# returns an empty list if the frame has no message of the topic.
 Parse: TypeAlias = Callable[[str, Frame, bytes, Report], Parsed]
 
 
@@ -57,13 +57,14 @@ class Merging(Record, frozen=True, kw_only=True):
     """Rule by which the updates of a topic become complete messages.
 
     Attributes:
-        subject: returns what a message is about, such as an order's id; None if the message does
-            not say so. Messages about the same thing merge.
-        complete: takes the complete message until now, or None, and the message as received;
-            returns the new complete message.
-        news: takes what was delivered about the subject, or None, and the new row; returns whether
-            the row has news. The gateway repeats messages of such a topic, and only those with news
-            are delivered. None for a topic whose messages are all delivered.
+        subject: function that returns the subject of a message, such as an order's id; None if the
+            message has no subject. Messages with the same subject merge.
+        complete: function that takes the last complete message, or None, and the message as
+            received, and returns the new complete message.
+        news: function that takes the delivered values of the subject, or None, and the new row, and
+            returns whether the row contains something new. The gateway repeats messages of such a
+            topic, and only messages with something new are delivered. None for a topic whose
+            messages are all delivered.
     """
 
     subject: Callable[[Any], Hashable | None]
@@ -72,10 +73,10 @@ class Merging(Record, frozen=True, kw_only=True):
 
 
 def same_arguments(key: str, asked: Sequence[Arguments]) -> Arguments:
-    """Return the arguments of all subscribers, if they are the same.
+    """Return the arguments that all subscribers of a key have in common.
 
     Raises:
-        InvalidRequest: they are not.
+        InvalidRequest: the subscribers have different arguments.
     """
     first, *rest = asked
     if any(each != first for each in rest):
@@ -86,12 +87,12 @@ def same_arguments(key: str, asked: Sequence[Arguments]) -> Arguments:
 
 
 def command_with_arguments(key: str, arguments: Arguments) -> str:
-    """Return the usual command that subscribes."""
+    """Return the command that subscribes to a key, in the usual form."""
     return f"s{key}+{msgspec.json.encode(arguments).decode()}"
 
 
 def plain_end(key: str) -> str:
-    """Return the usual command that unsubscribes."""
+    """Return the command that unsubscribes from a key, in the usual form."""
     return f"u{key}+{{}}"
 
 
@@ -143,10 +144,11 @@ class Topic(Record, frozen=True, kw_only=True):
 def check_command(
     text: str, what: str = "the command", advice: str = ": send a shorter one"
 ) -> None:
-    """Refuse a command that cannot be sent.
+    """Raise an error for a command that cannot be sent.
 
     Raises:
-        InvalidRequest: it is longer than the gateway accepts, or contains half a surrogate pair.
+        InvalidRequest: the command is longer than the gateway accepts, or contains half a surrogate
+            pair.
     """
     try:
         length = len(text.encode())

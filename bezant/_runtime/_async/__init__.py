@@ -1,4 +1,4 @@
-"""Runtime of the asynchronous twin, on asyncio."""
+"""Runtime of the asynchronous twin on asyncio: its public names."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import asyncio
 import weakref
 from typing import TYPE_CHECKING
 
-# Loaded from here, because CPython maps memory again and again for frames of deeper imports.
+# The packages are imported here, because imports at a deeper level would make CPython map memory
+# again and again for their frames.
 from .._shared import http_packages  # noqa: F401  # pyright: ignore[reportUnusedImport]
 from .._shared.limiters import ProcessRateLimiter, limiter_for
 from .._shared.order_turns import OrderTurns, order_turns_for
@@ -63,7 +64,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Load the shared limits and the WebSocket with its libraries when they are first used."""
+    """Import the shared limits and the WebSocket with its libraries at their first use."""
     if name == "SharedLimitStore":
         from .store import SharedLimitStore
 
@@ -80,6 +81,6 @@ def __dir__() -> list[str]:
 
 
 def caller() -> object:
-    """Return what identifies the task, without keeping it alive; compare with ``==``."""
+    """Return an identity of the running task that does not keep it alive; compare by ``==``."""
     task = asyncio.current_task()
     return object() if task is None else weakref.ref(task)

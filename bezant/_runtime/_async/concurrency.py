@@ -1,4 +1,4 @@
-"""Clocks, locks, waiting and workers on asyncio."""
+"""Clocks, locks, events and background workers on asyncio."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def sleep(seconds: float) -> None:
 
 
 class Owner:
-    """Process and event loop that a client belongs to, from its first use."""
+    """Process and event loop to which a client belongs from its first use."""
 
     def __init__(self) -> None:
         self._pid = 0
@@ -61,12 +61,12 @@ class Owner:
 
     @property
     def inherited(self) -> bool:
-        """Whether this process was forked from the owner; it must not close the owner's sockets."""
+        """Whether this process was forked from the owner, and so must not close the sockets."""
         return self._pid not in (0, os.getpid())
 
 
 class StateLock:
-    """Lock for state that is not held over an await; one event loop needs no real lock."""
+    """Lock for state, never held over an await, so that one event loop needs no real lock."""
 
     def __enter__(self) -> None:
         pass
@@ -76,7 +76,7 @@ class StateLock:
 
 
 class Lock:
-    """Lock that is held while sending, so that messages stay in order."""
+    """Lock to hold while sending, so that messages stay in order."""
 
     def __init__(self) -> None:
         self._lock = asyncio.Lock()
@@ -113,7 +113,7 @@ class Event:
 
 
 class Notifier:
-    """Wakes all callers that wait for its next ring.
+    """Bell that wakes all callers waiting for its next ring.
 
     Attributes:
         count: number of rings so far; a caller passes the last count that it has seen to `wait`.
@@ -147,7 +147,7 @@ class Notifier:
 
 
 class Waker:
-    """Ends one wait, from any thread and any event loop."""
+    """Wakes one waiting caller, from any thread and any event loop."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -155,12 +155,12 @@ class Waker:
 
     def wake(self) -> None:
         """End the wait, now or when it begins."""
-        # In a loop that was closed since, nobody is waiting.
+        # If the loop was closed in the meantime, nobody is waiting any more.
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._event.set)
 
     async def wait(self, timeout: float) -> None:
-        """Wait until woken, or until the timeout."""
+        """Wait until `wake` is called, or until the timeout."""
         try:
             async with asyncio.timeout(timeout):
                 await self._event.wait()
@@ -172,7 +172,7 @@ _running: set[asyncio.Task[None]] = set()
 
 
 class Worker:
-    """Background task, which does not keep the process alive."""
+    """Background task that does not keep the process alive."""
 
     def __init__(self, target: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
         task = asyncio.get_running_loop().create_task(target(), name=name)
@@ -182,18 +182,18 @@ class Worker:
 
     @property
     def alive(self) -> bool:
-        """Whether it is still running."""
+        """Whether the worker is still running."""
         return not self._task.done()
 
     def abandon(self) -> None:
-        """Make it end, without waiting; any thread or garbage collection may call this."""
+        """End the worker without waiting; any thread or garbage collection may call this."""
         with contextlib.suppress(
             RuntimeError
         ):  # the loop was closed, and the task has ended with it
             self._task.get_loop().call_soon_threadsafe(self._task.cancel)
 
     async def stop(self, grace: float = 1.0) -> None:
-        """End it, even in the middle of a call, and wait until it has ended."""
+        """End the worker, even in the middle of a call, and wait until it has ended."""
         if self._task is asyncio.current_task() or self._task.done():
             return
         if self._task.get_loop() is not asyncio.get_running_loop():
@@ -216,10 +216,11 @@ async def call(function: Callable[..., object], *args: object) -> None:
 
 
 async def call_within(seconds: float, function: Callable[[], object]) -> object:
-    """Call a user's function and return its result; wait for it where it is asynchronous.
+    """Call a user's function and return its result; await an asynchronous function.
 
     Raises:
-        TimeoutError: an asynchronous function took longer. Others cannot be stopped.
+        TimeoutError: an asynchronous function took longer than `seconds`. A blocking function
+            cannot be stopped.
     """
     async with asyncio.timeout(seconds):
         result = function()
@@ -230,7 +231,7 @@ C = TypeVar("C", bound="Any")
 
 
 class Connecting(Generic[C]):
-    """Connection that is being opened: await it, or use it in ``async with``."""
+    """Connection that is being opened: await this object, or use it in ``async with``."""
 
     def __init__(self, opening: Coroutine[Any, Any, C]) -> None:
         self._opening = opening

@@ -27,7 +27,7 @@ class HttpTransport:
 
     @staticmethod
     def check_custom(transport: object) -> None:
-        """Check that a user's transport has the method that sends. None is accepted.
+        """Check that a user's transport has the method to send requests. None is accepted.
 
         Raises:
             InvalidRequest: the method is missing.
@@ -47,7 +47,8 @@ class HttpTransport:
         attempt = Attempt(monotonic() + seconds, settings.connect_timeout)
         task = asyncio.current_task()
         try:
-            # httpcore's timeouts start again with each read; this timeout does not.
+            # This timeout covers the whole call, because httpcore's timeouts start again with each
+            # read.
             async with asyncio.timeout(seconds):
                 if self._custom is not None:
                     return await self._send_custom(attempt, request, settings, seconds)
@@ -61,8 +62,9 @@ class HttpTransport:
             raise TransportError(Trouble.TIMEOUT, detail, sent=attempt.sent) from error
         except TRANSPORT_ERRORS as error:
             if current_task() is not task:
-                # The garbage collector ends this call after its event loop was closed, and httpcore
-                # has tried to await. There is no caller left to receive an error.
+                # The error is raised when the garbage collector ends this call after its event loop
+                # was closed, and httpcore has tried to await. There is no caller left to receive an
+                # error.
                 raise GeneratorExit from None
             trouble = transport_error_from(error, attempt)
             if self._lanes.closed:
@@ -74,7 +76,7 @@ class HttpTransport:
     ) -> Response:
         from .._shared.custom import send_async
 
-        attempt.sent = True  # the transport does not say otherwise
+        attempt.sent = True  # a transport does not report whether it sent anything
         return await send_async(self._custom, request, settings, seconds)
 
     async def aclose(self) -> None:
@@ -84,7 +86,7 @@ class HttpTransport:
             from .._shared.custom import aclose
 
             await aclose(self._custom)
-        await asyncio.sleep(0)  # the event loop closes the sockets now
+        await asyncio.sleep(0)  # lets the event loop close the sockets
 
 
 def current_task() -> asyncio.Task[Any] | None:

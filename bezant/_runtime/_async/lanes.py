@@ -1,7 +1,8 @@
 """Lanes on asyncio: connections, each used by one call at a time.
 
-A lane is one httpcore connection. It is kept only after a complete exchange, and closed after any
-other end, such as a cancellation. httpcore's own pool loses connections in that case.
+A lane is one httpcore connection. The connection is kept only after a complete exchange, and is
+closed after any other end, such as a cancellation. httpcore's own pool loses connections when a
+call is cancelled.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from .network import Backend
 
 
 def pool_for(settings: Settings, backend: Backend) -> httpcore.AsyncConnectionPool:
-    """Return a pool, used only to make one connection, direct or through a proxy."""
+    """Return a pool of httpcore that only opens one connection, direct or through a proxy."""
     return httpcore.AsyncConnectionPool(
         ssl_context=tls_context(settings.tls) if settings.tls.mode != "none" else None,
         proxy=proxy_of(settings),
@@ -33,7 +34,7 @@ def pool_for(settings: Settings, backend: Backend) -> httpcore.AsyncConnectionPo
 
 
 class Lane:
-    """One connection, opened by its first use and opened again after it was dropped.
+    """One connection, opened by its first use, and opened again after it was dropped.
 
     Attributes:
         last_use: time of the last complete response; None if the connection must not be reused.
@@ -60,7 +61,8 @@ class Lane:
         try:
             async for chunk in chunks:
                 body.feed(chunk)
-        except TransportError:  # the body was refused here, and httpcore is in the middle of it
+        # the body was refused here while httpcore is in the middle of reading it
+        except TransportError:
             await chunks.aclose()
             raise
         data = body.finish()
@@ -68,13 +70,14 @@ class Lane:
         clean = stream is not None and stream.is_exact
         await response.aclose()
         if stream is not None and stream.at_end and connection.is_idle():
-            # The response to an order may decide about a second send, so be certain whose it is.
+            # The response to an order may decide about a second send, so the connection must hold
+            # no other bytes that could be mistaken for a response.
             clean = clean and (request.longest_idle is None or await stream.is_clean())
             self.last_use = LastUse() if clean else None
         return response_from(response.status, response.headers, data, clean=clean)
 
     async def _prepare(self, request: Request) -> httpcore.AsyncConnectionInterface:
-        """Return the kept connection if it is known to work, else a new one."""
+        """Return the kept connection if it is known to work, else a new connection."""
         last_use, self.last_use = self.last_use, None
         stream, connection = self._backend.stream, self._connection
         if (
@@ -106,16 +109,16 @@ class Lanes:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._loop: asyncio.AbstractEventLoop | None = None
-        # The lane used last is taken first, so that few connections are opened.
+        # The lane that was used last is taken first, so that few connections are opened.
         self._free: list[Lane] = []
         self._used: set[Lane] = set()
-        # Calls that have a lane or were promised one.
+        # The number counts the calls that have a lane or were promised a lane.
         self._taken = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
         self.closed = False
 
     async def take(self, attempt: Attempt) -> Lane:
-        """Return a free lane, and reserve it until it is given back.
+        """Return a free lane, and reserve it until `give_back` is called.
 
         Raises:
             TransportError: the client was closed.
@@ -142,7 +145,7 @@ class Lanes:
             await waiter
         except BaseException:
             if waiter.done() and not waiter.cancelled():
-                self._release()  # promised, and cancelled in the same moment
+                self._release()  # the call was promised a lane and cancelled in the same moment
             else:
                 with contextlib.suppress(ValueError):
                     self._waiting.remove(waiter)
@@ -163,7 +166,8 @@ class Lanes:
         except RuntimeError:
             running = None
         if running is not self._loop and self._loop is not None:
-            # The garbage collector ends a call in another thread or loop.
+            # The garbage collector may end a call in another thread or loop, so the promise is made
+            # in the lanes' loop.
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._promise_next)
             return

@@ -14,11 +14,12 @@ from ..._core.http.response_end import ResponseEnd
 from .._shared.http import Attempt, addresses, is_name
 from .._shared.http_packages import httpcore
 
-# Bytes. Above this, reading from the socket pauses until the buffer was read.
+# If more bytes than this are unread, reading from the socket pauses until the buffer was read.
 _HIGH_WATER = 256 * 1024
-# Seconds until the next address of a name is tried in parallel.
+# After this many seconds, the next address of a name is tried in parallel.
 _NEXT_ADDRESS = 0.25
-# Iterations of the event loop until received bytes reach the protocol, TLS included.
+# After this many iterations of the event loop, received bytes have reached the protocol, also over
+# TLS.
 _TURNS = 4
 
 
@@ -30,7 +31,7 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
 
 
 def drop_socket(transport: asyncio.BaseTransport) -> None:
-    """Shut down a connection whose event loop was closed, which asyncio itself cannot do."""
+    """Shut down a connection whose event loop was closed; asyncio itself cannot do that."""
     sock = transport.get_extra_info("socket")
     if sock is not None:
         with contextlib.suppress(OSError):
@@ -38,22 +39,23 @@ def drop_socket(transport: asyncio.BaseTransport) -> None:
 
 
 def _is_readable(sock: Any) -> bool:
-    """Return whether a socket has data or its end to read."""
+    """Return whether a socket has data to read or has been closed by the peer."""
     if not hasattr(select, "poll"):  # pragma: no cover - Windows
         return bool(select.select([sock], [], [], 0)[0])
-    poll = select.poll()  # select refuses descriptors above 1023
+    poll = select.poll()  # used because select refuses descriptors above 1023
     poll.register(sock, select.POLLIN)
     return bool(poll.poll(0))
 
 
 class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
-    """One TCP or TLS connection."""
+    """One TCP or TLS connection of httpcore, as a protocol of asyncio."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, backend: Backend) -> None:
         self._loop = loop
         self._backend = backend
         self._transport: asyncio.Transport | None = None
-        # Usually the bytes as asyncio has received them: every copy of a stream's data costs.
+        # The buffer usually is the bytes object that asyncio has received, because every copy of a
+        # stream's data costs time.
         self._buffer: bytes | bytearray = b""
         self._ended = False
         self._aborted = False
@@ -66,7 +68,7 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         self._response: ResponseEnd | None = None
         self._upgraded = False
 
-    # Called by asyncio
+    # asyncio calls the methods below.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -153,14 +155,14 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         found = self._buffer
         if len(found) <= max_bytes:
             self._buffer = b""
-            return bytes(found)  # no copy, if these are bytes
+            return bytes(found)  # does not copy a bytes object
         if not isinstance(found, bytearray):
             self._buffer = found = bytearray(found)
         data = bytes(found[:max_bytes])
         del found[:max_bytes]
         return data
 
-    # Called by httpcore; the sender of the request enforces the timeouts
+    # httpcore calls the methods below. The sender of the request enforces the timeouts.
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Return received bytes, at least one, or none at the end of the stream."""
@@ -207,7 +209,8 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         if self._writing_paused:
             if self._writer is None:
                 self._writer = self._loop.create_future()
-            # Several writers may wait; cancelling one must leave the others waiting.
+            # The future is shielded, because several writers may wait for it, and cancelling one
+            # must leave the others waiting.
             await asyncio.shield(self._writer)
 
     async def aclose(self) -> None:
@@ -215,7 +218,7 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         self.abort()
 
     def abort(self) -> None:
-        """Drop the connection at once: nothing is ever left to send."""
+        """Drop the connection at once, because nothing is ever left to send."""
         self._aborted = True
         transport = self._transport
         if transport is None:
@@ -224,8 +227,8 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
             drop_socket(transport)
         elif _running_loop() is self._loop:
             transport.abort()
-        else:  # closed from another thread or event loop
-            with contextlib.suppress(RuntimeError):  # that loop was closed in the same moment
+        else:  # the caller is in another thread or event loop
+            with contextlib.suppress(RuntimeError):  # the loop may be closed in the same moment
                 self._loop.call_soon_threadsafe(transport.abort)
 
     async def start_tls(
@@ -237,15 +240,16 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         """Start TLS on the connection."""
         plain = cast("asyncio.Transport", self._transport)
         try:
-            if plain.is_closing():  # event loops would still wait for a handshake
+            # without this check, the event loop would still wait for a handshake
+            if plain.is_closing():
                 raise ConnectionAbortedError("closed before the TLS handshake")  # noqa: TRY301
             async with asyncio.timeout(timeout):
                 transport = await self._loop.start_tls(
                     plain, self, ssl_context, server_hostname=server_hostname
                 )
-            if transport is None or self._aborted:  # uvloop may return a dead transport
+            if transport is None or self._aborted:  # uvloop may return a transport that is closed
                 raise ConnectionAbortedError("closed during the TLS handshake")  # noqa: TRY301
-        except BaseException as error:  # httpcore leaves this to us
+        except BaseException as error:  # httpcore does not close the connection here
             await self.aclose()
             if isinstance(error, TimeoutError):
                 raise httpcore.ConnectTimeout("timeout in the TLS handshake") from error
@@ -256,7 +260,7 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         self._encrypted = True
         self._response = None
         if self._backend.attempt is not None:
-            self._backend.attempt.sent = False  # so far only the proxy got a request
+            self._backend.attempt.sent = False  # so far only the proxy has got a request
         return self
 
     def get_extra_info(self, info: str) -> Any:
@@ -273,11 +277,11 @@ class Backend(httpcore.AsyncNetworkBackend):
     """Opens the connections of one lane, and closes them in any state.
 
     Attributes:
-        attempt: attempt that uses the connection; None for none.
-        stream: connection that was opened last; None for none.
+        attempt: the attempt that uses the connection; None for none.
+        stream: the connection that was opened last; None for none.
         closed: whether a new connection is closed at once.
-        head_left: bytes that the head of the response to an upgrade may still have; None for no
-            limit.
+        head_left: number of bytes that the head of the response to an upgrade may still have; None
+            for no limit.
     """
 
     def __init__(self) -> None:
@@ -348,7 +352,7 @@ class Backend(httpcore.AsyncNetworkBackend):
         return stream
 
     async def _race(self, loop: asyncio.AbstractEventLoop, numbers: list[str], port: int) -> Stream:
-        """Connect to the first address that responds; try the next one after a short delay.
+        """Connect to the first address that responds; try the next address after a short delay.
 
         asyncio's own race between addresses loses a socket if it is cancelled at the wrong moment,
         and uvloop has no race.
@@ -388,6 +392,6 @@ class Backend(httpcore.AsyncNetworkBackend):
 
 
 def _drop_late(task: asyncio.Task[Stream]) -> None:
-    """Close a connection that was made after another one had won the race."""
+    """Close a connection that was made after another address had won the race."""
     if not task.cancelled() and task.exception() is None:
         task.result().abort()

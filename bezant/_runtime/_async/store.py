@@ -11,22 +11,22 @@ from ..._core.settings.connection import PacingStore
 from .._shared.stores import PATIENCE, Change, open_store
 
 T = TypeVar("T")
-# Seconds for which a call waits at its end until its slot is released; after that the release
-# continues without it.
+# At its end a call waits this many seconds for the release of its slot. After that the release
+# continues without the call.
 _END_WAIT: Final = 1.0
 
 
 class SharedLimitStore:
     """State that several processes share about one gateway, in a file or on a Redis server.
 
-    Each change is a task, so that a cancelled call never ends one in the middle. A thread makes the
-    changes one after the other, because the store blocks.
+    Each change is a task, so that a cancelled call never ends a change in the middle. A thread
+    makes the changes one after the other, because the store blocks.
     """
 
     def __init__(self, place: PacingStore) -> None:
         self._store = open_store(place)
         self._thread: ThreadPoolExecutor | None = None
-        # The changes that are under way, with the tokens of their calls.
+        # These changes are in progress. The values are the tokens of their calls.
         self._work: dict[asyncio.Task[Any], str] = {}
         self._settling: set[str] = set()
         self._closing = False
@@ -35,8 +35,9 @@ class SharedLimitStore:
         """Read, change and write the state in one step; ``change`` may be called more than once.
 
         Args:
-            change: changes the state.
-            token: names the call; `settle` waits for its changes that are under way.
+            change: function that changes the state.
+            token: unique name of the call; `settle` waits for the call's changes that are in
+                progress.
 
         Raises:
             StoreError: the store cannot be used.
@@ -48,12 +49,12 @@ class SharedLimitStore:
     async def settle(self, change: Change[None], token: str) -> None:
         """Make a change that must not be lost, after the call's other changes.
 
-        It continues when the caller is cancelled, and `aclose` waits for it. A second one for the
-        same call, while the first is under way, does nothing.
+        The change continues when the caller is cancelled, and `aclose` waits for the change. A
+        second `settle` for the same call does nothing while the first is in progress.
 
         Args:
-            change: changes the state; doing so twice must do no harm.
-            token: names the call.
+            change: function that changes the state; calling it twice must do no harm.
+            token: unique name of the call.
 
         Raises:
             StoreError: the store cannot be used.
@@ -76,7 +77,8 @@ class SharedLimitStore:
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._work.pop(task, None)
         if not task.cancelled():
-            task.exception()  # the caller may be gone, and asyncio would log the error
+            # read here because the caller may be gone, and asyncio would then log the error
+            task.exception()
 
     async def _change(self, change: Change[T]) -> T:
         try:
@@ -90,7 +92,7 @@ class SharedLimitStore:
                 if before:
                     await asyncio.wait(before)
                 await self._apply(change, always=True)
-            except asyncio.CancelledError:  # a loop that ends cancels every task once
+            except asyncio.CancelledError:  # an event loop that ends cancels every task once
                 await self._apply(change, always=True)
                 raise
         finally:
@@ -114,15 +116,15 @@ class SharedLimitStore:
         self._store.close()
         thread, self._thread = self._thread, None
         if thread is not None:
-            thread.shutdown()  # it is idle, and ends at once
+            thread.shutdown()  # the thread is idle, so it ends at once
 
     async def aclose(self) -> None:
-        """Close the connections, after the changes that are under way.
+        """Close the connections, after the changes that are in progress.
 
         Calls that are ending may still release their slots.
         """
         self._closing = True
         if self._work:
             await asyncio.wait(list(self._work), timeout=PATIENCE)
-        if not self._work:  # else the last of them closes
+        if not self._work:  # otherwise the last change closes the store
             self._close()

@@ -28,19 +28,21 @@ from .lanes import pool_for
 from .network import Backend, Stream
 
 _CHUNK = 256 * 1024
-# Seconds to send a Close frame. The gateway never responds to it, so do not wait for a response.
+# Sending a Close frame may take this many seconds. Nobody waits for a response, because the gateway
+# never responds to a Close frame.
 _CLOSING_GRACE = 0.5
 
 
 class WebSocket:
-    """WebSocket connection."""
+    """WebSocket connection to the gateway, on asyncio."""
 
     def __init__(
         self, stream: Stream, channel: httpcore.AsyncNetworkStream, frames: FrameReader
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._stream = stream
-        # The stream, preceded by bytes that came together with the response to the handshake.
+        # The channel is the connection's stream, preceded by the bytes that came together with the
+        # response to the handshake.
         self._channel = channel
         self._frames = frames
         self._closed = False
@@ -64,13 +66,15 @@ class WebSocket:
                 return await cls._open(settings, headers, timeout, attempt, backend)
         except UPGRADE_ERRORS as error:
             if current_task() is not task:
-                # As in HttpTransport.send: the garbage collector ends this after its loop.
+                # This is as in HttpTransport.send: the garbage collector ends the call after its
+                # event loop was closed.
                 raise GeneratorExit from None
             failure = upgrade_error_from(error, attempt, settings, timeout)
         finally:
-            if backend.attempt is not None:  # not opened
+            if backend.attempt is not None:  # the WebSocket was not opened
                 backend.drop()
-        # Raised without a cause, because its traceback holds the headers with the session's token.
+        # The error has no cause, because the traceback of the cause holds the headers with the
+        # session's token.
         raise failure
 
     @classmethod
@@ -123,7 +127,7 @@ class WebSocket:
         frames = self._frames
         frames.feed(data)
         if frames.error is not None:
-            # The Close frame is written before that.
+            # The transport is aborted only after the Close frame was written.
             self._loop.call_soon(self._stream.abort)
         if answer := frames.to_send():
             with contextlib.suppress(*TRANSPORT_ERRORS):
@@ -145,7 +149,8 @@ class WebSocket:
                 pass
             else:
                 return
-        # Raised without a cause, because its traceback holds the text, perhaps the session's token.
+        # The error has no cause, because the traceback of the cause holds the text, which may be
+        # the session's token.
         raise closed or WsClosed("the WebSocket is closed (code 1006)", code=1006)
 
     def abort(self) -> None:
@@ -166,7 +171,7 @@ class WebSocket:
                             await self._channel.write(self._frames.close())
             finally:
                 self._stream.abort()
-            await asyncio.sleep(0)  # the event loop closes the socket now
+            await asyncio.sleep(0)  # lets the event loop close the socket
 
 
 async def _connection(

@@ -10,10 +10,10 @@ from ..._core.settings.settings import Settings
 from .http import credential_headers, response_from
 from .http_packages import httpx
 
-# Errors after which nothing was sent. After any other error, also of the transport itself, the
+# After these errors nothing was sent. After any other error, also of the transport itself, the
 # request may have been sent.
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-# Errors that are raised unchanged: our own, and those of mocks for unexpected requests.
+# These errors are raised unchanged: our own, and those of mocks for unexpected requests.
 _PASSED_ON = (TransportError, AssertionError)
 
 
@@ -32,7 +32,7 @@ def _request(request: Request, settings: Settings, seconds: float) -> httpx.Requ
             content=request.body or None,
             extensions={"timeout": limits},
         )
-    except (httpx.InvalidURL, ValueError) as error:  # before the transport was called
+    except (httpx.InvalidURL, ValueError) as error:  # raised before the transport is called
         raise TransportError(Trouble.CONNECT, str(error), sent=False) from error
 
 
@@ -99,7 +99,7 @@ async def _read_into(body: BodyReader, stream: Any) -> None:
     try:
         async for chunk in chunks:
             body.feed(chunk)
-    except TransportError:  # the body was refused before its end
+    except TransportError:  # the body was refused before it was complete
         closing: Any = getattr(chunks, "aclose", None)
         if closing is not None:
             await closing()

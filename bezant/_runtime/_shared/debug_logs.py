@@ -1,7 +1,7 @@
 """Removes headers and messages from the debug logs of httpcore and websockets.
 
 At level DEBUG these libraries log every header, cookies included, and the session's token when a
-stream sends it. A user who turns on DEBUG for a whole program does not expect that.
+stream sends it. A user who turns on DEBUG for a whole program does not expect secrets in the log.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from .http_packages import httpcore
 
-# The logger of httpcore or its successor.
+# This is the logger of httpcore or of its successor.
 _http = logging.getLogger(f"{httpcore.__name__}.http11")
 
 
@@ -21,7 +21,7 @@ def hide(_name: str, info: MutableMapping[str, Any]) -> None:
 
     httpcore passes each event to the request's ``trace`` function before it logs it.
     """
-    if "exception" in info:  # its text may quote an invalid header
+    if "exception" in info:  # the error's text may quote an invalid header
         info["exception"] = type(info["exception"])
     if isinstance(info.get("return_value"), tuple):
         kept = tuple(each for each in info["return_value"] if not isinstance(each, list))
@@ -29,7 +29,7 @@ def hide(_name: str, info: MutableMapping[str, Any]) -> None:
 
 
 async def hide_async(name: str, info: MutableMapping[str, Any]) -> None:
-    """Do the same as `hide`; httpcore's asynchronous connections need a coroutine."""
+    """Remove headers as `hide` does, in a coroutine for httpcore's asynchronous connections."""
     hide(name, info)
 
 
@@ -44,7 +44,7 @@ class Extensions(dict[str, Any]):
     """
 
     def get(self, key: str, default: Any = None) -> Any:
-        """Return an extension, or the default."""
+        """Return an extension by its key, or the default."""
         if key == "trace" and not _http.isEnabledFor(logging.DEBUG):
             return default
         return super().get(key, default)
@@ -59,5 +59,5 @@ class _Quiet(logging.LoggerAdapter[logging.Logger]):
 
 
 def websocket_logger() -> logging.LoggerAdapter[logging.Logger]:
-    """Return the logger for our WebSockets: the one of websockets, without DEBUG."""
+    """Return the logger for our WebSockets: the logger of the websockets package without DEBUG."""
     return _Quiet(logging.getLogger("websockets.client"), {})

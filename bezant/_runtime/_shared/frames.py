@@ -1,7 +1,8 @@
 """Reader of WebSocket frames: turns received bytes into messages.
 
-The core reads plain frames, which nearly all messages use. The protocol of websockets reads the
-others. It gets whole frames only, so it is never in the middle of a frame.
+The core reads plain frames, which nearly all messages use. The protocol of the websockets package
+reads all other frames. The protocol gets whole frames only, so it is never in the middle of a
+frame.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from ..._core.stream.framing import MAX_MESSAGE, frame_end, plain_messages
 from ...errors import WsClosed, WsError, WsProtocolError
 from .debug_logs import websocket_logger
 
-# Codes with which websockets ends a connection: invalid frame, invalid UTF-8, message too long.
+# websockets ends a connection with one of these codes: invalid frame, invalid UTF-8, message too
+# long.
 _BROKEN = (1002, 1007, 1009)
 
 
@@ -34,9 +36,10 @@ class FrameReader:
         self._protocol = ClientProtocol(
             parse_uri(url), state=OPEN, max_size=MAX_MESSAGE, logger=websocket_logger()
         )
-        # The received fragments of a message, joined, because there may be very many.
+        # The received fragments of a message are joined here, because there may be very many.
         self._fragments: bytearray | None = None
-        # The beginning of an incomplete frame, and the number of bytes needed to continue.
+        # `_rest` is the beginning of an incomplete frame, and `_needed` the number of bytes needed
+        # to continue.
         self._rest = bytearray()
         self._needed = 0
 
@@ -53,7 +56,8 @@ class FrameReader:
             self._end()
             return
         if self._rest:
-            # Appended in place, because copying for every few bytes of a long frame is slow.
+            # The bytes are appended in place, because copying the rest for every few bytes of a
+            # long frame is slow.
             self._rest += data
             if len(self._rest) < self._needed:
                 return
@@ -86,7 +90,8 @@ class FrameReader:
                 self.messages.append(bytes(self._fragments))
                 self._fragments = None
         if self._protocol.close_expected():
-            # Do not wait for the peer to close the connection: it may hang.
+            # The reader does not wait for the peer to close the connection, because the peer may
+            # hang.
             self._end()
 
     def _end(self) -> None:

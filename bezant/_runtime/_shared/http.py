@@ -23,7 +23,8 @@ lock_inspections()
 def addresses(host: str) -> list[str]:
     """Return the addresses to try for a host, in order.
 
-    The gateway listens on IPv4 only, and some systems resolve localhost to ::1 first.
+    For localhost, IPv4 comes first: the gateway listens on IPv4 only, and some systems resolve
+    localhost to ::1 first.
     """
     return ["127.0.0.1", "::1"] if host == "localhost" else [host]
 
@@ -44,9 +45,9 @@ class Attempt:
         deadline: end of the attempt, in monotonic time.
         connect_timeout: seconds to connect.
         sent: whether any byte of the request may have been sent.
-        queued: whether it waits for a connection.
-        stream: connection or wait that `stop` has to abort; None for none.
-        aborted: whether it was stopped.
+        queued: whether the attempt waits for a connection.
+        stream: the connection or the wait that `stop` has to abort; None for none.
+        aborted: whether the attempt was stopped.
     """
 
     __slots__ = (
@@ -67,18 +68,19 @@ class Attempt:
         self.queued = False
         self.stream: Any = None
         self.aborted = False
-        # Reentrant: the garbage collector may stop a forgotten worker's attempt in this thread.
+        # The lock is reentrant, because the garbage collector may stop a forgotten worker's attempt
+        # in this thread.
         self._stopping = threading.RLock()
 
     def stop(self) -> None:
-        """End the attempt, from another thread."""
+        """End the attempt. Another thread may call this."""
         with self._stopping:
             self.aborted = True
             if self.stream is not None:
                 self.stream.abort()
 
     def let_go(self) -> None:
-        """Detach the connection, so that `stop` does not abort its next user."""
+        """Detach the connection, so that `stop` does not abort the next user of the connection."""
         with self._stopping:
             self.stream = None
 
@@ -178,7 +180,7 @@ class LastUse:
         self._wall = time.time()
 
     def is_within(self, seconds: float | None) -> bool:
-        """Return whether at most this many seconds have passed; None for any number."""
+        """Return whether at most this many seconds have passed since then; always True for None."""
         if seconds is None:
             return True
         passed = time.monotonic() - self.monotonic
@@ -221,7 +223,7 @@ def waiting_for(attempt: Attempt) -> str:
 
 _NOT_CONNECTED = (httpcore.ConnectError, httpcore.ProxyError)
 
-# Errors that a connection raises: those of httpcore and the operating system, and a ValueError of
+# A connection raises these errors: those of httpcore and the operating system, and a ValueError of
 # h11 for an invalid header.
 TRANSPORT_ERRORS = (
     httpcore.NetworkError,

@@ -1,4 +1,4 @@
-"""HTTP packages that bezant uses. No other module of the client names them.
+"""HTTP packages that bezant uses. No other module of the client imports them by name.
 
 httpx and httpcore are the default. If they are not installed, bezant uses their successors httpx2
 and httpcore2, which have the same interface. docs/architecture.md says when the
@@ -25,7 +25,7 @@ else:
 
 
 def __getattr__(name: str) -> object:
-    """Load httpx when a user's transport needs it: its import takes as long as bezant's."""
+    """Import httpx only when a user's transport needs it; the import takes as long as bezant's."""
     if name != "httpx":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return importlib.import_module(httpcore.__name__.replace("httpcore", "httpx"))
@@ -39,6 +39,6 @@ def default_tls_context() -> ssl.SSLContext:
         return ssl.create_default_context(capath=folder)
     if httpcore.__name__ != "httpcore":
         return httpcore.default_ssl_context()
-    import certifi  # httpx and httpcore depend on it, their successors do not
+    import certifi  # httpx and httpcore depend on certifi, their successors do not
 
     return ssl.create_default_context(cafile=certifi.where())

@@ -7,12 +7,13 @@ import threading
 
 from ..._core.decoding.inspection import use_lock
 
-# Reentrant: the garbage collector and signal handlers run in a thread that may hold it.
+# The lock is reentrant, because the garbage collector and signal handlers may run in the thread
+# that holds it.
 _lock = threading.RLock()
 
 
 def lock_inspections() -> None:
-    """Install the lock in the core. Doing so twice is fine."""
+    """Install the lock in the core. A second call has no effect."""
     use_lock(_lock)
 
 
@@ -23,7 +24,8 @@ def _start_anew() -> None:
 
 
 def _before_fork() -> None:
-    # A fork in the middle of an inspection would leave the type half inspected in the child.
+    # The lock is held during a fork, because a fork in the middle of an inspection would leave the
+    # type half inspected in the child.
     _lock.acquire()
 
 

@@ -34,7 +34,7 @@ T = TypeVar("T")
 def _changing(
     method: Callable[Concatenate[ProcessRateLimiter, P], T],
 ) -> Callable[Concatenate[ProcessRateLimiter, P], T]:
-    """Run a method under the lock, then remove the calls that have ended."""
+    """Return a method that runs under the lock and then removes the calls that have ended."""
 
     @functools.wraps(method)
     def changing(self: ProcessRateLimiter, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -55,11 +55,11 @@ class ProcessRateLimiter:
     """Rate limiter of one gateway, safe for threads and event loops at once."""
 
     def __init__(self) -> None:
-        # Reentrant, because the garbage collector may end a forgotten call in a thread that has
-        # just taken the lock; `_holder` is the thread that is in the middle of a change.
+        # The lock is reentrant, because the garbage collector may end a forgotten call in a thread
+        # that has just taken the lock. `_holder` is the thread that is in the middle of a change.
         self._lock = threading.RLock()
         self._holder = 0
-        # Calls that have ended; the thread that has the lock removes them.
+        # These calls have ended; the thread that has the lock removes them from the queue.
         self._ended: deque[tuple[QueuedCall, float, float | None]] = deque()
         self._limiter = RateLimiter()
         self._wakers: dict[QueuedCall, Callable[[], None]] = {}
@@ -68,11 +68,11 @@ class ProcessRateLimiter:
 
     @_changing
     def enter(self, queued: QueuedCall, owner: object) -> float:
-        """Queue a call; return how long it has to wait at least.
+        """Queue a call; return the seconds that the call has to wait at least.
 
         Args:
             queued: the call.
-            owner: object that makes the call; the call ends with it.
+            owner: object that makes the call; the call ends when the object is gone.
         """
         now = time.monotonic()
         queued.owner = weakref.ref(owner)
@@ -84,11 +84,11 @@ class ProcessRateLimiter:
 
     @_changing
     def seconds_until(self, queued: QueuedCall, wake: Callable[[], None] | None = None) -> float:
-        """Grant the calls that may be sent; return how long this one has to wait at least.
+        """Grant the calls that may be sent; return the seconds that this call has to wait at least.
 
         Args:
             queued: the call.
-            wake: called when the call is granted; None keeps the one from before.
+            wake: function called when the call is granted; None keeps the earlier function.
         """
         now = time.monotonic()
         if wake is not None and not queued.granted:
@@ -98,11 +98,11 @@ class ProcessRateLimiter:
 
     @_changing
     def postpone(self, queued: QueuedCall, denied: Denied) -> float:
-        """Queue a call again that the shared store denied; return how long it has to wait.
+        """Queue a call again that the shared store denied; return the seconds to wait.
 
         Args:
             queued: the call.
-            denied: the denial.
+            denied: the store's denial.
         """
         now = time.monotonic()
         until = now + denied.seconds
@@ -117,17 +117,17 @@ class ProcessRateLimiter:
         self._dispatch(time.monotonic())
 
     def leave(self, queued: QueuedCall, answered_in: float | None = None) -> None:
-        """Remove a call: it has ended, or does not wait any longer.
+        """Remove a call that has ended, or that does not wait any longer.
 
-        It may be called again, because an interrupt can come in the middle.
+        You may call this method again for the same call, because an interrupt can cut it short.
 
         Args:
             queued: the call.
             answered_in: seconds until the response; None if the call failed.
         """
         self._ended.append((queued, time.monotonic(), answered_in))
-        # The garbage collector ends forgotten calls in any thread. If that is in the middle of a
-        # change, the end of the change removes this call, too.
+        # The garbage collector ends forgotten calls in any thread. If that thread is in the middle
+        # of a change, the end of the change removes this call, too.
         if self._holder != threading.get_ident():
             self._settle()
 
@@ -144,7 +144,7 @@ class ProcessRateLimiter:
             self._dispatch(now)
 
     def _forget(self, now: float) -> None:
-        """Remove the calls that ended without notice, and dispatch the waiting ones."""
+        """Remove the calls that ended without notice, and grant waiting calls that may be sent."""
         for queued in self._limiter.forgotten():
             self._wakers.pop(queued, None)
             self._limiter.leave(queued, now)
@@ -158,7 +158,7 @@ class ProcessRateLimiter:
 
     @_changing
     def admit(self, stream: Stream) -> bool:
-        """Count a WebSocket that is about to be opened; return False if there are too many.
+        """Count a WebSocket that is about to be opened; return False if too many are open.
 
         WebSockets that have ended, or that nothing refers to, do not count.
         """
@@ -183,7 +183,7 @@ class ProcessRateLimiter:
     def take_forgiveness(self) -> bool:
         """Return whether the user ended the penalty, and clear that mark.
 
-        The caller then removes the penalty from the state that other processes share.
+        The caller then removes the penalty from the state that several processes share.
         """
         forgiven, self._forgiven = self._forgiven, False
         return forgiven
@@ -199,7 +199,7 @@ _limiters_lock = threading.Lock()
 
 
 def limiter_for(key: str) -> ProcessRateLimiter:
-    """Return the process's rate limiter of a gateway.
+    """Return the rate limiter that this process uses for a gateway.
 
     Args:
         key: the gateway's `gateway_key`.
@@ -212,7 +212,8 @@ def limiter_for(key: str) -> ProcessRateLimiter:
 
 
 def _reset_after_fork() -> None:
-    # A lock that another thread held during the fork would stay locked in the child.
+    # The child process gets new locks, because a lock that another thread held during the fork
+    # would stay locked.
     global _limiters_lock
     _limiters_lock = threading.Lock()
     _limiters.clear()

@@ -28,12 +28,13 @@ class OrderTurns:
         self._turns = core.OrderTurns()
         self._wakers: dict[AccountTurn, Callable[[], None]] = {}
         self._watchers: set[Callable[[], None]] = set()
-        # Queued, because the garbage collector may end a call in a thread that holds the lock.
+        # Changes are queued, because the garbage collector may end a call in a thread that holds
+        # the lock.
         self._changes: deque[Callable[[float], object]] = deque()
         self._expired: deque[AccountTurn] = deque()
 
     def enter(self, turn: AccountTurn, wake: Callable[[], None]) -> None:
-        """Queue a request; ``wake`` is called when its turn begins and ``turn.granted`` is set."""
+        """Queue a turn; when it begins, set ``turn.granted`` and call ``wake``."""
 
         def change(_: float) -> None:
             self._wakers[turn] = wake
@@ -42,7 +43,7 @@ class OrderTurns:
         self._now(change)
 
     def blocker(self, turn: AccountTurn) -> tuple[AccountTurn | None, float]:
-        """Return the turn that a queued turn waits for, and the seconds until that expires."""
+        """Return the turn for which a queued turn waits, and the seconds until it expires."""
 
         def change(now: float) -> tuple[AccountTurn | None, float]:
             self._dispatch(now)
@@ -52,7 +53,7 @@ class OrderTurns:
         return self._now(change)
 
     def find_by_question(self, question: str) -> AccountTurn | None:
-        """Return the turn with this open question, or None."""
+        """Return the turn that has an open question with this id, or None."""
         return self._now(lambda _: self._turns.find_by_question(question))
 
     def refresh(self, turn: AccountTurn, questions: Mapping[str, str] | None) -> None:
@@ -71,7 +72,7 @@ class OrderTurns:
         results: OrderResults | None = None,
         question: str = "",
     ) -> None:
-        """Record the result of a call. Doing so twice is fine."""
+        """Record the result of a call in its turn. A second call has no effect."""
 
         def change(now: float) -> None:
             self._turns.finish(turn, call, now, outcome, results, question)
@@ -80,7 +81,7 @@ class OrderTurns:
         self._later(change)
 
     def watch(self, caller: object, wake: Callable[[], None]) -> float:
-        """Return how long a call other than an order waits; a changed turn calls ``wake``."""
+        """Return the seconds that a call other than an order waits; a change calls ``wake``."""
 
         def change(now: float) -> float:
             self._watchers.add(wake)
@@ -89,7 +90,7 @@ class OrderTurns:
         return self._now(change)
 
     def unwatch(self, wake: Callable[[], None]) -> None:
-        """Remove a watcher."""
+        """Remove a watcher that `watch` has added."""
         self._later(lambda _: self._watchers.discard(wake))
 
     def take_expired(self) -> list[AccountTurn]:
@@ -113,7 +114,8 @@ class OrderTurns:
         self._drain()
 
     def _drain(self) -> None:
-        # The thread that holds the lock makes the changes; it may be this one, down its stack.
+        # The thread that holds the lock makes the changes. This may be the same thread, in a
+        # function further down its stack.
         while self._changes and not self._lock.locked():
             with self._lock:
                 self._catch_up()
@@ -143,10 +145,10 @@ _registry_lock = threading.Lock()
 
 
 def order_turns_for(key: str) -> OrderTurns:
-    """Return the order turns of a gateway.
+    """Return the order turns that this process keeps for a gateway.
 
     Args:
-        key: names the gateway.
+        key: the gateway's `gateway_key`.
     """
     with _registry_lock:
         found = _registry.get(key)
@@ -156,7 +158,8 @@ def order_turns_for(key: str) -> OrderTurns:
 
 
 def _reset_after_fork() -> None:
-    # A lock that another thread held during the fork would stay locked in the child.
+    # The child process gets a new lock, because a lock that another thread held during the fork
+    # would stay locked.
     global _registry_lock
     _registry_lock = threading.Lock()
     _registry.clear()

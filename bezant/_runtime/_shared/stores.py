@@ -1,7 +1,7 @@
 """Stores of the state that several processes share: a SQLite file or a Redis server.
 
-Both block the calling thread, and serve both sides of the pair: asyncio calls them in a thread of
-its own. A change reads the state, changes it and writes it in one transaction.
+Both stores block the calling thread, and serve both twins: the asynchronous twin calls them in a
+separate thread. A change reads, changes and writes the state in one transaction.
 """
 
 from __future__ import annotations
@@ -18,21 +18,22 @@ from ...errors import InvalidRequest
 T = TypeVar("T")
 Change = Callable[[Shared, float], T]
 
-# Seconds. A change takes well under a millisecond, so longer than this is an error.
+# A change that takes more seconds than this is an error, because it usually takes well under a
+# millisecond.
 PATIENCE = 5.0
-# Seconds. Redis deletes a state that was not changed for this long.
+# Redis deletes a state that was not changed for this many seconds.
 _KEPT = 3600
 
 
 class LimitStore(Protocol):
-    """One kind of store."""
+    """Interface of a store of shared rate limits."""
 
     def change(self, change: Change[T], *, always: bool = False) -> T:
         """Change the state in one transaction, and return the result of ``change``.
 
         Args:
-            change: changes the state; it may be called more than once.
-            always: write the state even if it is unchanged.
+            change: function that changes the state; the store may call it more than once.
+            always: whether to write the state even if it is unchanged.
 
         Raises:
             StoreError: the store cannot be used.
@@ -40,15 +41,15 @@ class LimitStore(Protocol):
         ...
 
     def close(self) -> None:
-        """Close the connections, after the changes that are under way."""
+        """Close the connections, after the changes that are in progress."""
         ...
 
 
 def open_store(place: PacingStore) -> LimitStore:
-    """Return the store that the settings name. It connects with the first change.
+    """Return the store that the settings name. The store connects with the first change.
 
     Raises:
-        InvalidRequest: it needs a package that is not installed.
+        InvalidRequest: the store needs a package that is not installed.
     """
     return RedisStore(place) if place.kind == "redis" else FileStore(place)
 
@@ -56,8 +57,8 @@ def open_store(place: PacingStore) -> LimitStore:
 def _apply(raw: bytes | None, now: float, change: Change[T]) -> tuple[bytes | None, T]:
     """Apply a change to the stored bytes; return the new bytes and the result.
 
-    There are no new bytes if nothing has to be written, because waiting processes try often and
-    would prevent the writes of others.
+    The bytes are None if nothing has to be written: waiting processes try often, and their writes
+    would hold up other processes.
     """
     shared = load(raw)
     result = change(shared, now)
@@ -67,21 +68,22 @@ def _apply(raw: bytes | None, now: float, change: Change[T]) -> tuple[bytes | No
 
 
 class FileStore:
-    """SQLite file. The system releases SQLite's lock when the process that holds it dies."""
+    """Store in a SQLite file. If a process dies, the system releases SQLite's lock."""
 
     def __init__(self, place: PacingStore) -> None:
         self._place = place
 
     def change(self, change: Change[T], *, always: bool = False) -> T:
         """Change the state in one transaction; see `LimitStore`."""
-        import sqlite3  # slow to import, and rarely needed
+        import sqlite3  # imported here because it is slow to import and rarely needed
 
-        del always  # an unfinished transaction ends with its connection
+        del always  # not needed: an unfinished transaction ends with its connection
         place = self._place
         try:
             database = sqlite3.connect(place.where, timeout=PATIENCE, isolation_level=None)
             try:
-                # Losing the last second in a power failure does no harm.
+                # The file is not flushed to disk, because losing the last second in a power failure
+                # does no harm.
                 database.execute("PRAGMA synchronous=OFF")
                 database.execute("BEGIN IMMEDIATE")
                 database.execute(
@@ -97,7 +99,7 @@ class FileStore:
                     )
                     database.execute("COMMIT")
                 return result
-            finally:  # also after an interrupt: an open transaction would block all processes
+            finally:  # also runs after an interrupt: an open transaction would block all processes
                 database.close()
         except (sqlite3.Error, OSError) as error:
             raise StoreError(
@@ -106,11 +108,11 @@ class FileStore:
             ) from error
 
     def close(self) -> None:
-        """Do nothing: no connection outlives its change."""
+        """Do nothing, because no connection outlives its change."""
 
 
 class RedisStore:
-    """State under one key of a Redis server, changed by optimistic transactions."""
+    """Store under one key of a Redis server, changed by optimistic transactions."""
 
     def __init__(self, place: PacingStore) -> None:
         try:
@@ -129,7 +131,8 @@ class RedisStore:
             retry=Retry(NoBackoff(), 1),
         )
         self._key = f"bezant:pacing:{place.name}"
-        # Changes of one process run one by one, because of two at once one has to start again.
+        # The changes of one process run one by one, because of two changes at once one has to start
+        # again.
         self._one = threading.Lock()
         self._lock = threading.Lock()
         self._users = 0
@@ -149,7 +152,8 @@ class RedisStore:
             with self._one:
                 return self._transact(change, always=always)
         except redis.RedisError as error:
-            # The text may contain the URL, and the URL a password.
+            # The error shows no text of Redis, because the text may contain the URL, and the URL a
+            # password.
             raise StoreError(
                 f"cannot use the Redis server for the rate limits ({type(error).__name__}); check "
                 "that it runs and that the URL in pacing is correct"
@@ -183,8 +187,8 @@ class RedisStore:
             except Exception:
                 raise
             except BaseException:
-                # After an interrupt between a command and its reply, the next command would read
-                # that reply.
+                # The connection is closed after an interrupt between a command and its reply,
+                # because the next command would read that reply.
                 if pipe.connection is not None:
                     pipe.connection.disconnect()
                 raise
@@ -194,7 +198,7 @@ class RedisStore:
         )
 
     def close(self) -> None:
-        """Close the connections, after the changes that are under way."""
+        """Close the connections, after the changes that are in progress."""
         with self._lock:
             self._closing = True
             idle = not self._users

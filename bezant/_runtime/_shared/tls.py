@@ -1,4 +1,4 @@
-"""TLS contexts: one for each setting in the process."""
+"""TLS contexts, built once for each setting in the process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _contexts_lock = threading.Lock()
 
 
 def tls_context(tls: Tls) -> ssl.SSLContext:
-    """Return the TLS context of a setting, built once per process because that is slow.
+    """Return the TLS context of a setting; a context is built once, because that is slow.
 
     Raises:
         TransportError: the CA file cannot be read.

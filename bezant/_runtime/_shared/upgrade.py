@@ -1,4 +1,4 @@
-"""Shared parts of both WebSockets: requests to open one, and the errors if that fails."""
+"""Shared parts of both WebSockets: requests to open a WebSocket, and errors if that fails."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .debug_logs import Extensions, Hide
 from .http import TRANSPORT_ERRORS, Attempt, transport_error_from
 from .http_packages import httpcore
 
-# Errors of opening a WebSocket, besides those about the response.
+# Opening a WebSocket can raise these errors, in addition to the errors about the response.
 UPGRADE_ERRORS = (TransportError, *TRANSPORT_ERRORS)
 
 
@@ -87,7 +87,7 @@ def upgrade_error_from(
         )
     if isinstance(error, TransportError):
         return WsConnectFailed(error.detail)
-    if isinstance(error, httpcore.LocalProtocolError):  # its text quotes the header
+    if isinstance(error, httpcore.LocalProtocolError):  # this error's text quotes the header
         return WsConnectFailed(
             f"cannot connect to {base_url.ws_url}: a header is invalid; check user_agent"
         )

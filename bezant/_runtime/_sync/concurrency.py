@@ -1,7 +1,7 @@
-"""Clocks, locks, waiting and workers on threads; workers can be stopped while they wait.
+"""Clocks, locks, events and background workers on threads; waiting workers can be stopped.
 
-A wake-up may run in the garbage collector, in a thread that is itself in the middle of waiting. So
-no function here takes a lock that its thread may already hold.
+A wake-up may run in the garbage collector, in a thread that is in the middle of a wait. So no
+function here takes a lock that its thread may already hold.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ chance = random.random
 
 
 class Owner:
-    """Process that a client belongs to, from its first use."""
+    """Process to which a client belongs from its first use."""
 
     def __init__(self) -> None:
         self._pid = 0
@@ -47,12 +47,12 @@ class Owner:
 
     @property
     def inherited(self) -> bool:
-        """Whether this process was forked from the owner; it must not close the owner's sockets."""
+        """Whether this process was forked from the owner, and so must not close the sockets."""
         return self._pid not in (0, os.getpid())
 
 
 class StateLock:
-    """Lock for state that is not held over a wait."""
+    """Lock for state, never held over a wait."""
 
     def __new__(cls) -> Self:
         """Return Python's own lock.
@@ -68,7 +68,7 @@ class StateLock:
 
 
 class Lock:
-    """Lock that is held while sending, so that messages stay in order."""
+    """Lock to hold while sending, so that messages stay in order."""
 
     def __new__(cls) -> Self:
         """Return Python's own lock; see `StateLock`."""
@@ -88,7 +88,7 @@ def call(function: Callable[..., object], *args: object) -> None:
 
 
 def call_within(seconds: float, function: Callable[[], object]) -> object:  # noqa: ARG001
-    """Call a user's function and return its result. Nothing can stop it."""
+    """Call a user's function and return its result. A blocking function cannot be stopped."""
     return function()
 
 
@@ -105,11 +105,11 @@ _current = threading.local()
 
 
 class Stopped(BaseException):
-    """Ends a worker that waits. Like a cancellation, only the worker's owner catches it."""
+    """Exception that ends a waiting worker, like a cancellation; only the owner catches it."""
 
 
 class _Nap:
-    """One wait, which a wake-up ends; the wake-up may also come before the wait."""
+    """One wait of a thread, ended by `wake`, which may also come before the wait."""
 
     __slots__ = ("_lock",)
 
@@ -119,11 +119,11 @@ class _Nap:
 
     def wake(self) -> None:
         """End the wait, now or when it begins."""
-        with contextlib.suppress(RuntimeError):  # it was already woken
+        with contextlib.suppress(RuntimeError):  # the wait was already woken
             self._lock.release()
 
     def take(self, timeout: float | None) -> None:
-        """Wait until woken, or until the timeout.
+        """Wait until `wake` is called, or until the timeout.
 
         Raises:
             Stopped: the waiting worker has to end.
@@ -149,7 +149,7 @@ def _check(worker: Worker) -> None:
 
 @contextlib.contextmanager
 def attempting(attempt: Attempt) -> Generator[None, None, None]:
-    """Make an attempt at a call end when this worker is stopped.
+    """Make an attempt at a call end if the running worker is stopped.
 
     Raises:
         Stopped: the worker was stopped.
@@ -204,7 +204,7 @@ class Event:
 
 
 class Notifier:
-    """Wakes all callers that wait for its next ring.
+    """Bell that wakes all callers waiting for its next ring.
 
     Attributes:
         count: number of rings so far; a caller passes the last count that it has seen to `wait`.
@@ -233,7 +233,7 @@ class Notifier:
 
 
 class Waker:
-    """Ends one wait, from any thread and any event loop."""
+    """Wakes one waiting caller, from any thread and any event loop."""
 
     def __init__(self) -> None:
         self._nap = _Nap()
@@ -243,7 +243,7 @@ class Waker:
         self._nap.wake()
 
     def wait(self, timeout: float) -> None:
-        """Wait until woken, or until the timeout."""
+        """Wait until `wake` is called, or until the timeout."""
         self._nap.take(timeout)
 
 
@@ -251,12 +251,12 @@ _AGAIN: Final = 0.02
 
 
 class Worker:
-    """Background thread, which does not keep the process alive.
+    """Background thread that does not keep the process alive.
 
     Attributes:
-        nap: wait that it is in; None for none.
-        attempt: attempt at a call that it is making; None for none.
-        stopped: whether it has to end.
+        nap: the worker's current wait; None for none.
+        attempt: the worker's current attempt at a call; None for none.
+        stopped: whether the worker has to end.
     """
 
     def __init__(self, target: Callable[[], None], name: str) -> None:
@@ -273,11 +273,11 @@ class Worker:
 
     @property
     def alive(self) -> bool:
-        """Whether it is still running."""
+        """Whether the worker is still running."""
         return self._thread.is_alive()
 
     def abandon(self) -> None:
-        """Make it end, without waiting; any thread or garbage collection may call this."""
+        """End the worker without waiting; any thread or garbage collection may call this."""
         self.stopped = True
         nap = self.nap
         if nap is not None:
@@ -287,7 +287,7 @@ class Worker:
             attempt.stop()
 
     def stop(self, grace: float = 1.0) -> None:
-        """End it, even in the middle of a call, and wait until it has ended."""
+        """End the worker, even in the middle of a call, and wait until it has ended."""
         if self._thread is threading.current_thread():
             return
         deadline = time.monotonic() + grace
@@ -295,5 +295,5 @@ class Worker:
             self.abandon()
             self._thread.join(_AGAIN)
         if self._thread.is_alive():
-            # It ends by itself: it is a daemon, and its call has a deadline.
+            # The thread ends by itself later, because it is a daemon and its call has a deadline.
             _logger.warning("the thread %s is still in the middle of a call", self._thread.name)

@@ -11,7 +11,7 @@ from .._shared.http import TRANSPORT_ERRORS, Attempt, transport_error_from
 from .concurrency import attempting, monotonic
 from .lanes import Lanes
 
-# Seconds for which closing waits for the calls that it ends; they need milliseconds.
+# Closing waits at most this many seconds for the calls that it ends; they need milliseconds.
 _CLOSING_GRACE = 1.0
 
 
@@ -29,7 +29,7 @@ class HttpTransport:
 
     @staticmethod
     def check_custom(transport: object) -> None:
-        """Check that a user's transport has the method that sends. None is accepted.
+        """Check that a user's transport has the method to send requests. None is accepted.
 
         Raises:
             InvalidRequest: the method is missing.

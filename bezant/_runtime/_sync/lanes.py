@@ -1,8 +1,8 @@
 """Lanes on threads: connections, each used by one thread at a time.
 
-A lane is one httpcore connection. It is kept only after a complete exchange, and closed after any
-other end, such as an interrupt. httpcore's own pool loses connections in that case, and its locks
-may stay locked.
+A lane is one httpcore connection. The connection is kept only after a complete exchange, and is
+closed after any other end, such as an interrupt. httpcore's own pool loses connections when a call
+is interrupted, and the pool's locks may stay locked.
 
 Locks here are Python's own, which an interrupt cannot leave locked. A lane refers weakly to the
 attempt that uses it: if an interrupt skips even the `finally` of a call, the lane is free again
@@ -35,12 +35,12 @@ from .._shared.tls import tls_context
 from .concurrency import _Nap
 from .network import Backend
 
-# Seconds until a waiting call looks for a lane again, in case a wake-up was lost.
+# A waiting call looks for a lane again after this many seconds, in case a wake-up was lost.
 _LOOK_AGAIN = 0.05
 
 
 def pool_for(settings: Settings, backend: Backend) -> httpcore.ConnectionPool:
-    """Return a pool, used only to make one connection, direct or through a proxy."""
+    """Return a pool of httpcore that only opens one connection, direct or through a proxy."""
     return httpcore.ConnectionPool(
         ssl_context=tls_context(settings.tls) if settings.tls.mode != "none" else None,
         proxy=proxy_of(settings),
@@ -50,10 +50,10 @@ def pool_for(settings: Settings, backend: Backend) -> httpcore.ConnectionPool:
 
 
 class Lane:
-    """One connection, opened by its first use and opened again after it was dropped.
+    """One connection, opened by its first use, and opened again after it was dropped.
 
     Attributes:
-        user: attempt that uses it; None or a dead reference if it is free.
+        user: attempt that uses the lane; None or a dead reference if the lane is free.
         last_use: time of the last complete response; None if the connection must not be reused.
     """
 
@@ -67,13 +67,13 @@ class Lane:
 
     @property
     def last_used(self) -> float:
-        """Monotonic time of its last complete response; 0 if it has no usable connection."""
+        """Monotonic time of the last complete response; 0 without a usable connection."""
         last_use = self.last_use
         return 0.0 if last_use is None else last_use.monotonic
 
     @property
     def free(self) -> bool:
-        """Whether no call uses it."""
+        """Whether no call uses the lane."""
         return self.user is None or self.user() is None
 
     def exchange(
@@ -82,7 +82,8 @@ class Lane:
         """Send a request and read the response to its end."""
         ready = core_request(request, settings, seconds, hide)
         connection = self._prepare(request)
-        # A call with a side effect is worth a second check, directly before its first byte.
+        # The connection of a call with a side effect is checked a second time, directly before its
+        # first byte.
         self._backend.begin(attempt, checked=request.operation.idempotent)
         response = connection.handle_request(ready)
         body = BodyReader(response.headers, settings.max_response_bytes)
@@ -93,13 +94,14 @@ class Lane:
         clean = stream is not None and stream.is_exact
         response.close()
         if stream is not None and stream.at_end and connection.is_idle():
-            # The response to an order may decide about a second send, so be certain whose it is.
+            # The response to an order may decide about a second send, so the connection must hold
+            # no other bytes that could be mistaken for a response.
             clean = clean and (request.longest_idle is None or stream.is_clean)
             self.last_use = LastUse() if clean else None
         return response_from(response.status, response.headers, data, clean=clean)
 
     def _prepare(self, request: Request) -> httpcore.ConnectionInterface:
-        """Return the kept connection if it is known to work, else a new one."""
+        """Return the kept connection if it is known to work, else a new connection."""
         last_use, self.last_use = self.last_use, None
         stream, connection = self._backend.stream, self._connection
         if (
@@ -121,7 +123,7 @@ class Lane:
 
 
 class _Waiting:
-    """Wait of a call for a lane; other threads can end it."""
+    """Wait of a call for a lane, which other threads can end."""
 
     def __init__(self) -> None:
         self.nap = _Nap()
@@ -142,7 +144,7 @@ class Lanes:
         self._closed = False
 
     def take(self, attempt: Attempt) -> Lane:
-        """Return a free lane, and reserve it until it is given back.
+        """Return a free lane, and reserve it until `give_back` is called.
 
         Raises:
             TransportError: no lane was free before the deadline, or the call was stopped.
@@ -182,7 +184,7 @@ class Lanes:
         return lane
 
     def give_back(self, attempt: Attempt) -> None:
-        """Free the lane of an attempt for other calls, if it has one."""
+        """Free the lane of an attempt for other calls, if the attempt has a lane."""
         for lane in self._lanes:
             if lane.user is not None and lane.user() is attempt:
                 if lane.last_use is None or self._closed:
@@ -204,7 +206,7 @@ class Lanes:
         return bool(active)
 
     def close(self) -> None:
-        """Close the free connections; the others are closed when their calls end."""
+        """Close the free connections; all other connections are closed when their calls end."""
         self._closed = True
         with self._lock:
             for lane in self._lanes:

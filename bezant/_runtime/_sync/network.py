@@ -1,9 +1,9 @@
 """Network backend of httpcore on threads: sockets whose reads end at the deadline of the call.
 
-httpcore allows the whole timeout for each read, so a slow stream of bytes would never end.
+httpcore itself allows the whole timeout for each read, so a slow stream of bytes would never end.
 
-One thread may read a connection while another one writes, which OpenSSL does not allow. So TLS
-works on buffers in memory here, under a lock, and threads wait outside of that lock.
+One thread may read a connection while another thread writes, which OpenSSL does not allow. So TLS
+works here on buffers in memory, under a lock, and threads wait outside of that lock.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ..._core.http.response_end import ResponseEnd
 from .._shared.http import Attempt, addresses
 from .._shared.http_packages import httpcore
 
-# Maximum number of TLS bytes in one read.
+# One read takes at most this many bytes of TLS data.
 _CHUNK = 64 * 1024
 
 
@@ -35,9 +35,9 @@ def _wait(sock: socket.socket, deadline: float | None, *, to_write: bool) -> Non
     """
     left = None if deadline is None else max(deadline - time.monotonic(), 0.0)
     if hasattr(select, "poll"):
-        poll = select.poll()  # select refuses descriptors above 1023
+        poll = select.poll()  # used because select refuses descriptors above 1023
         poll.register(sock, select.POLLOUT if to_write else select.POLLIN)
-        # Rounded up, because a wait of 0 ms would be a busy loop.
+        # The wait is rounded up, because a wait of 0 ms would be a busy loop.
         ready = bool(poll.poll(None if left is None else math.ceil(left * 1000)))
     else:  # pragma: no cover - Windows
         reading, writing = ([], [sock]) if to_write else ([sock], [])
@@ -74,18 +74,18 @@ class _Plain:
             _wait(self._sock, deadline, to_write=False)
             try:
                 return self._sock.recv(max_bytes)
-            except BlockingIOError:  # a false wake-up
+            except BlockingIOError:  # the wake-up was false
                 continue
 
     def receive_now(self, max_bytes: int) -> bytes | None:
-        """Return the received bytes; None if there are none yet."""
+        """Return the bytes received so far, without waiting; None if there are none yet."""
         try:
             return self._sock.recv(max_bytes)
         except BlockingIOError:
             return None
 
     def send(self, data: bytes, deadline: float | None) -> None:
-        """Send bytes without interleaving those of other threads."""
+        """Send bytes, not interleaved with the bytes of other threads."""
         with self._sending:
             rest = memoryview(data)
             while rest:
@@ -121,7 +121,7 @@ class _Tls:
                 self._feed(self._inner.receive(_CHUNK, deadline))
             except ssl.SSLError:
                 with contextlib.suppress(OSError):
-                    self._flush(deadline)  # sends the TLS alert to the peer
+                    self._flush(deadline)  # this sends the TLS alert to the peer
                 raise
             else:
                 self._flush(deadline)
@@ -152,8 +152,9 @@ class _Tls:
             self._feed(self._inner.receive(_CHUNK, deadline))
 
     def receive_now(self, max_bytes: int) -> bytes | None:
-        """Return the received bytes; None if there are none yet. Session tickets do not count."""
-        # Without input, reading only raises an exception, which takes a third of the time.
+        """Return the data received so far; None if none has come. Session tickets do not count."""
+        # The buffer is not read without input, because that only raises an exception, which takes a
+        # third of the time.
         data = self._read(max_bytes) if self._has_input else None
         while data is None:
             more = self._inner.receive_now(_CHUNK)
@@ -178,7 +179,7 @@ class _Tls:
             return b""
 
     def send(self, data: bytes, deadline: float | None) -> None:
-        """Send bytes without interleaving those of other threads."""
+        """Send bytes, not interleaved with the bytes of other threads."""
         rest = memoryview(data)
         with self._lock:
             while rest:
@@ -187,13 +188,14 @@ class _Tls:
 
 
 class Stream(httpcore.NetworkStream):
-    """One TCP or TLS connection."""
+    """One TCP or TLS connection of httpcore, on a socket."""
 
     def __init__(self, sock: socket.socket, pipe: _Pipe, backend: Backend) -> None:
         self._sock = sock
         self._pipe = pipe
         self._backend = backend
-        # The garbage collector may stop a forgotten worker while this thread holds it.
+        # The lock is reentrant, because the garbage collector may stop a forgotten worker while
+        # this thread holds it.
         self._closing = threading.RLock()
         self._closed = False
         self._response: ResponseEnd | None = None
@@ -238,7 +240,7 @@ class Stream(httpcore.NetworkStream):
 
     @property
     def is_clean(self) -> bool:
-        """Whether the connection is open and has no data to read; else it cannot be used.
+        """Whether the connection is open and has no data to read, so that it can be used again.
 
         Over TLS, readable bytes need not be data.
         """
@@ -323,12 +325,12 @@ class Stream(httpcore.NetworkStream):
                 raise httpcore.ConnectTimeout("timeout in the TLS handshake") from error
             except OSError as error:
                 raise httpcore.ConnectError(str(error)) from error
-        except BaseException:  # httpcore leaves this to us
+        except BaseException:  # httpcore does not close the connection here
             self.close()
             raise
         attempt = self._backend.attempt
         if attempt is not None:
-            attempt.sent = False  # so far only the proxy got a request
+            attempt.sent = False  # so far only the proxy has got a request
         return Stream(self._sock, tls, self._backend)
 
     def get_extra_info(self, info: str) -> Any:
@@ -348,20 +350,20 @@ class Backend(httpcore.NetworkBackend):
     """Opens the connections of one lane.
 
     Attributes:
-        stream: connection that was opened last; None for none.
-        head_left: bytes that the head of the response to an upgrade may still have; None for no
-            limit.
+        stream: the connection that was opened last; None for none.
+        head_left: number of bytes that the head of the response to an upgrade may still have; None
+            for no limit.
     """
 
     def __init__(self) -> None:
         self.stream: Stream | None = None
         self.head_left: int | None = None
-        # Weak, because an interrupted call must not keep its lane.
+        # The reference is weak, because an interrupted call must not keep its lane.
         self._attempt: weakref.ref[Attempt] | None = None
 
     @property
     def attempt(self) -> Attempt | None:
-        """Attempt that uses the connection; None for none."""
+        """The attempt that uses the connection; None for none."""
         return None if self._attempt is None else self._attempt()
 
     def begin(self, attempt: Attempt, *, checked: bool = False) -> None:

@@ -20,8 +20,8 @@ class SharedLimitStore:
         """Read, change and write the state in one step; ``change`` may be called more than once.
 
         Args:
-            change: changes the state.
-            token: names the call; only the asyncio side needs it.
+            change: function that changes the state.
+            token: unique name of the call; only the asynchronous twin needs it.
 
         Raises:
             StoreError: the store cannot be used.
@@ -33,8 +33,8 @@ class SharedLimitStore:
         """Make a change that must not be lost, after the call's other changes.
 
         Args:
-            change: changes the state; doing so twice must do no harm.
-            token: names the call; only the asyncio side needs it.
+            change: function that changes the state; calling it twice must do no harm.
+            token: unique name of the call; only the asynchronous twin needs it.
 
         Raises:
             StoreError: the store cannot be used.

@@ -1,7 +1,7 @@
 """WebSocket on threads: an upgraded connection of httpcore and a reader of frames.
 
-websocket-client makes the frames to send. Unlike the protocol of the reader it keeps no state, so
-one thread can send while another one reads.
+The package websocket-client makes the frames to send. Unlike the protocol of the reader it keeps no
+state, so one thread can send while another thread reads.
 """
 
 from __future__ import annotations
@@ -36,18 +36,20 @@ from .network import Backend, Stream
 
 _CHUNK = 64 * 1024
 _SEND_TIMEOUT = 10.0
-# Seconds to send a Close frame. The gateway never responds to it, so do not wait for a response.
+# Sending a Close frame may take this many seconds. Nobody waits for a response, because the gateway
+# never responds to a Close frame.
 _CLOSING_GRACE = 0.5
 
 
 class WebSocket:
-    """WebSocket connection."""
+    """WebSocket connection to the gateway, on threads."""
 
     def __init__(
         self, stream: Stream, channel: httpcore.NetworkStream, frames: FrameReader
     ) -> None:
         self._stream = stream
-        # The stream, preceded by bytes that came together with the response to the handshake.
+        # The channel is the connection's stream, preceded by the bytes that came together with the
+        # response to the handshake.
         self._channel = channel
         self._frames = frames
         self._closed = False
@@ -71,9 +73,11 @@ class WebSocket:
                 failure = upgrade_error_from(error, attempt, settings, timeout)
             finally:
                 attempt.let_go()
-                if backend.attempt is not None:  # not opened, or interrupted by Ctrl-C
+                # the WebSocket was not opened, or Ctrl-C interrupted the opening
+                if backend.attempt is not None:
                     backend.drop()
-        # Raised without a cause, because its traceback holds the headers with the session's token.
+        # The error has no cause, because the traceback of the cause holds the headers with the
+        # session's token.
         raise failure
 
     @classmethod
@@ -147,7 +151,8 @@ class WebSocket:
             self.abort()
         else:
             return
-        # Raised without a cause, because its traceback holds the text, perhaps the session's token.
+        # The error has no cause, because the traceback of the cause holds the text, which may be
+        # the session's token.
         raise WsClosed("the WebSocket is closed (code 1006)", code=1006)
 
     def close(self) -> None:
@@ -169,7 +174,8 @@ class WebSocket:
         self._stream.abort()
 
     def _tidy(self) -> None:
-        # A reader in another thread still uses the descriptor, and closes it when it returns.
+        # If a reader in another thread still uses the descriptor, the reader closes it when it
+        # returns.
         if self._closed and self._reading.acquire(blocking=False):
             self._stream.close()
             self._reading.release()

@@ -34,7 +34,8 @@ class Group:
         if operation.may_be_empty:
             pipeline.started(operation, account)
         if operation.empty_until_searched and is_empty(answer):
-            from ..http.underlying import search_underlying  # rarely needed
+            # imported here because it is rarely needed
+            from ..http.underlying import search_underlying
 
             search_underlying(pipeline, self._settings, operation, values.get("conid"))
             answer = pipeline.call(
@@ -52,7 +53,7 @@ class Group:
     def _of_one_account(
         self, endpoint: Endpoint, params: dict[str, object] | None
     ) -> tuple[dict[str, object] | None, str]:
-        """Return the query of a list with the account added if there is only one, and the account.
+        """Return a list's query and account; add the account to the query if there is only one.
 
         Without an account the gateway has been seen to send an empty list.
         """

@@ -20,7 +20,7 @@ class _Flight(Generic[T]):
 
 
 class SingleFlight(Generic[T]):
-    """Runs a piece of work once for all callers that need it at the same time."""
+    """Runs a piece of work once for all callers that need its result at the same time."""
 
     def __init__(self) -> None:
         self._flights: dict[Hashable, _Flight[T]] = {}
@@ -39,7 +39,7 @@ class SingleFlight(Generic[T]):
                 finally:
                     self._end(key, mine)
             except BaseException:
-                # An interrupt may have come in the middle of `_end`; doing it twice does no harm.
+                # An interrupt may have cut `_end` short; calling `_end` twice does no harm.
                 self._end(key, mine)
                 raise
             flight.done.wait()
@@ -47,7 +47,8 @@ class SingleFlight(Generic[T]):
                 return flight.results[0]
             if flight.error is not None:
                 raise flight.error
-            # The caller that did the work was cancelled or interrupted: another one does it.
+            # The caller that did the work was cancelled or interrupted, so another caller does the
+            # work.
 
     def _lead(self, flight: _Flight[T], work: Callable[[], rt.Promise[T]]) -> T:
         try:

@@ -25,9 +25,10 @@ Callback = Callable[[BezantError], object]
 class Keepalive:
     """Background worker that sends ``POST /tickle`` at an interval.
 
-    Made by ``client.keepalive()``. It keeps running after errors and backs off after three failures
-    in a row, up to five times the interval. It ends with `stop`, with its context, with the client,
-    or when nothing refers to the client anymore. It does not keep the process alive.
+    ``client.keepalive()`` returns this object. The keepalive keeps running after errors and backs
+    off after three failures in a row, up to five times the interval. The keepalive ends with
+    `stop`, with its context, with the client, or when nothing refers to the client anymore. It does
+    not keep the process alive.
     """
 
     def __init__(
@@ -44,7 +45,8 @@ class Keepalive:
         self._on_lost = on_lost
         self._on_restored = on_restored
         self._interval = interval
-        # The worker must not keep the client alive: garbage collection of the client ends it.
+        # The worker holds only a weak reference, so that it does not keep the client alive; garbage
+        # collection of the client ends the worker.
         self._pipeline = weakref.ref(pipeline, self._forgotten)
         self._worker = rt.Worker(self._run, "bezant-keepalive")
         pipeline.workers.append(self)
@@ -60,22 +62,22 @@ class Keepalive:
 
     @property
     def lost(self) -> bool:
-        """Whether the last tickle failed or said that the session cannot be used."""
+        """Whether the last tickle failed or reported that the session cannot be used."""
         return self._state.lost
 
     @property
     def last_success(self) -> datetime | None:
-        """Time of the last successful tickle, in UTC; None before the first one."""
+        """Time of the last successful tickle, in UTC; None before the first success."""
         return _moment(self._state.last_success)
 
     @property
     def last_failure(self) -> datetime | None:
-        """Time of the last failed tickle, in UTC; None before the first one."""
+        """Time of the last failed tickle, in UTC; None before the first failure."""
         return _moment(self._state.last_failure)
 
     @property
     def last_error(self) -> BezantError | None:
-        """Error of the last failed tickle; None before the first one."""
+        """Error of the last failed tickle; None before the first failure."""
         return self._state.last_error
 
     @property
@@ -128,7 +130,7 @@ class Keepalive:
             _logger.exception("a callback of the keepalive raised an error; it keeps running")
 
     def stop(self) -> None:
-        """Stop at once, even in the middle of a call. Stopping twice is harmless."""
+        """Stop the keepalive at once, even in the middle of a call. Stopping twice is harmless."""
         self._stopping.set()
         pipeline = self._pipeline()
         if pipeline is not None and self in pipeline.workers:

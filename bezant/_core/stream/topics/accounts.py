@@ -1,4 +1,4 @@
-"""Accounts of the session: ``act``."""
+"""Topic ``act``: accounts of the session."""
 
 from __future__ import annotations
 

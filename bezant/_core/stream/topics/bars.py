@@ -1,4 +1,4 @@
-"""Historical bars of a contract: ``smh``."""
+"""Topic ``smh``: historical bars of a contract."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def request(
     """Return a request for historical bars of a contract.
 
     Raises:
-        InvalidRequest: an argument is not valid; the gateway would take its own default.
+        InvalidRequest: an argument is not valid; the gateway would silently use its own default.
     """
     check_text("period", "period", period)
     check_text("bar", "bar", bar)
@@ -56,7 +56,7 @@ def _parse(topic: str, frame: Frame, data: bytes, report: Report) -> list[Messag
     conid = number_or_none(target_of(topic).partition("+")[0].partition("@")[0])
     if conid is None:
         return []
-    # Checking the bytes is faster than checking each number.
+    # The bytes are checked at once, because that is faster than checking each number.
     fit = not may_be_unfit(data)
     bars = with_times(convert_row(frame, BarsUpdate, operation="smh", report=report, fit=fit))
     return [msgspec.structs.replace(bars, conid=conid, raw=frame)]

@@ -1,4 +1,4 @@
-"""Bulletins about IBKR's systems: ``blt``."""
+"""Topic ``blt``: bulletins about IBKR's systems."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gateway's rejection of a command: ``error``, or an error under the topic of the command."""
+"""Topic ``error``: refusals of commands, also those under the topic of the command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Price ladder of a contract: ``sbd``."""
+"""Topic ``sbd``: price ladder of a contract."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _parse(topic: str, frame: Frame, _: bytes, __: Report) -> list[Message]:
 
 def _row(row: dict[str, Any]) -> LadderRow:
     price = row.get("price")
-    # The row of the last trade has the trade's size, too: "100 @ 185.25".
+    # The row of the last trade also contains the size of that trade: "100 @ 185.25".
     size, at, quoted = price.partition("@") if isinstance(price, str) else ("", "", "")
     number = _number(row.get("row"))
     return LadderRow(
@@ -82,7 +82,7 @@ LADDER: Final = Topic(
     parse=_parse,
     key="bd",
     subscribe=lambda key, _: f"s{key}",
-    # It names the account only, and ends all of its ladders.
+    # The command names the account only, and ends all ladders of the account.
     unsubscribe=lambda key: "ubd+" + target_of(key).partition("+")[0],
     unsubscribe_ends_others=True,
     confirms=lambda message: (f"bd+{message.account_id}+{message.conid}",),

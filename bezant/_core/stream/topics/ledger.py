@@ -1,4 +1,4 @@
-"""Ledger of an account, by currency: ``sld``."""
+"""Topic ``sld``: ledger of an account, by currency."""
 
 from __future__ import annotations
 

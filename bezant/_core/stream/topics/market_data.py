@@ -1,4 +1,4 @@
-"""Market data of a contract: ``smd``."""
+"""Topic ``smd``: market data of a contract."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _parse(topic: str, frame: Frame, _: bytes, __: Report) -> MarketData | list[
 
 
 def _confirms(message: MarketData) -> tuple[str, ...]:
-    # The gateway may leave the exchange out.
+    # The second key has no exchange, because the gateway may leave the exchange out.
     return f"md+{message.conid_ex}", f"md+{message.conid}"
 
 

@@ -1,4 +1,4 @@
-"""Notifications from IBKR, and questions about orders: ``ntf``."""
+"""Topic ``ntf``: notifications from IBKR, and questions about orders."""
 
 from __future__ import annotations
 

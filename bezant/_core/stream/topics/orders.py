@@ -1,4 +1,4 @@
-"""Orders of the session: ``sor``."""
+"""Topic ``sor``: orders of the session."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..topic import Arguments, Frame, Merging, SubscriptionRequest, Topic
 def request(
     statuses: Iterable[str] | None = None, days: int | None = None, *, realtime_only: bool = False
 ) -> SubscriptionRequest:
-    """Return a request for orders; without arguments, for all of them.
+    """Return a request for orders; without arguments, for all orders.
 
     Raises:
         InvalidRequest: the statuses are not names, or the days not a number from 1 to 7.
@@ -48,7 +48,7 @@ def order_from(row: Frame, report: Report) -> OrderUpdate:
 
 
 def is_whole(row: Frame) -> bool:
-    """Return whether a row has all fields of an order: what it lacks, the order does not have."""
+    """Return whether a row is complete: a field that the row lacks has no value in the order."""
     return "status" in row and "conid" in row
 
 

@@ -1,4 +1,4 @@
-"""Profit and loss of the accounts: ``spl``."""
+"""Topic ``spl``: profit and loss of the accounts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _parse(_: str, frame: Frame, __: bytes, report: Report) -> list[Message]:
     for key, row in cast("dict[str, object]", rows).items():
         if isinstance(row, dict):
             pnl = read_model(cast("Frame", row), Pnl, "spl", report)
-            # "DU1.Core"
+            # An example of a key is "DU1.Core".
             account, _, segment = key.rpartition(".")
             force_setattr(pnl, "account_id", account or segment)
             force_setattr(pnl, "segment", segment if account else "")

@@ -1,4 +1,4 @@
-"""All topics. A new topic has its row in a module of its own, and one line here."""
+"""Registry of all topics. A new topic needs a module with its row, and one line here."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ TOPICS: Final[tuple[Topic, ...]] = (
     TRADES,
 )
 
-# By the name in a frame: looked up for each frame.
+# The parsers are in a dict by the name in a frame, because each frame needs one.
 PARSERS: Final[dict[str, Parse]] = {topic.name: topic.parse for topic in TOPICS}
 BY_MESSAGE: Final[dict[type, Topic]] = {
     message: topic for topic in TOPICS for message in topic.messages
@@ -54,10 +54,11 @@ def topic_of_key(key: str) -> Topic:
 
 
 def topic_of_message(message: Message) -> Topic | None:
-    """Return the topic of a message; None for the stream's own messages."""
+    """Return the topic of a message; None for messages that the stream itself makes."""
     found = BY_MESSAGE.get(type(message))
     if found is None:
-        # A message that lacks its id is of a class derived from the message's own.
+        # A message that lacks its id has a subclass of the topic's message class, so base classes
+        # are searched too.
         found = next(
             (BY_MESSAGE[each] for each in type(message).__mro__ if each in BY_MESSAGE), None
         )

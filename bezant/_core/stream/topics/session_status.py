@@ -1,4 +1,4 @@
-"""State of the brokerage session: ``sts``."""
+"""Topic ``sts``: state of the brokerage session."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Summary of an account: ``ssd``."""
+"""Topic ``ssd``: summary of an account."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ def request(
 
 
 def _read(topic: str, row: Frame, report: Report) -> Message:
-    # The account is in the topic; a row's own key of that name would be something else.
+    # The account comes from the topic, because a row's own key of that name would be something
+    # else.
     summary = read_model(row, SummaryUpdate, "ssd", report)
     force_setattr(summary, "account_id", target_of(topic).partition("+")[0])
     return summary

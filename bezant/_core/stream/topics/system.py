@@ -1,4 +1,4 @@
-"""The gateway's first message on a connection, and its heartbeats: ``system``."""
+"""Topic ``system``: the gateway's first message on a connection, and its heartbeats."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Response to the stream's own ``tic``, which keeps the connection alive."""
+"""Topic ``tic``: responses to the stream's own ``tic``, which keeps the connection alive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Executions: ``str``."""
+"""Topic ``str``: executions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def request(days: int = 1, *, realtime_only: bool = False) -> SubscriptionReques
     """Return a request for executions.
 
     Raises:
-        InvalidRequest: the days are not a number from 1 to 7.
+        InvalidRequest: `days` is not a whole number from 1 to 7.
     """
     arguments = {"realtimeUpdatesOnly": bool(realtime_only), "days": checked_days(days)}
     return SubscriptionRequest("tr", arguments)
