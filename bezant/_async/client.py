@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .session.keepalive import AsyncKeepalive, Callback
 
 T = TypeVar("T", bound="LiveOrder | Trade")
+C = TypeVar("C", bound=int | str)
 
 
 class AsyncClient(AsyncClientBase):
@@ -417,11 +418,11 @@ class AsyncClient(AsyncClientBase):
 
     async def snapshots(
         self,
-        conids: Iterable[int],
+        conids: Iterable[C],
         fields: MarketDataFields | None = None,
         *,
         timeout: float = 5.0,
-    ) -> dict[int, MarketData]:
+    ) -> dict[C, MarketData]:
         """Return snapshots of market data (``GET /iserver/marketdata/snapshot``).
 
         IBKR's first response for a contract only subscribes to its fields, so the client polls
@@ -429,20 +430,21 @@ class AsyncClient(AsyncClientBase):
         never arrives. Fields that have not arrived within ``timeout`` are None.
 
         Args:
-            conids: IBKR's ids of the contracts.
+            conids: IBKR's ids of the contracts, or their texts, such as
+                ``28812380;;;43645865/1,9408/-1`` for a combination.
             fields: fields to request, by default `MarketDataFields.default_l1`. A contract has one
                 set of fields; streams and later calls with other fields restart its data.
             timeout: seconds to wait for the fields; 5 by default. The fields that have arrived by
                 then are returned.
 
         Returns:
-            The quotes by conid, in the order of ``conids``, without contracts for which the gateway
-            sent no data.
+            The quotes by contract as you gave it, in the order of ``conids``, without contracts
+            that the gateway sent no data for.
 
         Raises:
             CompetingSession: no contract has a value, and another session of the user name has the
                 market data.
-            InvalidRequest: a conid is not a positive whole number, or ``conids`` is empty.
+            InvalidRequest: a contract is not valid, or ``conids`` is empty.
         """
         from .._core.marketdata.snapshots import POLL, Quotes
         from .._core.operations.market_data import GET_MD_SNAPSHOT

@@ -19,6 +19,7 @@ from bezant import (
     Gap,
     IncompleteList,
     InvalidRequest,
+    MarketData,
     Message,
     NoSession,
     NotAuthenticated,
@@ -514,6 +515,38 @@ def test_a_quote_without_an_agreement_is_not_waited_for(raw: RawGateway) -> None
     assert len(gateway.names("snapshot")) == 2
 
 
+def test_a_combination_has_a_quote_and_a_stream(raw: RawGateway) -> None:
+    spread = "28812380;;;646629987/-1,646629993/2,646630013/-1"
+    row = {"conidEx": spread, "conid": 28812380, "31": "0.55", "84": "0.50", "86": "0.60"}
+    sizes = {"85": "1", "88": "1", "7059": "1", "6509": "RpB"}
+
+    def answer(call: Call) -> object:
+        asked = call.query.get("conids")
+        return [{**row, **sizes}] if asked == spread else None
+
+    def command(peer: Peer, text: str) -> None:
+        if text.startswith("smd"):
+            for more in ({"_updated": 1693723590349}, row, {"84": "0.51"}):
+                peer.frame(json.dumps({**more, "topic": f"smd+{spread}"}).encode())
+
+    gateway = ScriptedGateway(raw, answer, command)
+    with Client(raw.base_url) as client:
+        found = client.snapshots([spread], timeout=60)
+        assert (found[spread].last, found[spread].conid_ex) == (Decimal("0.55"), spread)
+        with WsClient.connect(client) as ws:
+            quote = ws.quote(spread)
+            while quote.bid != Decimal("0.51"):
+                assert quote.wait(timeout=30)
+            assert (quote.ask, quote.conid, quote.conid_ex) == (Decimal("0.60"), 28812380, spread)
+            message = ws.next_message(timeout=30)
+            while not isinstance(message, MarketData):
+                message = ws.next_message(timeout=30)
+            assert (message.conid_ex, message.bid) == (spread, Decimal("0.51"))
+            quote.cancel()
+            until(lambda: f"umd+{spread}+{{}}" in gateway.texts)
+    assert len(gateway.names("snapshot")) == 1
+
+
 def test_quotes_that_another_session_has_are_an_error(raw: RawGateway) -> None:
     def answer(call: Call) -> object:
         if call.path.endswith("/snapshot"):
@@ -529,7 +562,7 @@ def test_quotes_that_another_session_has_are_an_error(raw: RawGateway) -> None:
 
 def test_the_life_of_an_order_from_inactive_to_cancelled(raw: RawGateway) -> None:
     whole = rows.order(7, ACCOUNT, "Inactive", order_ccp_status="Pending Submit", price="1.00")
-    frames: list[dict[str, object]] = [whole, {"acct": ACCOUNT, "orderId": 7, "conid": 265598}]
+    frames: list[dict[str, Any]] = [whole, {"acct": ACCOUNT, "orderId": 7, "conid": 265598}]
     frames += [
         {"acct": ACCOUNT, "orderId": 7, "status": status}
         for status in ("PendingSubmit", "PreSubmitted", "Submitted")

@@ -78,8 +78,13 @@ class AsyncQuote(AsyncSubscription):
 
     @property
     def conid(self) -> int:
-        """IBKR's id of the contract."""
+        """Contract id; of a combination, the id of all spreads in its currency."""
         return self._live.conid
+
+    @property
+    def conid_ex(self) -> str:
+        """The contract with its exchange and its legs, as subscribed to."""
+        return self._live.conid_ex
 
     @property
     def snapshot(self) -> MarketData:

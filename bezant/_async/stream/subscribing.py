@@ -25,7 +25,7 @@ class AsyncSubscribing:
 
     async def subscribe_market_data(
         self,
-        conid: int,
+        conid: int | str,
         fields: MarketDataFields | None = None,
         *,
         exchange: str | None = None,
@@ -37,7 +37,8 @@ class AsyncSubscribing:
         minutes after the command, without a message; the stream renews the subscription earlier.
 
         Args:
-            conid: the contract.
+            conid: the contract's id, or its text, such as ``28812380;;;43645865/1,9408/-1`` for a
+                combination.
             fields: the fields; by default last, bid and ask with their sizes.
             exchange: the exchange; by default IBKR chooses the best exchange.
 
@@ -50,7 +51,7 @@ class AsyncSubscribing:
 
     async def quote(
         self,
-        conid: int,
+        conid: int | str,
         fields: MarketDataFields | None = None,
         *,
         exchange: str | None = None,
@@ -60,7 +61,8 @@ class AsyncSubscribing:
         The stream also delivers the messages.
 
         Args:
-            conid: the contract.
+            conid: the contract's id, or its text, such as ``28812380;;;43645865/1,9408/-1`` for a
+                combination.
             fields: the fields; by default last, bid and ask with their sizes.
             exchange: the exchange; by default IBKR chooses the best exchange.
 
@@ -71,7 +73,7 @@ class AsyncSubscribing:
         request = market_data.request(conid, _checked(fields), exchange)
         interest = await self._subscribe(request)
         with self._stream_worker.lock:
-            live = self._stream_worker.state.live_quote(conid, request.key.partition("+")[2])
+            live = self._stream_worker.state.live_quote(request.key.partition("+")[2])
         return AsyncQuote(self, interest, live)
 
     @property

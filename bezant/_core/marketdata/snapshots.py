@@ -6,16 +6,17 @@ IBKR's first response for a contract only subscribes to its fields; the values c
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Final, cast
+from typing import Any, Final, Generic, TypeVar, cast
 
 from ..._wire import converters
 from ..._wire.availability import NEVER, STILL, availability_of
-from ..._wire.redaction import shown
+from ..._wire.conid_ex import conid_of, is_combination
 from ...errors import CompetingSession, InvalidRequest
 from ...models._session import AuthStatus
 from ...models.stream import MarketData
 from ..http.backoff import Backoff
 from ..operations.market_data import GET_MD_SNAPSHOT
+from .contract import contract_text
 from .fields import MarketDataFields
 
 # IBKR accepts up to 100 contracts in one call.
@@ -29,66 +30,76 @@ _NOTHING: Final = ("", "-", "N/A")
 _QUIET_ROUNDS: Final = 3
 
 
-class Quotes:
+C = TypeVar("C", bound=int | str)
+
+
+class Quotes(Generic[C]):
     """Quotes of some contracts, merged from several responses.
 
     Args:
-        conids: IBKR's ids of the contracts.
+        conids: IBKR's ids of the contracts, or their texts.
         fields: requested fields; None for `MarketDataFields.default_l1`.
 
     Raises:
-        InvalidRequest: a conid is not a positive whole number, or ``conids`` is empty.
+        InvalidRequest: a contract is not valid, or ``conids`` is empty.
     """
 
-    def __init__(self, conids: Iterable[int], fields: MarketDataFields | None) -> None:
+    def __init__(self, conids: Iterable[C], fields: MarketDataFields | None) -> None:
         self.codes: list[str] = list(fields or MarketDataFields.default_l1())
-        self._conids = list(dict.fromkeys(conids))
-        self._rows: dict[int, dict[str, Any]] = {}
-        self._rounds: dict[int, int] = dict.fromkeys(self._conids, 0)
-        self._quiet: dict[int, int] = dict.fromkeys(self._conids, 0)
-        if not self._conids:
+        self._given: dict[C, str] = {each: contract_text(each) for each in conids}
+        if not self._given:
             raise InvalidRequest("no contract was given; pass at least one conid")
-        for conid in self._conids:
-            if isinstance(conid, bool) or not isinstance(conid, int) or conid < 1:
-                raise InvalidRequest(
-                    f"a conid must be a positive whole number such as 265598, not {shown(conid)}"
-                )
+        self._contracts = list(dict.fromkeys(self._given.values()))
+        self._rows: dict[str, dict[str, Any]] = {}
+        self._rounds: dict[str, int] = dict.fromkeys(self._contracts, 0)
+        self._quiet: dict[str, int] = dict.fromkeys(self._contracts, 0)
+
+    @property
+    def contracts(self) -> list[str]:
+        """The contracts as IBKR writes them."""
+        return self._contracts
 
     @property
     def complete(self) -> bool:
-        """Whether all fields of all contracts that can have a value have arrived."""
-        return not any(map(self._is_open, self._conids))
+        """Whether all fields of all contracts have arrived, as far as they can arrive."""
+        return not any(map(self._is_open, self._contracts))
 
-    def batches(self) -> Iterator[list[int]]:
-        """Iterate over the contracts that are not complete, in batches for one call each."""
-        left = [conid for conid in self._conids if self._is_open(conid)]
-        for start in range(0, len(left), MAX_CONTRACTS):
-            yield left[start : start + MAX_CONTRACTS]
+    def batches(self) -> Iterator[list[str]]:
+        """Iterate over the contracts that are not complete, in batches for one call each.
 
-    def add(self, asked: Iterable[int], rows: Iterable[object]) -> None:
-        """Merge a response; fields that the response lacks keep their earlier values."""
-        for conid in asked:
-            self._rounds[conid] += 1
-            self._quiet[conid] += 1
+        The text of a combination contains commas, so it has a call of its own.
+        """
+        left = [each for each in self._contracts if self._is_open(each)]
+        plain = [each for each in left if not is_combination(each)]
+        for start in range(0, len(plain), MAX_CONTRACTS):
+            yield plain[start : start + MAX_CONTRACTS]
+        yield from ([each] for each in left if is_combination(each))
+
+    def add(self, asked: list[str], rows: Iterable[object]) -> None:
+        """Merge a response: fields that it does not have keep their earlier values."""
+        for contract in asked:
+            self._rounds[contract] += 1
+            self._quiet[contract] += 1
         for row in rows:
             if isinstance(row, dict):
                 news = cast("dict[str, Any]", row)
-                conid = _conid_of(news)
-                if conid in self._rounds:
-                    if self._has(news) - self._has(self._rows.get(conid, {})):
-                        self._quiet[conid] = 0
-                    self._rows[conid] = {**self._rows.get(conid, {}), **news}
+                for contract in _matches(news, asked):
+                    if self._has(news) - self._has(self._rows.get(contract, {})):
+                        self._quiet[contract] = 0
+                    self._rows[contract] = {**self._rows.get(contract, {}), **news}
 
-    def found(self) -> dict[int, MarketData]:
-        """Return the quotes that have arrived, by conid, in the order of the request."""
+    def found(self) -> dict[C, MarketData]:
+        """Return the quotes that have arrived, by contract, in the order of the request."""
         return {
-            conid: MarketData(
-                conid=conid,
-                conid_ex=str(self._rows[conid].get("conidEx") or conid),
-                raw=self._rows[conid],
+            given: MarketData(
+                conid=conid_of(text),
+                conid_ex=text
+                if is_combination(text)
+                else str(self._rows[text].get("conidEx") or text),
+                raw=self._rows[text],
             )
-            for conid in self._conids
-            if conid in self._rows
+            for given, text in self._given.items()
+            if text in self._rows
         }
 
     def lost_to_another_session(self, status: AuthStatus | None) -> CompetingSession | None:
@@ -106,29 +117,32 @@ class Quotes:
             status=status,
         )
 
-    def _is_open(self, conid: int) -> bool:
-        row = self._rows.get(conid)
+    def _is_open(self, contract: str) -> bool:
+        row = self._rows.get(contract)
         if row is None:
             return True
         has = self._has(row)
         if has and all(code in row for code in self.codes):
             return False
         availability = availability_of(row.get(_AVAILABILITY))
-        if availability in NEVER and self._rounds[conid] > 1:
-            return False  # by then, fields that need no subscription have arrived
-        # IBKR sends placeholders before the values arrive, and for a conid without a contract;
-        # after some responses without news they count as final.
+        if availability in NEVER and self._rounds[contract] > 1:
+            return False  # fields that need no subscription arrive with the second response
+        # Placeholders come before the values, and for a conid without a contract.
         still = availability in STILL or (not has and all(code in row for code in self.codes))
-        return not (still and self._quiet[conid] >= _QUIET_ROUNDS)
+        return not (still and self._quiet[contract] >= _QUIET_ROUNDS)
 
     def _has(self, row: dict[str, Any]) -> set[str]:
         """Return the requested fields that have a value in a row."""
         return {code for code in self.codes if row.get(code) not in (None, *_NOTHING)}
 
 
-def _conid_of(row: dict[str, Any]) -> int:
-    """Return the conid of a row; 0 if the row has none."""
+def _matches(row: dict[str, Any], asked: list[str]) -> list[str]:
+    """Return the requested contracts that a row is about."""
+    name = row.get("conidEx")
+    if isinstance(name, str) and name in asked:
+        return [name]
     try:
-        return converters.to_int(row.get("conid")) or 0
+        conid = converters.to_int(row.get("conid"))
     except (ValueError, ArithmeticError):
-        return 0
+        return []
+    return [each for each in asked if conid_of(each) == conid]

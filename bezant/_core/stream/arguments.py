@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 
 from ..._wire.redaction import shown
 from ...errors import InvalidRequest
+from ..marketdata.contract import contract_text
 from .topic import Arguments
 
 # The pattern allows 32 characters, more than the name of any exchange has.
@@ -28,11 +29,33 @@ def contract(conid: object, exchange: object, separator: str) -> str:
         raise InvalidRequest(
             f"conid must be a positive whole number such as 265598, not {shown(conid)}"
         )
+    return str(conid) if exchange is None else f"{conid}{separator}{_exchange(exchange)}"
+
+
+def contract_or_combination(given: object, exchange: object) -> str:
+    """Return a contract, or a combination of contracts, as written in a key.
+
+    Args:
+        given: conid, or IBKR's text of the contract, which may name its exchange and its legs.
+        exchange: exchange; None for IBKR's choice.
+
+    Raises:
+        InvalidRequest: one of them is not valid, or both name an exchange.
+    """
+    text = contract_text(given)
     if exchange is None:
-        return str(conid)
-    if not isinstance(exchange, str) or not _EXCHANGE.fullmatch(exchange):
-        raise InvalidRequest(f"exchange must be a name such as 'NASDAQ', not {shown(exchange)}")
-    return f"{conid}{separator}{exchange.upper()}"
+        return text
+    name = _exchange(exchange)
+    if "@" in text:
+        raise InvalidRequest(f"{shown(given)} names an exchange already; leave out exchange")
+    head, separator, legs = text.partition(";;;")
+    return f"{head}@{name}{separator}{legs}"
+
+
+def _exchange(given: object) -> str:
+    if not isinstance(given, str) or not _EXCHANGE.fullmatch(given):
+        raise InvalidRequest(f"exchange must be a name such as 'NASDAQ', not {shown(given)}")
+    return given.upper()
 
 
 def account(given: object) -> str:

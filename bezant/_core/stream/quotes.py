@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from ..._wire.conid_ex import conid_of, without_exchange
 from ...models.stream import MarketData
 from ..decoding.decoder import decode_plain
 from .buffer import MessageBuffer
@@ -108,7 +109,7 @@ class Quotes:
                 self.end(next(iter(self._others)))
         sent = dict(quote.raw)
         topic = sent.get("topic")
-        if topic in (f"smd+{live.conid_ex}", f"smd+{live.conid}"):
+        if topic in (f"smd+{live.conid_ex}", f"smd+{without_exchange(live.conid_ex)}"):
             self._by_topic[topic] = live
         before = live.raw if live.fresh else _NOTHING
         live.raw = state = {**before, **sent}
@@ -126,23 +127,27 @@ class Quotes:
         found = self._by_contract.get(conid_ex)
         if found is None or found.conid_ex != conid_ex:
             found = self._by_contract[conid_ex] = LiveQuote(conid, conid_ex)
-            # The messages may lack the exchange, because the gateway may leave it out.
-            self._by_contract.setdefault(str(conid), found)
+            # The gateway may leave the exchange out of its messages.
+            self._by_contract.setdefault(without_exchange(conid_ex), found)
         return found
+
+    def subscribed(self, conid_ex: str) -> LiveQuote:
+        """Return the live quote of a contract that a subscription names."""
+        return self.live(conid_of(conid_ex), conid_ex)
 
     def begin(self, conid_ex: str) -> None:
         """Begin a subscription, without the values of an earlier one."""
         self._others.pop(conid_ex, None)
-        conid = int(conid_ex.partition("@")[0])
-        self.live(conid, conid_ex).fresh = False
+        self.subscribed(conid_ex).fresh = False
 
     def end(self, conid_ex: str) -> None:
         """Remove a contract whose subscription has ended."""
         self._others.pop(conid_ex, None)
         ended = self._by_contract[conid_ex]
+        plain = without_exchange(conid_ex)
         ended.fresh = False
         for index in (self._by_contract, self._by_topic):
-            for name in (conid_ex, str(ended.conid), f"smd+{conid_ex}", f"smd+{ended.conid}"):
+            for name in (conid_ex, plain, f"smd+{conid_ex}", f"smd+{plain}"):
                 if index.get(name) is ended:
                     del index[name]
 

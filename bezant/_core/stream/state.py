@@ -599,9 +599,9 @@ class StreamState:
             if server_id is not None:
                 self._outgoing.append(f"u{topic_of_key(key).key}+{server_id}")
 
-    def live_quote(self, conid: int, conid_ex: str) -> LiveQuote:
-        """Return the live quote of a contract, which stays current from now on."""
-        return self._live_state.quotes.live(conid, conid_ex)
+    def live_quote(self, conid_ex: str) -> LiveQuote:
+        """Return the live quote of a contract, which is kept current from now on."""
+        return self._live_state.quotes.subscribed(conid_ex)
 
     @property
     def subscribed(self) -> list[str]:

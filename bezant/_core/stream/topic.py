@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
+from ..._wire import conid_ex
 from ..._wire.record import Record
 from ..._wire.redaction import Secret
 from ...errors import InvalidRequest
@@ -165,4 +166,4 @@ def check_command(
 
 def without_exchange(key: str) -> str:
     """Return a key without its exchange: ``bd+U1+1`` for ``bd+U1+1+NYSE``."""
-    return "+".join(key.partition("@")[0].split("+")[:3])
+    return "+".join(conid_ex.without_exchange(key).split("+")[:3])

@@ -26,7 +26,7 @@ class Subscribing:
 
     def subscribe_market_data(
         self,
-        conid: int,
+        conid: int | str,
         fields: MarketDataFields | None = None,
         *,
         exchange: str | None = None,
@@ -38,7 +38,8 @@ class Subscribing:
         minutes after the command, without a message; the stream renews the subscription earlier.
 
         Args:
-            conid: the contract.
+            conid: the contract's id, or its text, such as ``28812380;;;43645865/1,9408/-1`` for a
+                combination.
             fields: the fields; by default last, bid and ask with their sizes.
             exchange: the exchange; by default IBKR chooses the best exchange.
 
@@ -51,7 +52,7 @@ class Subscribing:
 
     def quote(
         self,
-        conid: int,
+        conid: int | str,
         fields: MarketDataFields | None = None,
         *,
         exchange: str | None = None,
@@ -61,7 +62,8 @@ class Subscribing:
         The stream also delivers the messages.
 
         Args:
-            conid: the contract.
+            conid: the contract's id, or its text, such as ``28812380;;;43645865/1,9408/-1`` for a
+                combination.
             fields: the fields; by default last, bid and ask with their sizes.
             exchange: the exchange; by default IBKR chooses the best exchange.
 
@@ -72,7 +74,7 @@ class Subscribing:
         request = market_data.request(conid, _checked(fields), exchange)
         interest = self._subscribe(request)
         with self._stream_worker.lock:
-            live = self._stream_worker.state.live_quote(conid, request.key.partition("+")[2])
+            live = self._stream_worker.state.live_quote(request.key.partition("+")[2])
         return Quote(self, interest, live)
 
     @property

@@ -39,8 +39,8 @@ class MarketData(StreamMessage, frozen=True, kw_only=True, gc=False):
     and sizes are exact.
 
     Attributes:
-        conid: the contract.
-        conid_ex: the contract with its exchange, as you subscribed to it.
+        conid: the contract; of a combination, the id of all spreads in its currency.
+        conid_ex: the contract with its exchange and its legs, as you subscribed to it.
         raw: the fields that the gateway sent in this message, by IBKR's id.
         merged: how many unread messages were merged into this one.
         state: all fields that are known now, as the gateway wrote them, by IBKR's id; None if they

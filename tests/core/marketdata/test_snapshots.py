@@ -18,7 +18,7 @@ def rounds(*rows: dict[str, Any] | None, most: int = 9) -> int:
     quotes = Quotes([9], FIELDS)
     for count in range(1, most + 1):
         row = rows[min(count, len(rows)) - 1]
-        quotes.add([9], [] if row is None else [{"conid": 9, **row}])
+        quotes.add(["9"], [] if row is None else [{"conid": 9, **row}])
         if quotes.complete:
             return count
     return 0
@@ -83,7 +83,22 @@ def test_quotes_that_another_session_has() -> None:
     assert "another session" in str(error)
     assert quotes.lost_to_another_session(AuthStatus(competing=False)) is None
     assert quotes.lost_to_another_session(None) is None
-    quotes.add([1, 2], [{"conid": 1, "31": "N/A"}, {"conid": 2}])
+    quotes.add(["1", "2"], [{"conid": 1, "31": "N/A"}, {"conid": 2}])
     assert quotes.lost_to_another_session(competing) is not None
-    quotes.add([1, 2], [{"conid": 2, "31": "5"}])
+    quotes.add(["1", "2"], [{"conid": 2, "31": "5"}])
     assert quotes.lost_to_another_session(competing) is None
+
+
+def test_a_combination_has_a_call_of_its_own() -> None:
+    spread = "28812380;;;1/1,2/-1"
+    contracts: list[int | str] = [spread, 9, "9@NYSE", "28812380;;;1/+1,2/-1"]
+    quotes = Quotes(contracts, FIELDS)
+    assert list(quotes.batches()) == [["9", "9@NYSE"], [spread]]
+    quotes.add(["9", "9@NYSE"], [{"conid": 9, "conidEx": "9@NYSE", "31": "5", "84": "4"}])
+    quotes.add(["9", "9@NYSE"], [{"conid": 9, "conidEx": "9", "31": "6", "84": "4"}])
+    quotes.add([spread], [{"conid": 28812380, "31": "0.5", "84": "0.4"}])
+    assert quotes.complete
+    found = quotes.found()
+    assert [str(each.last) for each in found.values()] == ["0.5", "6", "5", "0.5"]
+    assert [each.conid_ex for each in found.values()] == [spread, "9", "9@NYSE", spread]
+    assert found[spread].conid == 28812380

@@ -71,13 +71,13 @@ def test_inactive_orders_that_are_open(status: str, detail: Any, expected: bool)
 def test_quotes_are_gathered() -> None:
     quotes = Quotes([3, 1], MarketDataFields.from_codes(31, 84, 99999))
     assert quotes.codes == ["31", "84", "99999"]
-    assert list(quotes.batches()) == [[3, 1]]
+    assert list(quotes.batches()) == [["3", "1"]]
     rows: list[object] = [{"conid": "1", "31": "5", "84": None, "99999": "x"}, {}, {"conid": 2}]
-    quotes.add([3, 1], [*rows, 7, None, {"conid": "x"}, {"conid": [1]}])
-    assert list(quotes.batches()) == [[3]]
+    quotes.add(["3", "1"], [*rows, 7, None, {"conid": "x"}, {"conid": [1]}])
+    assert list(quotes.batches()) == [["3"]]
     assert not quotes.complete
-    quotes.add([3], [{"conid": 3, "31": "C7", "conidEx": "3@NYSE"}])
-    quotes.add([3], [{"conid": 3, "84": "6", "99999": ""}])
+    quotes.add(["3"], [{"conid": 3, "31": "C7", "conidEx": "3@NYSE"}])
+    quotes.add(["3"], [{"conid": 3, "84": "6", "99999": ""}])
     assert quotes.complete
     three, one = quotes.found().values()
     assert (three.conid, three.conid_ex, three.last, three.bid) == (3, "3@NYSE", 7, 6)
@@ -88,16 +88,17 @@ def test_quotes_are_gathered() -> None:
 def test_fields_without_a_subscription_are_not_waited_for_twice() -> None:
     quotes = Quotes([1], MarketDataFields.from_names("last"))
     row = {"conid": 1, "6509": "NPB"}
-    quotes.add([1], [row])
+    quotes.add(["1"], [row])
     assert not quotes.complete
-    quotes.add([1], [row])
+    quotes.add(["1"], [row])
     assert quotes.complete
 
 
 def test_contracts_that_cannot_be_requested() -> None:
-    for bad in ([], [0], [-1], ["1"], [True]):
+    bad: list[list[Any]] = [[], [0], [-1], ["AAPL"], [True], [1.0], [2**63]]
+    for each in bad:
         with pytest.raises(InvalidRequest):
-            Quotes(bad, None)  # type: ignore[arg-type]
+            Quotes(each, None)
 
 
 def test_pauses_grow_to_a_second() -> None:

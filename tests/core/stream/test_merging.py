@@ -120,7 +120,7 @@ def test_quotes_carry_all_fields_and_the_names_of_the_changed_ones() -> None:
 def test_quotes_start_empty_after_an_interruption(data: bytes) -> None:
     stream = ready()
     stream.subscribe(market_data.request(1, L1, None), now=0)
-    live = stream.live_quote(1, "1")
+    live = stream.live_quote("1")
     given(stream, MarketData, quote(f31="10", f84="9"))
     assert set(live.complete().changed) == {"last", "bid"}
     if data:
@@ -137,7 +137,7 @@ def test_quotes_start_empty_after_a_subscription_has_ended() -> None:
     stream = ready()
     request = market_data.request(1, L1, None)
     interest, other = (stream.subscribe(request, now=0) for _ in range(2))
-    live = stream.live_quote(1, "1")
+    live = stream.live_quote("1")
     given(stream, MarketData, quote(f31="10", f84="9"))
     stream.unsubscribe(other)
     assert live.fresh
@@ -148,7 +148,7 @@ def test_quotes_start_empty_after_a_subscription_has_ended() -> None:
     stream.subscribe(request, now=0)
     (after,) = given(stream, MarketData, quote(f84="8"))
     assert (after.last, after.bid) == (None, Decimal(8))
-    assert (live.complete().last, stream.live_quote(1, "1").complete().bid) == (10, Decimal(8))
+    assert (live.complete().last, stream.live_quote("1").complete().bid) == (10, Decimal(8))
 
 
 def test_quotes_of_one_contract_on_several_exchanges() -> None:

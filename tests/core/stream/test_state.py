@@ -443,16 +443,16 @@ def test_late_messages_of_a_lost_connection_are_delivered() -> None:
 
 def test_live_quotes() -> None:
     stream = ready_state()
-    live = stream.live_quote(1, "1")
-    nyse = stream.live_quote(2, "2@NYSE")
-    assert stream.live_quote(1, "1") is live
+    live = stream.live_quote("1")
+    nyse = stream.live_quote("2@NYSE")
+    assert stream.live_quote("1") is live
     stream.take_in([quote(1, **{"31": "5"}), quote(1, **{"84": "4"}), quote(2, **{"31": "7"})], 1)
     assert (live.complete().last, live.complete().bid) == (Decimal(5), Decimal(4))
     assert (live.fresh, live.version) == (True, 2)
     assert nyse.complete().last == 7
     stream.take_in([quote(3, **{"31": "9"})], 1)
     assert (live.version, nyse.version) == (2, 1)
-    assert stream.live_quote(2, "2") is not nyse
+    assert stream.live_quote("2") is not nyse
     stream.lost("x", 2, 2)
     assert not live.fresh
     assert live.complete().last == 5
@@ -717,3 +717,22 @@ def test_the_reason_of_a_lost_session_holds_no_secret() -> None:
     (_, lost) = read(stream)
     assert isinstance(lost, SessionLost)
     assert "s3cret" not in lost.reason
+
+
+def test_combinations_of_one_currency_have_quotes_of_their_own() -> None:
+    stream = ready_state()
+    first, second = "28812380;;;1/1,2/-1", "28812380;;;3/1,4/-1"
+    for contract in (first, second):
+        stream.subscribe(market_data.request(contract, LAST, None), now=0)
+    frames = [
+        {"topic": f"smd+{first}", "31": "1"},
+        {"topic": f"smd+{second}", "31": "2", "conid": 28812380, "conidEx": second},
+        {"topic": f"smd+{first}", "31": "3", "conid": 28812380},
+        {"topic": "smd+28812380;;;bad", "31": "9"},
+    ]
+    stream.take_in([json.dumps(each).encode() for each in frames], 1)
+    assert stream.confirmed == {f"md+{first}", f"md+{second}"}
+    assert stream.live_quote(first).complete().last == 3
+    assert stream.live_quote(second).complete().last == 2
+    kinds = [type(each).__name__ for each in read(stream)]
+    assert kinds == ["MarketData", "MarketData", "Other"]

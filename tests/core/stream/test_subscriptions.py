@@ -34,16 +34,30 @@ def quotes(*codes: int, conid: int = 4711) -> SubscriptionRequest:
 
 @pytest.mark.parametrize(
     ("conid", "exchange", "key"),
-    [(4711, None, "md+4711"), (4711, "NYSE", "md+4711@NYSE"), (1, "ibeos", "md+1@IBEOS")],
+    [
+        (4711, None, "md+4711"),
+        (4711, "NYSE", "md+4711@NYSE"),
+        (1, "ibeos", "md+1@IBEOS"),
+        ("4711@nyse", None, "md+4711@NYSE"),
+        ("28812380;;;1/1,2/-1", None, "md+28812380;;;1/1,2/-1"),
+        ("28812380;;;1/+1,2/-1", "CME", "md+28812380@CME;;;1/1,2/-1"),
+    ],
 )
-def test_keys(conid: int, exchange: str | None, key: str) -> None:
+def test_keys(conid: int | str, exchange: str | None, key: str) -> None:
     assert market_data.request(conid, fields(31), exchange).key == key
 
 
-@pytest.mark.parametrize("conid", [0, -1, True, "4711", 1.0, None], ids=repr)
+@pytest.mark.parametrize("conid", [0, -1, True, "AAPL", 1.0, None], ids=repr)
 def test_contracts_are_positive_numbers(conid: Any) -> None:
     with pytest.raises(InvalidRequest, match="conid"):
         market_data.request(conid, fields(31), None)
+    with pytest.raises(InvalidRequest, match="conid"):
+        bars.request(conid, None)
+
+
+def test_an_exchange_is_named_once() -> None:
+    with pytest.raises(InvalidRequest, match="names an exchange already"):
+        market_data.request("1@NYSE", fields(31), "ARCA")
 
 
 @pytest.mark.parametrize("exchange", ["", "A B", "A+{}", "@", 5], ids=repr)

@@ -5,22 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from ...._wire.conid_ex import is_combination, parse, without_exchange
 from ....errors import InvalidRequest
 from ....models.stream import MarketData, Message, Other
 from ...decoding.drift import Report
 from ...marketdata.fields import MAX_FIELDS, MarketDataFields
-from ..arguments import contract
+from ..arguments import contract_or_combination
 from ..reading import number_or_none, target_of
 from ..topic import Arguments, Frame, SubscriptionRequest, Topic
 
 
-def request(conid: int, fields: MarketDataFields, exchange: str | None) -> SubscriptionRequest:
-    """Return a request for market data of a contract.
+def request(
+    conid: int | str, fields: MarketDataFields, exchange: str | None
+) -> SubscriptionRequest:
+    """Return a request for market data of a contract or a combination.
 
     Raises:
         InvalidRequest: the contract id or the exchange is not valid.
     """
-    return SubscriptionRequest(f"md+{contract(conid, exchange, '@')}", {"fields": [*fields]})
+    key = f"md+{contract_or_combination(conid, exchange)}"
+    return SubscriptionRequest(key, {"fields": [*fields]})
 
 
 def _merge(key: str, asked: Sequence[Arguments]) -> Arguments:
@@ -34,9 +38,13 @@ def _merge(key: str, asked: Sequence[Arguments]) -> Arguments:
 
 
 def _parse(topic: str, frame: Frame, _: bytes, __: Report) -> MarketData | list[Message]:
+    target = target_of(topic)
+    found = parse(target) if is_combination(target) else None
+    if found is not None:  # its first frame has neither key
+        return MarketData(conid=found.conid, conid_ex=target, raw=frame)
     conid = frame.get("conid")
     if type(conid) is not int:
-        conid = number_or_none(conid if conid is not None else target_of(topic))
+        conid = number_or_none(conid if conid is not None else target)
         if conid is None:
             return [Other(topic=topic, payload=frame)]
     conid_ex = frame.get("conidEx")
@@ -46,8 +54,8 @@ def _parse(topic: str, frame: Frame, _: bytes, __: Report) -> MarketData | list[
 
 
 def _confirms(message: MarketData) -> tuple[str, ...]:
-    # The second key has no exchange, because the gateway may leave the exchange out.
-    return f"md+{message.conid_ex}", f"md+{message.conid}"
+    # The gateway may leave the exchange out.
+    return f"md+{message.conid_ex}", f"md+{without_exchange(message.conid_ex)}"
 
 
 MARKET_DATA: Final = Topic(
