@@ -85,14 +85,14 @@ def _short(text: str, otherwise: str) -> str:
 
 def _bounded(number: Decimal) -> Decimal:
     if not is_number(number):
-        msg = "a number of an implausible size"
+        msg = f"the number has more than {LONGEST} digits, too many for a price, size or id"
         raise ValueError(msg)
     return number
 
 
 def _bounded_int(value: int) -> int:
     if not is_fit(value):
-        msg = "a number of an implausible size"
+        msg = f"the number has more than {LONGEST} digits, too many for a price, size or id"
         raise ValueError(msg)
     return value
 

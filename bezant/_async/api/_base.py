@@ -52,7 +52,9 @@ class AsyncGroup:
     async def _of_one_account(
         self, endpoint: Endpoint, params: dict[str, object] | None
     ) -> tuple[dict[str, object] | None, str]:
-        """Return a list's query and account; add the account to the query if there is only one.
+        """Return the query and the account of a request for a list.
+
+        If the session has only one account, and the query names none, that account is added.
 
         Without an account the gateway has been seen to send an empty list.
         """

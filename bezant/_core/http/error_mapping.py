@@ -278,8 +278,8 @@ def _reason(response: Response) -> tuple[str | None, str]:
         said = reason(body)
         return said, said or excerpt(body)
     if _is_html(response):
-        # The search is bounded twice, because each of many "<title" would be searched to the end of
-        # the page.
+        # Only the head and 200 characters of each part are searched. Without these bounds, a page
+        # with many "<title" would be searched to its end from each of them.
         head = body[:_HEAD]
         title = re.search(rb"<title[^>]{0,200}>([^<]{1,200})", head, re.IGNORECASE)
         return None, excerpt(title[1]) if title else "an HTML page"

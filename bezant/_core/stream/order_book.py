@@ -234,7 +234,7 @@ class OrderBook:
         return len(self._working)
 
     def get(self, order_id: int) -> OrderUpdate | None:
-        """Return a working order, complete; None if the order is not working."""
+        """Return a working order with all its known fields; None if the order is not working."""
         return self._order(order_id) if order_id in self._working else None
 
     def _order(self, order_id: int) -> OrderUpdate:

@@ -131,8 +131,8 @@ class RedisStore:
             retry=Retry(NoBackoff(), 1),
         )
         self._key = f"bezant:pacing:{place.name}"
-        # The changes of one process run one by one, because of two changes at once one has to start
-        # again.
+        # The changes of one process run one after the other: if two ran at the same time, one of
+        # them would have to start again.
         self._one = threading.Lock()
         self._lock = threading.Lock()
         self._users = 0

@@ -96,7 +96,7 @@ def test_a_silent_subscription_is_a_gap_and_sent_again_while_rest_has_executions
     assert isinstance(update, TradeUpdate)
     assert (update.time, update.price) == (at(NOW - 86_400), Decimal(5))
     assert update.raw["trade_time_r"] == (NOW - 86_400) * 1000
-    stream.take_executions(request, [trade("e9")], NOW + 16)  # nothing is requested twice
+    stream.take_executions(request, [trade("e9")], NOW + 16)
     assert sent(stream, NOW + 30) == []
     assert len(sent(stream, NOW + 31)) == 1
     # Still silent: the executions since the command come from REST, and the pauses grow.
