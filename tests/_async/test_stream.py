@@ -394,7 +394,7 @@ async def test_two_at_once_may_not_wait(raw: RawGateway) -> None:
     [
         (0, None, None),
         (-1, None, None),
-        ("265598", None, None),
+        ("AAPL", None, None),
         (True, None, None),
         (1, ["31"], None),
         (1, None, "NY SE"),
