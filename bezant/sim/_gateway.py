@@ -243,6 +243,15 @@ class SimulatedGateway(MarketControls, SessionControls):
         """The last 100,000 requests in order of arrival, WebSocket handshakes included."""
         return self._edge.requests
 
+    @property
+    def invented(self) -> list[RecordedRequest]:
+        """The requests so far whose responses do not come from the simulated data.
+
+        The gateway makes them up from the types of their fields. Such a response has the header
+        `X-Simulated: invented`. Do not base a test on its values.
+        """
+        return self._edge.invented
+
     def clear_requests(self) -> None:
         """Delete the record of requests."""
         self._edge.clear_requests()

@@ -129,7 +129,7 @@ async def test_modify_and_cancel(gateway: SimulatedGateway) -> None:
         )  # fmt: skip
         assert changed.order_id == number
         status = await orders.get_order_status(order_id=number)
-        assert (status.price, status.quantity) == (Decimal("248.5"), Decimal(5))
+        assert (status.limit_price, status.quantity) == (Decimal("248.5"), Decimal(5))
         asked = await orders.cancel_open_order(account_id=ACCOUNT, order_id=number)
         assert (asked.order_id, asked.message) == (number, "Request was submitted")
         status = await orders.get_order_status(order_id=number)
@@ -179,7 +179,7 @@ async def test_what_if(gateway: SimulatedGateway) -> None:
         assert (preview.amount.commission, preview.error) == (Decimal(1), None)
         assert preview.position
         assert (preview.position.current, preview.position.after) == (Decimal(100), Decimal(110))
-        with pytest.raises(PreviewRefused, match="initial margin") as caught:
+        with pytest.raises(PreviewRefused, match="Available converted to base") as caught:
             await client.api.orders.preview_margin_impact(
                 account_id=ACCOUNT, orders=[ticket(price="250", quantity="9000")]
             )
@@ -188,8 +188,8 @@ async def test_what_if(gateway: SimulatedGateway) -> None:
         assert refused.error == caught.value.message
         assert refused.amount
         assert refused.amount.amount == Decimal(2_250_000)
-        assert refused.initial
-        assert refused.initial.after
+        assert refused.initial is None
+        assert refused.warns
         assert not caught.value.retryable
         with pytest.raises(PreviewRefused, match="no sec defs") as bare:
             await client.api.orders.preview_margin_impact(

@@ -61,7 +61,8 @@ class Ws:
         ends = time.monotonic() + timeout
         while True:
             message: dict[str, Any] = json.loads(self.raw(max(0.001, ends - time.monotonic())))
-            if message["topic"] == topic:
+            # Only an error message can be without a topic.
+            if message.get("topic", "error") == topic:
                 return message
 
     def collect(self, seconds: float) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from .._state.session import SERVER_INFO
 from .._wire_forms.account import Account
-from .call import Call, Json, error
+from .call import NO_RESOURCE, Call, Json, error
 
 if TYPE_CHECKING:
     from .._state.state import State
@@ -34,6 +34,7 @@ class AccountApi:
             ("GET", "/iserver/account/pnl/partitioned", self._gains),
             ("GET", "/iserver/account/search/([^/]+)", self._search),
             ("POST", "/iserver/dynaccount", self._choose),
+            ("GET", "/iserver/account/([^/]+)/summary(?:/([a-z_]+))?", self._summary),
             ("GET", "/acesws/([^/]+)/signatures-and-owners", self._owners),
         )
 
@@ -55,15 +56,35 @@ class AccountApi:
         known = session.gains_asked and session.usable
         return Json(self._account.partitioned() if known else {"upnl": {}})
 
+    def _summary(self, call: Call) -> Response:
+        account, part = call.args
+        if account != self._account_id:
+            return Response(status_code=401)
+        match part:
+            case "":
+                return Json(self._account.overview())
+            case "market_value":
+                return Json(self._account.market_values())
+            case "available_funds" | "balances" | "margins":
+                return Json(self._account.segments(part))
+            case _:
+                return Response(NO_RESOURCE, 404, media_type="text/html")
+
     def _search(self, call: Call) -> Response:
         pattern = call.args[0]
         found = pattern.upper() in self._account_id
-        rows = [{"accountId": self._account_id, "alias": self._account_id, "allocationId": "1"}]
+        rows = [
+            {
+                "accountId": self._account_id,
+                "alias": self._account_id,
+                "allocationId": self._account_id,
+            }
+        ]
         return Json({"matchedAccounts": rows if found else [], "pattern": pattern})
 
     def _choose(self, call: Call) -> Response:
         if call.fields.get("acctId") != self._account_id:
-            return Response(status_code=401)
+            return Json({"error": "Acct not found from search result"}, 401)
         return Json({"set": True, "acctId": self._account_id})
 
     def _owners(self, call: Call) -> Response:

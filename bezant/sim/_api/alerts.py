@@ -82,9 +82,9 @@ class AlertApi:
             return refusal
         number = _whole(call.fields.get("alertId"))
         if number not in self._alerts:
-            return error("Alert not found", 400)
+            return _missing()
         self._alerts[number]["active"] = _whole(call.fields.get("alertActive"))
-        return Json(self._receipt(number, "Request was submitted") | {"failure_list": ""})
+        return Json(self._receipt(number, "Request was submitted") | {"failure_list": None})
 
     def _delete(self, call: Call) -> Response:
         refusal = self._other(call)
@@ -94,8 +94,8 @@ class AlertApi:
         if call.args[1] == "0":
             self._alerts.clear()
         elif self._alerts.pop(number, None) is None:
-            return error("Alert not found", 400)
-        return Json(self._receipt(number, "Request was submitted") | {"failure_list": None})
+            return _missing()
+        return Json(self._receipt(number, "Alert has been deleted.") | {"failure_list": None})
 
     def _all(self, call: Call) -> Response:
         return self._other(call) or Json(
@@ -115,7 +115,7 @@ class AlertApi:
 
     def _get(self, call: Call) -> Response:
         alert = self._alerts.get(_whole(call.args[0]))
-        return error("Alert not found", 400) if alert is None else Json(self._details(alert))
+        return _missing() if alert is None else Json(self._details(alert))
 
     def _details(self, alert: dict[str, Any]) -> dict[str, Any]:
         fields = alert["fields"]
@@ -178,13 +178,30 @@ class AlertApi:
                 "order_id": _FIRST_ALERT - 1,
                 "alert_name": None,
                 "tif": "GTC",
+                "expire_time": None,
                 "alert_active": 1,
                 "alert_repeatable": 1,
-                "order_status": "Presubmitted",
+                "alert_email": None,
+                "alert_send_message": 1,
+                "alert_message": None,
+                "alert_show_popup": 0,
+                "order_status": "Inactive",
+                "alert_mta_currency": "USD",
+                "alert_mta_defaults": "9:STATE=0,MIN=-15000",
+                "tool_id": 55834574848,
+                "time_zone": None,
+                "bg_color": "#AFAFAF",
+                "fg_color": _BLACK,
                 "condition_size": 0,
+                "condition_outside_rth": 0,
                 "conditions": [],
             }
         )
+
+
+def _missing() -> Response:
+    # With status 200.
+    return Json({"error": "Alert not found"})
 
 
 def _whole(value: object) -> int:

@@ -11,6 +11,13 @@ from urllib.parse import parse_qsl
 import msgspec
 from starlette.responses import JSONResponse, Response
 
+NO_RESOURCE = "<html><body><h1>Resource not found</h1></body></html>"
+"""Page that the gateway shows for a path that does not exist."""
+
+
+INVENTED = {"X-Simulated": "invented"}
+"""Header of responses that are made up from the types of their fields."""
+
 
 class Json(JSONResponse):
     """JSON response with the gateway's content type."""

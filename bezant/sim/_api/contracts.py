@@ -21,10 +21,27 @@ if TYPE_CHECKING:
 
 # Currency pairs against the dollar, with IBKR's conids for them.
 _PAIRS = (("EUR.USD", 12087792), ("GBP.USD", 12087797), ("USD.CHF", 12087820))
-_ALGOS: tuple[tuple[str, str, tuple[tuple[str, str, list[str]], ...]], ...] = (
-    ("Adaptive", "Adaptive", (("adaptivePriority", "String", ["Urgent", "Normal", "Patient"]),)),
-    ("Twap", "TWAP", (("startTime", "Time", []), ("endTime", "Time", []))),
-    ("Vwap", "VWAP", (("maxPctVol", "Double", []), ("noTakeLiq", "Boolean", []))),
+_PRIORITY: dict[str, Any] = {
+    "legalStrings": ["Urgent", "Normal", "Patient"],
+    "defaultValue": "Normal",
+    "required": "true",
+}
+_SPEED_UP: dict[str, Any] = {
+    "defaultValue": False,
+    "enabledConditions": ["MKT:speedUp:=:no"],
+}
+_ALGOS: tuple[tuple[str, str, tuple[tuple[str, str, dict[str, Any]], ...]], ...] = (
+    ("Adaptive", "Adaptive", (("adaptivePriority", "String", _PRIORITY),)),
+    ("Twap", "TWAP", (("startTime", "Time", {}), ("endTime", "Time", {}))),
+    (
+        "Vwap",
+        "VWAP",
+        (
+            ("maxPctVol", "Double", {"minValue": 0.01, "maxValue": 50}),
+            ("noTakeLiq", "Boolean", {"defaultValue": False}),
+            ("speedUp", "Boolean", _SPEED_UP),
+        ),
+    ),
 )
 _SEARCHED = {"STK", "OPT", "FUT", "IND", "CFD", "BOND"}
 _MONTH = re.compile("[A-Z]{3}[0-9]{2}")
@@ -78,6 +95,8 @@ class ContractApi:
         hits = [self._hit(contract) for contract in found]
         if not by_name and (root := ROOTS.get(symbol.upper())) is not None:
             hits.append(self._root_hit(symbol.upper(), root))
+        if not by_name and any(contract.is_us for contract in found):
+            hits.append(_bonds(found[0]))
         if not hits:
             return error(f"No symbol found for {symbol!r}", 400)
         return Json(hits)
@@ -89,7 +108,13 @@ class ContractApi:
         if months:
             exchange = "SMART;AMEX;CBOE"
             sections.append({"secType": "OPT", "months": ";".join(months), "exchange": exchange})
-            sections.append({"secType": "BAG"})
+            # Contracts for difference have a contract id of their own.
+            cfd = {
+                "secType": "CFD",
+                "exchange": "SMART",
+                "conid": str(contract.conid + 120_000_000),
+            }
+            sections += [cfd, {"secType": "BAG"}]
         elif not contract.is_us:
             stock["exchange"] = f"{contract.exchange};"
         return _found(contract.conid, contract.name, contract.symbol, contract.exchange, sections)
@@ -167,6 +192,11 @@ class ContractApi:
     def _bond_filters(self, _call: Call) -> Response:
         filters = [
             {"displayText": "Exchange", "columnId": 0, "options": [{"value": "SMART"}]},
+            {
+                "displayText": "Maturity Date",
+                "columnId": 27,
+                "options": [{"text": "Jan 2030", "value": "203001"}],
+            },
             {"displayText": "Currency", "columnId": 5, "options": [{"value": "USD"}]},
         ]
         return Json({"bondFilters": filters})
@@ -183,7 +213,8 @@ class ContractApi:
         if contract is None:
             return _unknown()
         is_buy = call.query.get("isBuy", "true").lower() == "true"
-        return Json(_info(contract) | {"rules": self._rules_of(contract, buy=is_buy)})
+        rules = self._rules_of(contract, buy=is_buy)
+        return Json(_info(contract) | {"has_related_contracts": False, "rules": rules})
 
     def _rules(self, call: Call) -> Response:
         fields = call.fields
@@ -200,6 +231,8 @@ class ContractApi:
             types.append("midprice")
         return {
             "algoEligible": stock,
+            "allOrNoneEligible": stock,
+            "displayMessage": {"url": "https://example.com/simulated"},
             "overnightEligible": stock and contract.is_us,
             "costReport": False,
             "canTradeAcctIds": [self._state.account_id],
@@ -215,7 +248,7 @@ class ContractApi:
             "cashSize": 0.0,
             "sizeIncrement": 1,
             "tifTypes": ["IOC/MARKET,LIMIT", "GTC/o,a", "DAY/o,a"],
-            "tifDefaults": {"TIF": "DAY", "SIZE": "100.00"},
+            "tifDefaults": {"TIF": "DAY", "SIZE": "100.00", "PMALGO": True},
             "limitPrice": contract.price,
             "stopprice": round(contract.price * (1.05 if buy else 0.95), 2),
             "orderOrigination": None,
@@ -229,14 +262,13 @@ class ContractApi:
             "incrementType": 1,
             "incrementRules": [{"lowerEdge": 0.0, "increment": 0.01}],
             "hasSecondary": True,
-            "modTypes": None,
             "increment": 0.01,
             "incrementDigits": 2,
         }
 
     def _algos(self, call: Call) -> Response:
         if self._contract(call.args[0]) is None:
-            return _unknown()
+            return error("Service Unavailable", 503)
         wanted = [name for name in call.query.get("algos", "").split(";") if name]
         with_params = call.query.get("addParams") == "1"
         described = call.query.get("addDescription") == "1"
@@ -245,14 +277,12 @@ class ContractApi:
             if wanted and name not in wanted:
                 continue
             row: dict[str, Any] = {"id": name, "name": title}
-            if described:
-                row["description"] = f"Simulated {title}"
             if with_params:
                 row["parameters"] = [
-                    {"id": key, "name": key, "valueClassName": kind, "required": "false"}
-                    | {"guiRank": rank}
-                    | ({"legalStrings": legal} if legal else {})
-                    for rank, (key, kind, legal) in enumerate(params, 1)
+                    {"id": key, "name": key, "valueClassName": kind, "guiRank": rank}
+                    | ({"description": f"Simulated: {key}"} if described else {})
+                    | more
+                    for rank, (key, kind, more) in enumerate(params, 1)
                 ]
             rows.append(row)
         return Json({"algos": rows})
@@ -346,6 +376,22 @@ def _found(
     }
 
 
+def _bonds(contract: Contract) -> dict[str, Any]:
+    """Return the row of a company's bonds, which has no contract."""
+    issuer = {"id": f"e{contract.conid}", "name": contract.name.title()}
+    return {
+        "issuers": [issuer],
+        "bondid": 4,
+        "conid": "2147483647",
+        "companyHeader": "Corporate Fixed Income",
+        "companyName": None,
+        "symbol": None,
+        "description": None,
+        "restricted": None,
+        "sections": [{"secType": "BOND"}],
+    }
+
+
 def _one(contract: Contract) -> dict[str, Any]:
     """Return a contract as `GET /iserver/secdef/info` does for a conid alone."""
     return {
@@ -369,7 +415,7 @@ def _problem(text: str, status: int) -> Response:
 
 
 def _unknown() -> Response:
-    return error("Contract not found", 404)
+    return error("Contract not found", 400)
 
 
 def _info(contract: Contract) -> dict[str, Any]:
@@ -395,12 +441,10 @@ def _info(contract: Contract) -> dict[str, Any]:
         "underlying_con_id": contract.underlying,
         "r_t_h": True,
         "multiplier": f"{contract.multiplier:g}" if derivative else None,
-        "strike": f"{contract.strike:g}" if contract.strike else None,
-        "right": contract.right,
         "underlying_issuer": None,
         "contract_month": None,
         "company_name": contract.name,
         "smart_available": contract.is_us,
         "exchange": "SMART" if contract.is_us else contract.exchange,
         "category": "Simulated",
-    }
+    } | ({"strike": f"{contract.strike:g}", "right": contract.right} if contract.strike else {})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .._wire_forms.bars import History, moment
+from .._wire_forms.bars import History, as_history, moment
 from .._wire_forms.quotes import Quotes
 from .call import Call, Json, conids, error
 
@@ -30,6 +30,7 @@ class MarketDataApi:
             ("GET", "/iserver/marketdata/history", self._history),
             ("GET", "/iserver/marketdata/unsubscribeall", self._unsubscribe_all),
             ("POST", "/iserver/marketdata/unsubscribe", self._unsubscribe),
+            ("GET", "/hmds/history", self._historical),
             ("POST", "/hmds/auth/init", self._bridge),
         )
 
@@ -67,6 +68,18 @@ class MarketDataApi:
             return error("Bad Request: conid, period or bar", 400)
         return Json(body)
 
+    def _historical(self, call: Call) -> Response:
+        query = call.query
+        try:
+            body = self._bars.bars(
+                int(query.get("conid", "")),
+                query.get("period", ""),
+                query.get("bar") or query.get("barType") or "1h",
+            )
+        except (KeyError, ValueError):
+            return error("Bad Request: conid, period or bar", 400)
+        return Json(as_history(body, self._state.clock.now()))
+
     def _unsubscribe_all(self, _call: Call) -> Response:
         self._state.session.fields.clear()
         return Json({"unsubscribed": True})
@@ -74,7 +87,7 @@ class MarketDataApi:
     def _unsubscribe(self, call: Call) -> Response:
         conid = str(call.fields.get("conid", ""))
         known = conid.isdecimal() and self._state.session.fields.pop(int(conid), None) is not None
-        return Json({"success": True}) if known else error("unknown", 404)
+        return Json({"success": True}) if known else Json({"error": "unknown"}, 500)
 
     def _bridge(self, _call: Call) -> Response:
         return Json(self._state.session.status(fail=False))

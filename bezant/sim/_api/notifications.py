@@ -75,6 +75,7 @@ class FyiApi:
                     "FD": f"Simulated: {title.lower()}",
                     "FN": title,
                 }
+                | ({"SS": "TA_FYI"} if code == "EA" else {})
                 for code, title in _KINDS.items()
             ]
         )

@@ -70,6 +70,9 @@ def _conid(row: Mapping[str, Any]) -> int:
     if value in (None, ""):
         msg = "conid or conidex is required"
         raise BadOrder(msg)
+    if isinstance(value, str) and row.get("conid") is not None:
+        msg = "java.lang.String cannot be cast to java.lang.Number"
+        raise BadOrder(msg)
     text = str(value)
     if isinstance(value, (bool, float)) or not text.isdecimal():
         msg = "parameter conid with incorrect type"

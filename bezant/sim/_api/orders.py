@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from starlette.responses import Response
 
-from .._market.books import RATES, unit
+from .._market.books import BASE, RATES, unit
 from .._market.orders import OrderRefused
 from .._state.questions import MAX_SUPPRESSED
 from .._wire_forms.account import amount
@@ -28,8 +28,15 @@ if TYPE_CHECKING:
 _DAY = 86_400.0
 _MAX_DAYS = 7
 _ALL = -1
-# Key: an order status as IBKR spells it in the query parameter `filters`. Value: the same status as
-# IBKR spells it in an order.
+_NO_ORDER = "1000000001"
+_NO_SIZE = "Order size 0 is not valid. Please enter size greater than 0."
+_BLIND = "21/There is no market data for this contract yet."
+_AT_ANY_PRICE = [
+    "23/<h4>Market Order Confirmation</h4>A market order trades at any available price.",
+    "26/<h4>Confirm Mandatory Cap Price</h4>A cap on the price may be set.",
+]
+# Key: an order status as IBKR spells it in the query parameter `filters`. Value: the same status
+# as IBKR spells it in an order.
 FILTERS = {
     "inactive": "Inactive",
     "pending_submit": "PendingSubmit",
@@ -128,7 +135,9 @@ class OrderApi:
         contracts = self._state.catalogue.contracts
         with self._trading.now() as exchange:
             rows = [
-                execution_row(each, contracts[each.conid], self._account)
+                execution_row(
+                    each, contracts[each.conid], self._account, exchange.books.position(each.conid)
+                )
                 for each in exchange.executions
                 if each.when >= since
             ]
@@ -138,7 +147,7 @@ class OrderApi:
         with self._trading.now() as exchange:
             order = exchange.orders.get(_whole(call.args[0]))
             if order is None:
-                return error(f"Order {call.args[0]} was not found", 400)
+                return error(f"Order {call.args[0]} is not found", 503)
             contract = self._state.catalogue.contracts[order.spec.conid]
             return Json(status_body(order, contract, self._account))
 
@@ -150,7 +159,11 @@ class OrderApi:
             msg = f"account {call.args[0]} is not available"
             raise BadOrder(msg)
         try:
-            rows = cast("list[dict[str, Any]]", json.loads(call.body)["orders"])
+            body = json.loads(call.body)
+            if isinstance(body, list):
+                msg = "Bad Request: Missing order parameters"
+                raise BadOrder(msg)
+            rows = cast("list[dict[str, Any]]", body["orders"])
             rows = [dict(each) for each in rows]
         except (ValueError, TypeError, KeyError, RecursionError):
             msg = "Failed to parse body as JSON"
@@ -253,7 +266,7 @@ class OrderApi:
             order_id = _whole(call.args[1])
             order = exchange.orders.get(order_id)
             if order is None or call.args[0] != self._account:
-                return error(f"OrderID {call.args[1]} doesn't exist", 400)
+                return _missing(call.args[1])
             try:
                 row = {"conid": order.spec.conid} | {
                     name: value for name, value in call.fields.items() if value is not None
@@ -273,7 +286,7 @@ class OrderApi:
         order_id = _ALL if number == str(_ALL) else _whole(number)
         with self._trading.now() as exchange:
             if account != self._account:
-                return error(f"OrderID {number} doesn't exist", 400)
+                return _missing(number)
             try:
                 if order_id == _ALL:
                     for order in exchange.working:
@@ -281,7 +294,7 @@ class OrderApi:
                 else:
                     exchange.cancel(order_id)
             except OrderRefused as why:
-                return error(str(why), 400)
+                return Json({"error": str(why)}, 400)
         return Json(
             {"msg": "Request was submitted", "order_id": order_id, "conid": -1, "account": None}
         )
@@ -289,6 +302,9 @@ class OrderApi:
     # Preview of an order's cost and margin (`whatif`).
 
     def _preview(self, call: Call) -> Response:
+        rows = call.fields.get("orders")
+        if isinstance(rows, list) and any(_is_empty(each) for each in cast("list[object]", rows)):
+            return Json({"error": _NO_SIZE}, 500)
         with self._trading.now() as exchange:
             try:
                 specs, _ = self._specs(call, exchange)
@@ -301,11 +317,12 @@ class OrderApi:
             except OrderRefused as refused:
                 why_not = str(refused)
             ids = self._state.questions.raised(self._trading, exchange, [spec], by_money=False)
-            return Json(self._outlook(exchange, spec, why_not, ids))
+            return Json(self._outlook(exchange, specs, why_not, ids))
 
     def _outlook(
-        self, exchange: Exchange, spec: OrderSpec, why_not: str | None, ids: list[str]
+        self, exchange: Exchange, specs: list[OrderSpec], why_not: str | None, ids: list[str]
     ) -> dict[str, Any]:
+        spec = specs[0]
         contract = self._state.catalogue.contracts[spec.conid]
         price = exchange.reference(spec)
         value = price * spec.quantity * unit(contract)
@@ -316,6 +333,11 @@ class OrderApi:
         change = spec.quantity if spec.side == "BUY" else -spec.quantity
         cost = fee * RATES[contract.currency]
         unseen = spec.conid not in self._state.session.fields or "o354" in ids
+        warns = [_BLIND] if unseen else []
+        if spec.kind == "MKT":
+            warns += _AT_ANY_PRICE
+        if why_not is not None and "margin" in why_not:
+            return self._without_the_money(spec, value, totals.available, warns)
         return {
             "amount": {
                 "amount": f"{value:,.2f} {contract.currency} ({plain(spec.quantity)} Shares)",
@@ -330,8 +352,57 @@ class OrderApi:
                 "change": plain(change),
                 "after": plain(held + change),
             },
-            "warn": "21/There is no market data for this contract yet." if unseen else None,
+            "warn": warns[0] if warns else None,
             "error": why_not,
+        }
+
+    def _without_the_money(
+        self, spec: OrderSpec, value: Decimal, available: Decimal, warns: list[str]
+    ) -> dict[str, Any]:
+        """Return the preview of an order that the account cannot pay."""
+        contract = self._state.catalogue.contracts[spec.conid]
+        needed = value * RATES[contract.currency]
+        held = self._state.trading.position(spec.conid)
+        after = held + (spec.quantity if spec.side == "BUY" else -spec.quantity)
+        problem = (
+            f"Available converted to base: {available:,.2f} {BASE} Cash needed for this order and "
+            f"other pending orders: {needed:,.2f} {BASE}"
+        )
+        figures = (
+            ("CURRENT_POS", "Current Position", held),
+            ("AFTER_POS", "Post-Trade Position*", after),
+            ("CURRENT_FUNDS", "Available Funds", available),
+            ("AFTER_FUNDS", "Post Trade Available Funds*", available - needed),
+        )
+        return {
+            "amount": {
+                "amount": f"{value:,.2f} {contract.currency} ({plain(spec.quantity)} Shares)",
+                "commission": "NA",
+                "total": "NA",
+            },
+            **dict.fromkeys(("equity", "initial", "maintenance", "position")),
+            "warn": warns[0] if warns else None,
+            "error": problem,
+            "warns": warns,
+            "errors": [problem],
+            "accruedInterest": None,
+            "action": "convert_from_base_currency",
+            "order_id": _NO_ORDER,
+            "cqe": {
+                "query": {
+                    "account_id": self._account,
+                    "sec_type": contract.asset_class,
+                    "order_currency": contract.currency,
+                    "exchange": "SMART",
+                    "conid": str(contract.conid),
+                    "order_total": str(float(value)),
+                    "order_id": _NO_ORDER,
+                },
+                "request_method": "GET",
+            },
+            "data": [
+                {"V": [f"{number:.0f}"], "L": label, "N": name} for name, label, number in figures
+            ],
         }
 
 
@@ -366,6 +437,14 @@ def _refused(why: BadOrder | OrderRefused) -> Response:
     if not str(why):
         return Response(status_code=status)
     return Json({"error": str(why)}, status)
+
+
+def _is_empty(row: object) -> bool:
+    return isinstance(row, dict) and cast("dict[str, object]", row).get("quantity") == 0
+
+
+def _missing(order_id: str) -> Response:
+    return Json({"error": f"OrderID {order_id} doesn't exist"}, 400)
 
 
 def _whole(text: str) -> int:

@@ -37,6 +37,9 @@ class PortfolioApi:
             ("GET", f"{account}/meta", self._meta),
             ("GET", "/portfolio2/([^/]+)/positions", self._positions2),
             ("GET", "/portfolio/subaccounts2", self._subaccounts),
+            ("GET", "/portfolio/positions/([^/]+)", self._by_contract),
+            ("POST", "/portfolio/allocation", self._consolidated),
+            ("GET", f"{account}/combo/positions", self._combinations),
         )
 
     def _portfolio_accounts(self, _call: Call) -> Response:
@@ -70,6 +73,18 @@ class PortfolioApi:
             lambda: self._account.position(int(wanted)) if wanted.isdecimal() else [],
         )
 
+    def _by_contract(self, call: Call) -> Response:
+        session, wanted = self._state.session, call.args[0]
+        known = session.portfolio_asked and session.serves_portfolio and wanted.isdecimal()
+        rows = self._account.position(int(wanted)) if known else []
+        return Json({self._state.account_id: rows} if rows else {})
+
+    def _combinations(self, call: Call) -> Response:
+        if call.args[0] != self._state.account_id:
+            return Response(status_code=401)
+        # The account never holds a combination, and then IBKR answers so.
+        return Response(status_code=500)
+
     def _positions2(self, call: Call) -> Response:
         return self._for_account(call, self._account.uncached)
 
@@ -85,9 +100,13 @@ class PortfolioApi:
     def _allocation(self, call: Call) -> Response:
         return self._for_account(call, self._account.allocation)
 
+    def _consolidated(self, call: Call) -> Response:
+        if call.fields.get("acctIds") != [self._state.account_id]:
+            return error("Bad Request: acctIds", 400)
+        return Json(self._account.allocation())
+
     def _meta(self, call: Call) -> Response:
         return self._for_account(call, lambda: self._account.listing()[0])
 
     def _subaccounts(self, _call: Call) -> Response:
-        page = {"total": 1, "pageSize": 20, "pageNum": 0}
-        return Json({"metadata": page, "subaccounts": self._account.listing()})
+        return Json(self._account.listing())

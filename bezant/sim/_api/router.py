@@ -9,7 +9,8 @@ from starlette.responses import Response
 
 from .accounts import AccountApi
 from .alerts import AlertApi
-from .call import Call, error
+from .analyst import AnalystApi
+from .call import INVENTED, NO_RESOURCE, Call, error
 from .contracts import ContractApi
 from .examples import Examples
 from .market_data import MarketDataApi
@@ -31,13 +32,13 @@ LOGIN_PAGE = (
     'action="/sso/Dispatcher"><input name="user_name"><input name="password" type="password">'
     "</form></body></html>"
 )
-_NO_RESOURCE = "<html><body><h1>Resource not found</h1></body></html>"
 _BEFORE_BROKERAGE = ("/iserver/auth/status", "/iserver/auth/ssodh/init", REAUTHENTICATE)
 _GROUPS = (
     SessionApi,
     AccountApi,
     MarketDataApi,
     PortfolioApi,
+    AnalystApi,
     OrderApi,
     ContractApi,
     WatchlistApi,
@@ -77,9 +78,9 @@ class Api:
                 return handler(Call(call.method, call.path, call.query, call.body, args))
         example = self._examples.answer(call.method, call.path)
         if example is None:
-            return Response(_NO_RESOURCE, 404, media_type="text/html")
+            return Response(NO_RESOURCE, 404, media_type="text/html")
         body, media_type = example
-        return Response(body, media_type=media_type)
+        return Response(body, headers=INVENTED, media_type=media_type)
 
     def _refuse(self, path: str) -> Response | None:
         """Return the response that refuses a path, or None if the session allows the path."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, cast
 
 from .._wire_forms.quotes import Quotes
@@ -23,6 +24,13 @@ _SCANS = {
     "MOST_ACTIVE": ("Most Active", "7762", True),
     "HIGH_OPEN_GAP": ("High Price", "7635", True),
 }
+_SECTOR: dict[str, Any] = {
+    "group": "sector",
+    "display_name": "Sector",
+    "code": "sectorLike",
+    "type": "COMBO",
+    "combo_values": [{"default": True}],
+}
 _FILTERS = {"priceAbove": "Price Above", "priceBelow": "Price Below"}
 
 
@@ -38,15 +46,17 @@ class ScannerApi:
         return (
             ("GET", "/iserver/scanner/params", self._params),
             ("POST", "/iserver/scanner/run", self._run),
+            ("POST", "/hmds/scanner", self._historical),
         )
 
     def _params(self, _call: Call) -> Response:
         market = {"display_name": "Listed/NASDAQ", "type": "STK.US.MAJOR"}
         country = {"display_name": "US Stocks", "type": "STK.US", "locations": [market]}
-        filters = [
+        filters: list[dict[str, Any]] = [
             {"group": "price", "display_name": title, "code": code, "type": "NON-RANGE"}
             for code, title in _FILTERS.items()
         ]
+        filters.append(_SECTOR)
         return Json(
             {
                 "scan_type_list": [
@@ -77,6 +87,24 @@ class ScannerApi:
         rows.sort(key=lambda row: (row[0], row[1].conid), reverse=highest)
         contracts = [_row(each, place, title) for place, (_, each) in enumerate(rows[:_MAX_ROWS])]
         return Json({"contracts": contracts, "scan_data_column_name": title})
+
+    def _historical(self, call: Call) -> Response:
+        fields = call.fields
+        if not fields.get("scanCode") or fields.get("instrument") != "STK":
+            return error("Bad Request: instrument STK, and scanCode", 400)
+        scanned = time.strftime("%Y%m%d-%H:%M:%S", time.gmtime(self._state.clock.now()))
+        known = [each for each in self._state.catalogue.known if each.is_us][:_MAX_ROWS]
+        rows = [{"inScanTime": scanned, "contractID": str(each.conid)} for each in known]
+        return Json(
+            {
+                "total": str(len(rows)),
+                "size": str(len(rows)),
+                "offset": "0",
+                "scanTime": scanned,
+                "id": "scanner1",
+                "Contracts": {"Contract": rows},
+            }
+        )
 
     def _number(self, contract: Contract, field: str) -> float:
         text = str(self._quotes.fields(contract.conid, {field}).get(field, "0"))

@@ -17,6 +17,9 @@ REAUTHENTICATE = "/iserver/reauthenticate"
 """Path of the operation that the gateway itself answers, even without a login."""
 
 
+_FEATURES = ("wlms", "realtime", "bond", "optionChains", "calendar", "newMf")
+
+
 class SessionApi:
     """Reports and changes the state of the login and of the brokerage session."""
 
@@ -87,11 +90,11 @@ class SessionApi:
                 "IP": "127.0.0.1",
                 "EXPIRES": 86_400_000,
                 "QUALIFIED_FOR_MOBILE_AUTH": None,
-                "LANDING_APP": "UNIVERSAL",
+                "LANDING_APP": "PORTAL",
                 "IS_MASTER": False,
                 "lastAccessed": now,
-                "loginType": 2,
-                "PAPER_USER_NAME": "simulated",
+                "features": dict.fromkeys(_FEATURES, True) | {"env": "PROD"},
+                "LOGIN_TYPE": 2,
                 "region": "NJ",
             }
         )

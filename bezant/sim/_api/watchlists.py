@@ -36,8 +36,10 @@ class WatchlistApi:
         name, rows = str(fields.get("name", "")), fields.get("rows")
         # Only a number identifies a user's own watchlist; IBKR uses other ids for its own lists.
         number = str(fields.get("id", ""))
-        if not number.isdecimal() or not name or not isinstance(rows, list):
-            return error("Bad Request: id, name or rows", 400)
+        if not number.isdecimal():
+            return error("Service Unavailable", 503)
+        if not name or not isinstance(rows, list):
+            return error("Bad Request: name or rows", 400)
         conids = [
             str(cast("dict[str, Any]", row).get("C", ""))
             for row in cast("list[object]", rows)
@@ -75,7 +77,7 @@ class WatchlistApi:
             "fullName": contract.title,
             "assetClass": contract.asset_class,
             "ticker": contract.symbol,
-            "chineseName": None,
+            "chineseName": contract.name.title(),
         }
 
     def _delete(self, call: Call) -> Response:

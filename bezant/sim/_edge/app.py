@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
 from starlette.websockets import WebSocket
 
-from .._api.call import Call
+from .._api.call import INVENTED, Call
 from .._api.router import LOGIN_PAGE, LOGIN_PATH
 from .._faults.connection import apply
 from .._limits.judge import MAX_RECORDED, TOO_MANY
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .._faults.plan import Fault
     from .._limits.enforcement import Pacing
 
+[_HEADER] = INVENTED
 _OTHER_API = "/v1/portal/"
 # Some operations are not under /v1/api; their paths begin with these prefixes.
 _AT_THE_ROOT = ("/gw/api/", "/oauth2/api/")
@@ -71,6 +72,7 @@ class Edge:
         self._pacing = pacing
         self._lock = threading.Lock()
         self._requests: deque[RecordedRequest] = deque(maxlen=MAX_RECORDED)
+        self._invented: deque[RecordedRequest] = deque(maxlen=MAX_RECORDED)
 
     def use(self, api: Api) -> None:
         """Pass calls to another API from now on."""
@@ -82,10 +84,17 @@ class Edge:
         with self._lock:
             return list(self._requests)
 
+    @property
+    def invented(self) -> list[RecordedRequest]:
+        """The requests so far whose responses were made up."""
+        with self._lock:
+            return list(self._invented)
+
     def clear_requests(self) -> None:
         """Delete the record of requests."""
         with self._lock:
             self._requests.clear()
+            self._invented.clear()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or WebSocket, as ASGI defines."""
@@ -131,6 +140,9 @@ class Edge:
             response = _failure(fault)
         if response is None:
             response = self._respond(recorded)
+            if _HEADER in response.headers:
+                with self._lock:
+                    self._invented.append(recorded)
         # Without a Content-Length the server sends the response chunked, as IBKR's gateway always
         # does.
         del response.headers["content-length"]

@@ -84,7 +84,7 @@ ROOTS: Mapping[str, Root] = {
     "BTC": Root(479624278, "Bitcoin cryptocurrency", "PAXOS", ("CRYPTO",)),
 }
 _MONTHS = (("MAR", 3), ("JUN", 6), ("SEP", 9), ("DEC", 12))
-_ALL_MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
+MONTH_NAMES = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
 _STRIKES = 9  # strike prices per expiry month
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _FIRST = ("AMBER", "CEDAR", "DELTA", "FALCON", "GRANITE", "HARBOR", "LUMEN", "NORTH", "SOLAR")
@@ -375,7 +375,7 @@ def _month(contract: Contract) -> str:
         day = dt.datetime.strptime(expiry, "%Y%m%d").replace(tzinfo=dt.UTC)
     except ValueError:
         return ""
-    return f"{_ALL_MONTHS[day.month - 1]}{expiry[2:4]}"
+    return f"{MONTH_NAMES[day.month - 1]}{expiry[2:4]}"
 
 
 def _third_friday(index: int) -> tuple[str, str]:

@@ -24,6 +24,7 @@ MAX_SUPPRESSED = 51
 _LIFETIME = 60.0
 _REMEMBERED = 1000
 _TEXTS = {
+    "o10153": "A cap on the price may be set, so that the order trades in an orderly market.",
     "o163": "The limit price is further from the market than the percentage that was set.",
     "o354": "There is no market data for this contract: the order is blind.",
     "o383": "The quantity is above the size limit that was set.",
@@ -31,6 +32,17 @@ _TEXTS = {
     "o10151": "The market is closed: a market order will trade at whatever price it opens with.",
     "o10223": "The order is for an amount of money: the quantity follows from the price.",
     "o10331": "A stop order trades at the market once its stop is reached, at any price.",
+}
+
+
+_ACCEPT = "Accept and Continue"
+# Questions whose options are not yes and no.
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "o10153": {
+        "isSuppressible": True,
+        "defaultSuppressionOption": _ACCEPT,
+        "messageOptions": ["Decline", _ACCEPT],
+    },
 }
 
 
@@ -115,7 +127,7 @@ class QuestionRules:
             "isSuppressed": False,
             "messageIds": [kind],
             "messageOptions": ["Yes", "No"],
-        }
+        } | _OPTIONS.get(kind, {})
 
     def reply(
         self, name: str, session: str, now: float, *, confirmed: bool

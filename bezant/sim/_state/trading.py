@@ -110,6 +110,11 @@ class Trading:
             self._exchange.advance(now)
             yield self._exchange
 
+    def position(self, conid: int) -> Decimal:
+        """Return the position in a contract."""
+        with self.now() as exchange:
+            return exchange.books.position(conid)
+
     def day(self, conid: int, session: Session) -> TradingDay:
         """Return a contract's figures for a trading day. Call it inside `with trading.now()`."""
         day = self._days.get(conid)

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
-from .._wire_forms.quotes import Quotes
+from .._wire_forms.quotes import SERVICES, Quotes
 from .messages import encode, error
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ class _Subscription:
     conid_ex: str
     ends: float
     sent: dict[str, Any] = field(default_factory=dict[str, Any])
+    updated: bool = False
 
 
 def _read(command: str, rest: str) -> tuple[str, int, set[str]] | Message:
@@ -58,7 +59,10 @@ class MarketData:
         subscription = self._subscriptions[conid] = _Subscription(target, ends)
         subscription.sent = self._quotes.fields(conid, fields[conid])
         values = {name: value for name, value in subscription.sent.items() if name in wanted}
-        yield self._quote(conid, subscription, values)
+        first = self._quote(conid, subscription, values)
+        # IBKR sends the first values twice, in another order of the keys.
+        yield first
+        yield dict(reversed(first.items()))
 
     def end(self, rest: str) -> Iterator[Message]:
         """End the subscription to a contract. IBKR responds only if the command is invalid."""
@@ -87,7 +91,13 @@ class MarketData:
             subscription.sent = values
             # The subscription may have ended while the connection was sending the previous message.
             if delta and self._subscriptions.get(conid) is subscription:
-                yield self._quote(conid, subscription, delta)
+                quote = self._quote(conid, subscription, delta)
+                quote.pop("6509", None)
+                if not subscription.updated:
+                    # Without being asked for.
+                    subscription.updated = True
+                    quote["6508"] = SERVICES
+                yield quote
 
     def forget(self, conid: int | None) -> None:
         """End the subscription to a contract, or all subscriptions for None, without a message."""
@@ -113,8 +123,4 @@ class MarketData:
 
     def _quote(self, conid: int, subscription: _Subscription, values: dict[str, Any]) -> Message:
         head = self._quotes.head(conid)
-        return (
-            head
-            | {"conidEx": subscription.conid_ex, "6119": head["server_id"], "topic": f"smd+{conid}"}
-            | values
-        )
+        return head | {"conidEx": subscription.conid_ex, "topic": f"smd+{conid}"} | values

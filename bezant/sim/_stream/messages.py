@@ -17,7 +17,7 @@ def encode(message: Message) -> bytes:
 
 def error(text: str) -> Message:
     """Return an error message."""
-    return {"topic": "error", "error": text, "code": 0}
+    return {"error": text, "code": 1}
 
 
 def arguments(text: str) -> dict[str, Any]:

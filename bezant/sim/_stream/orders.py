@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .._wire_forms.orders import order_row
+from .._wire_forms.orders import fresh, order_row
 from .messages import arguments, texts
 
 if TYPE_CHECKING:
@@ -15,6 +15,17 @@ if TYPE_CHECKING:
     from .messages import Message
 
 _DAY = 86_400.0
+# How a new order begins, as recorded in 2026.
+_NEW = {
+    "status": "Inactive",
+    "order_ccp_status": "Pending Submit",
+    "bgColor": "#000000",
+    "fgColor": "#AFAFAF",
+}
+_STEPS = (
+    {"status": "PendingSubmit", "fgColor": "#3399CC"},
+    {"status": "PreSubmitted", "bgColor": "#FFFFFF", "fgColor": "#997EE5"},
+)
 
 
 class Orders:
@@ -25,6 +36,7 @@ class Orders:
         self._active = False
         self._wanted: set[str] = set()
         self._sent: dict[int, tuple[object, Message]] = {}
+        self._known = 0
 
     def begin(self, rest: str) -> Iterator[Message]:
         """Begin the subscription, and yield the message with all orders."""
@@ -35,6 +47,8 @@ class Orders:
             "sortbytime"
         }
         self._sent = {}
+        with self._state.trading.now() as exchange:
+            self._known = max(exchange.orders, default=0)
         if given.get("realtimeUpdatesOnly") is True:
             for _ in self.tick():
                 pass
@@ -54,13 +68,37 @@ class Orders:
             return
         since = state.clock.now() - _DAY
         with state.trading.now() as exchange:
+            beginnings = [
+                row
+                for order in exchange.orders.values()
+                if order.order_id > self._known and not self._wanted
+                for row in self._beginning(order)
+            ]
+            self._known = max(exchange.orders, default=0)
             rows = [
                 delta
                 for order in exchange.orders.values()
                 if (delta := self._change(order, since)) is not None
             ]
+        for row in beginnings:
+            yield {"topic": "sor", "args": [row]}
         if rows:
             yield {"topic": "sor", "args": rows}
+
+    def _beginning(self, order: Order) -> Iterator[Message]:
+        """Yield the first rows of a new order, before the one with its present state.
+
+        A new order is inactive for a moment. That is no refusal.
+        """
+        contract = self._state.catalogue.contracts[order.spec.conid]
+        row = order_row(fresh(order), contract, self._state.account_id)
+        row |= {"outsideRTH": order.spec.outside_rth, **_NEW}
+        yield dict(row)
+        head = {"acct": self._state.account_id, "orderId": order.order_id}
+        for step in _STEPS:
+            yield head | step
+            row |= step
+        self._sent[order.order_id] = (None, row)
 
     def _change(self, order: Order, since: float) -> Message | None:
         sent = self._sent.get(order.order_id)
@@ -76,4 +114,5 @@ class Orders:
         self._sent[order.order_id] = (version, row)
         old = sent[1] if sent is not None else {}
         delta = {key: value for key, value in row.items() if old.get(key) != value}
-        return {"orderId": order.order_id} | delta if delta else None
+        head = {"acct": self._state.account_id, "orderId": order.order_id}
+        return head | delta if delta else None

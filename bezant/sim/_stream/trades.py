@@ -48,14 +48,17 @@ class Trades:
         if not self._active:
             return
         state = self._state
+        contracts, account = state.catalogue.contracts, state.account_id
         with state.trading.now() as exchange:
             fresh = exchange.executions[self._sent :]
             self._sent = len(exchange.executions)
-        rows = [
-            execution_row(each, state.catalogue.contracts[each.conid], state.account_id)
-            for each in fresh
-            if each.when >= self._since
-        ]
+            rows = [
+                execution_row(
+                    each, contracts[each.conid], account, exchange.books.position(each.conid)
+                )
+                for each in fresh
+                if each.when >= self._since
+            ]
         if rows:
             # IBKR sends each execution twice, because its commission is known only a little later.
             yield {"topic": "str", "args": [_without_commission(row) for row in rows]}

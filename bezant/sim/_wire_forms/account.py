@@ -14,6 +14,48 @@ if TYPE_CHECKING:
 PAGE_SIZE = 100
 LEVERAGE = 4
 _ZERO = Decimal(0)
+_FEATURES: dict[str, Any] = {
+    "showGFIS": True,
+    "showEUCostReport": False,
+    "allowEventContract": True,
+    "allowFXConv": True,
+    "allowFinancialLens": False,
+    "allowMTA": True,
+    "allowTypeAhead": True,
+    "allowEventTrading": True,
+    "snapshotRefreshTimeout": 30,
+    "liteUser": False,
+    "showWebNews": True,
+    "research": True,
+    "debugPnl": True,
+    "showTaxOpt": True,
+    "showImpactDashboard": True,
+    "allowDynAccount": False,
+    "allowCrypto": False,
+    "allowFA": False,
+    "allowLiteUnderPro": False,
+    "allowedAssetTypes": "STK,CFD,OPT,FOP,WAR,FUT,BAG,CASH,IND,BOND,FUND,CMDTY,IOPT,CRYPTO",
+    "restrictTradeSubscription": False,
+    "showUkUserLabels": False,
+    "sideBySide": True,
+}
+_SHORT = ["2h", "1d", "2d", "1w", "1m"]
+_CHARTS: dict[str, list[str]] = {
+    **{kind: ["*"] for kind in ("STK", "CFD", "OPT", "FOP", "WAR", "IOPT", "FUT", "CASH", "IND")},
+    **{kind: ["*"] for kind in ("BOND", "FUND", "CMDTY", "PHYSS", "CRYPTO")},
+    "OPT": _SHORT,
+    "FOP": _SHORT,
+}
+# Some stocks that are held and traded say that they are expired, and then have no rules.
+_EXPIRED = {"expired": True}
+_LAST_OF_EIGHT = 6
+_RULES = {
+    "incrementRules": [{"lowerEdge": 0.0, "increment": 0.01}],
+    "displayRule": {
+        "magnification": 0,
+        "displayRuleStep": [{"decimalDigits": 2, "lowerEdge": 0.0, "wholeDigits": 4}],
+    },
+}
 _LEDGER_ZEROS = (
     "commoditymarketvalue",
     "corporatebondsmarketvalue",
@@ -34,6 +76,10 @@ _LEDGER_ZEROS = (
 def amount(number: Decimal) -> float:
     """Return an amount of money as a number for JSON."""
     return round(float(number), 2)
+
+
+def _text(name: str, number: Decimal) -> str:
+    return f"{number:.2f}" if name == "leverage" else f"{number:,.0f} {BASE}"
 
 
 class _Part:
@@ -91,6 +137,13 @@ class Account:
             row |= {
                 "multiplier": contract.multiplier,
                 "strike": f"{contract.strike:g}",
+                "time": index % 60,
+                "chineseName": contract.name.title(),
+                "allExchanges": f"SMART,{contract.exchange}",
+                "lastTradingDay": contract.expiry,
+                "group": "Simulated",
+                "sector": "Simulated",
+                "sectorGroup": "Simulated",
                 "ticker": contract.symbol,
                 "name": contract.name,
                 "isUS": contract.is_us,
@@ -102,6 +155,7 @@ class Account:
                 "hasOptions": not derivative and contract.is_us,
                 "pageSize": PAGE_SIZE,
             }
+            row |= _EXPIRED if index % 8 == _LAST_OF_EIGHT else _RULES
         return row
 
     def page(self, number: int, sort: str | None, direction: str) -> list[dict[str, Any]]:
@@ -263,6 +317,94 @@ class Account:
             }
         return body
 
+    def overview(self) -> dict[str, Any]:
+        """Return the summary as `GET /iserver/account/{accountId}/summary` does."""
+        totals = self.totals()
+        margin = amount(totals.margin)
+        with self._trading.now() as exchange:
+            cash = {name: amount(value) for name, value in exchange.books.cash.items()}
+        net, left = amount(totals.net_liquidation), amount(totals.available)
+        return {
+            "accountType": "",
+            "status": "",
+            "balance": left,
+            "SMA": left,
+            "buyingPower": amount(totals.available * LEVERAGE),
+            "availableFunds": left,
+            "excessLiquidity": left,
+            "netLiquidationValue": net,
+            "equityWithLoanValue": net,
+            "regTLoan": 0.0,
+            "securitiesGVP": amount(totals.gross),
+            "totalCashValue": amount(totals.cash),
+            "accruedInterest": 0.0,
+            "regTMargin": 0.0,
+            "initialMargin": margin,
+            "maintenanceMargin": margin,
+            "cashBalances": [
+                {"currency": name, "balance": value, "settledCash": value}
+                for name, value in cash.items()
+            ],
+        }
+
+    def segments(self, part: str) -> dict[str, Any]:
+        """Return a part of the summary by segment, with amounts as text.
+
+        Args:
+            part: `available_funds`, `balances` or `margins`.
+        """
+        totals = self.totals()
+        left, net, margin = totals.available, totals.net_liquidation, totals.margin
+        leverage = totals.gross / net if net else _ZERO
+        figures: dict[str, dict[str, Decimal]] = {
+            "available_funds": {
+                "current_available": left,
+                "current_excess": left,
+                "buying_power": left * LEVERAGE,
+                "leverage": leverage,
+                "look_ahead_available": left,
+                "look_ahead_excess": left,
+            },
+            "balances": {
+                "net_liquidation": net,
+                "equity_with_loan": net,
+                "cash": totals.cash,
+                "MTD Interest": _ZERO,
+                "previous_day_equity_with_loan": net,
+            },
+            "margins": {
+                "current_initial": margin,
+                "current_maint": margin,
+                "look_ahead_initial": margin,
+                "look_ahead_maint": margin,
+                "RegT Margin": _ZERO,
+            },
+        }
+        whole = {name: _text(name, value) for name, value in figures[part].items()}
+        none = {name: _text(name, _ZERO) for name in whole}
+        return {
+            "total": whole,
+            "Crypto at Paxos": none,
+            "commodities": none,
+            "securities": whole,
+        }
+
+    def market_values(self) -> dict[str, Any]:
+        """Return the market values by currency, with amounts as text."""
+        return {
+            name: {
+                "total_cash": f"{part['cashbalance']:,.0f}",
+                "stock": f"{part['stockmarketvalue']:,.0f}",
+                "options": f"{part['stockoptionmarketvalue']:,.0f}",
+                "futures": f"{part['futuremarketvalue']:,.0f}",
+                "net_liquidation": f"{part['netliquidationvalue']:,.0f}",
+                "unrealized_pnl": f"{part['unrealizedpnl']:,.0f}",
+                "realized_pnl": f"{part['realizedpnl']:,.0f}",
+            }
+            for name, part in self.ledger().items()
+            if name != "BASE"
+        }
+
     def allocation(self) -> dict[str, Any]:
         """Return the account's allocation, long and short."""
         kinds: dict[str, dict[str, Decimal]] = {"long": {}, "short": {}}
@@ -335,14 +477,8 @@ class Account:
             "accounts": [self._account_id],
             "acctProps": {self._account_id: flags},
             "aliases": {self._account_id: self._account_id},
-            "allowFeatures": {
-                "showGFIS": True,
-                "allowFXConv": True,
-                "allowCrypto": False,
-                "snapshotRefreshTimeout": 30,
-                "allowedAssetTypes": "STK,OPT,FUT",
-            },
-            "chartPeriods": {kind: ["*"] for kind in ("STK", "OPT", "FUT")},
+            "allowFeatures": _FEATURES,
+            "chartPeriods": _CHARTS,
             "groups": [],
             "profiles": [],
             "selectedAccount": self._account_id,

@@ -232,6 +232,34 @@ def _body(
     }
 
 
+def as_history(body: dict[str, Any], now: float) -> dict[str, Any]:
+    """Return bars as `GET /hmds/history` does, with times of the exchange in New York.
+
+    Args:
+        body: the bars as `GET /iserver/marketdata/history` returns them.
+        now: the time, in seconds since 1970.
+    """
+    begin = body["data"][0]["t"]
+    # Volumes are whole, and columns come in another order.
+    rows = [
+        {key: row[key] for key in ("t", "o", "c", "h", "l")} | {"v": round(row["v"] * _FACTOR)}
+        for row in body["data"]
+    ]
+    return {
+        "startTime": _in_new_york(begin / 1000),
+        "startTimeVal": begin,
+        "endTime": _in_new_york(now),
+        "endTimeVal": int(now * 1000),
+        "data": rows,
+        "points": len(rows),
+        "mktDataDelay": 0,
+    }
+
+
+def _in_new_york(when: float) -> str:
+    return dt.datetime.fromtimestamp(when, calendar.ZONE).strftime("%Y%m%d-%H:%M:%S")
+
+
 def _bar(exchange: Exchange, path: Path, span: _Span) -> dict[str, Any]:
     market = exchange.market
     width = span.end - span.begin

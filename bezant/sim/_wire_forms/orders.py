@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from .._market.catalogue import MONTH_NAMES
 from .._market.order_types import ORDER_TYPES
+from .._market.orders import ZERO
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -14,6 +17,9 @@ if TYPE_CHECKING:
     from .._market.orders import Execution, Order
 
 _TIFS = {"DAY": ("Day", "CLOSE"), "GTC": ("GTC", "GTC"), "IOC": ("IOC", "IOC")}
+# FIX codes of an order's state, which its status call shows instead of a word.
+_CODES = {"Filled": "2", "Cancelled": "4", "PendingCancel": "6"}
+_CHARTS = "#R|1"
 _COLOURS = {"Filled": ("#FFFFFF", "#000000"), "Cancelled": ("#FFFFFF", "#808080")}
 _FIRM = "SIMULATED"
 
@@ -40,6 +46,16 @@ def _prices(order: Order) -> str:
     return " ".join([ORDER_TYPES[spec.kind].shown, *shown])
 
 
+def option_text(contract: Contract) -> str:
+    """Return how orders and executions name an option: `FEB 17 '23 88 Call`."""
+    expiry = contract.expiry or ""
+    if contract.asset_class != "OPT" or len(expiry) != len("YYYYMMDD"):
+        return contract.title
+    month = MONTH_NAMES[int(expiry[4:6]) - 1]
+    right = {"C": "Call", "P": "Put"}[contract.right or "C"]
+    return f"{month} {expiry[6:]} '{expiry[2:4]} {contract.strike:g} {right}"
+
+
 def describe(order: Order, contract: Contract) -> str:
     """Return IBKR's description of an order, as one line of text."""
     spec = order.spec
@@ -53,6 +69,13 @@ def describe(order: Order, contract: Contract) -> str:
 def _sizes(order: Order) -> str:
     total = plain(order.spec.quantity)
     return f"{plain(order.filled)}/{total}" if order.filled and order.remaining else total
+
+
+def fresh(order: Order) -> Order:
+    """Return an order as it was when it was placed."""
+    return replace(
+        order, status="PreSubmitted", filled=ZERO, average_price=ZERO, updated=order.placed
+    )
 
 
 def order_row(order: Order, contract: Contract, account: str) -> dict[str, Any]:
@@ -92,7 +115,7 @@ def order_row(order: Order, contract: Contract, account: str) -> dict[str, Any]:
         "side": spec.side,
     }
     if contract.asset_class != "STK":
-        row["description2"] = contract.title
+        row["description2"] = option_text(contract)
     if spec.client_id:
         row["order_ref"] = spec.client_id
     if order.filled:
@@ -112,6 +135,7 @@ def status_body(order: Order, contract: Contract, account: str) -> dict[str, Any
     background, foreground = _COLOURS.get(order.status, ("#000000", "#00F000"))
     price = spec.limit if spec.limit is not None else spec.stop
     description = describe(order, contract)
+    code = _CODES.get(order.status, "1" if order.filled else "0")
     body: dict[str, Any] = {
         "sub_type": None,
         "request_id": str(order.order_id % 100_000),
@@ -123,18 +147,16 @@ def status_body(order: Order, contract: Contract, account: str) -> dict[str, Any
         "side": spec.side[0],
         "contract_description_1": contract.symbol,
         "listing_exchange": venue(contract),
-        "is_event_trading": "0",
-        "order_desc": description,
+        "option_acct": "c",
+        "company_name": contract.name,
+        "limit_price": "" if spec.limit is None else money(spec.limit),
         "order_status": order.status,
-        "order_ccp_status": order.status,
+        "order_ccp_status": code,
         "order_status_description": f"Order {order.status}",
         "order_type": ORDER_TYPES[spec.kind].original,
         "size": str(float(order.remaining)),
-        "filled_quantity": str(float(order.filled)),
         "cum_fill": str(float(order.filled)),
-        "remaining_quantity": str(float(order.remaining)),
         "total_size": str(float(spec.quantity)),
-        "total_cash_size": "0.0",
         "currency": contract.currency,
         "account": account,
         "tif": spec.tif,
@@ -143,11 +165,9 @@ def status_body(order: Order, contract: Contract, account: str) -> dict[str, Any
         "order_not_editable": order.done,
         "editable_fields": "" if order.done else "\x1e",
         "cannot_cancel_order": order.done,
-        "outside_rth": spec.outside_rth,
-        "all_or_none": False,
         "deactivate_order": False,
-        "use_price_mgmt_algo": False,
         "sec_type": contract.asset_class,
+        "available_chart_periods": _CHARTS,
         "order_description": description.replace(f" {contract.symbol}", "", 1),
         "order_description_with_contract": description,
         "clearing_id": _FIRM,
@@ -162,16 +182,24 @@ def status_body(order: Order, contract: Contract, account: str) -> dict[str, Any
         "allowed_duplicate_opposite": True,
         "order_time": time.strftime("%y%m%d%H%M%S", time.gmtime(order.placed)),
     }
-    if price is not None:
-        body["price"] = money(price)
+    if spec.stop is not None:
+        body["stop_price"] = money(spec.stop)
     if order.filled:
-        names = ("fill_price", "average_price", "avg_fill_price", "last_fill_price")
-        body |= dict.fromkeys(names, money(order.average_price))
+        body["average_price"] = money(order.average_price)
     return body
 
 
-def execution_row(execution: Execution, contract: Contract, account: str) -> dict[str, Any]:
-    """Return an execution as the list of trades and the topic `str` show it."""
+def execution_row(
+    execution: Execution, contract: Contract, account: str, held: Decimal
+) -> dict[str, Any]:
+    """Return an execution as the list of trades and the topic `str` show it.
+
+    Args:
+        execution: the execution.
+        contract: its contract.
+        account: the account's id.
+        held: the position in the contract now.
+    """
     buying = execution.side == "BUY"
     size, price = plain(execution.quantity), money(execution.price)
     place = "ISLAND" if contract.asset_class == "STK" else contract.exchange
@@ -208,4 +236,8 @@ def execution_row(execution: Execution, contract: Contract, account: str) -> dic
     }
     if execution.client_id:
         row["order_ref"] = execution.client_id
+    if held:
+        row["position"] = plain(held)
+    if contract.asset_class != "STK":
+        row["contract_description_2"] = option_text(contract)
     return row

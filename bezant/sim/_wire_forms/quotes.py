@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from .._state.state import State
 
 AVAILABILITY = "RpB"
+SERVICES = "&serviceID1=122&serviceID2=123&serviceID3=203"
+"""Value of field 6508, which the client does not ask for."""
 
 
 class _Row:
@@ -68,11 +70,12 @@ _FIELDS: Mapping[str, Callable[[_Row], Any]] = {
     "70": lambda row: f"{row.range[1]:.2f}",
     "71": lambda row: f"{row.range[0]:.2f}",
     "82": lambda row: f"{row.change:+.2f}" if row.change else "0.00",
-    "83": lambda row: f"{row.change / row.day.prior_close * 100:.2f}%",
+    "83": lambda row: round(float(row.change / row.day.prior_close * 100), 2),
     "84": lambda row: f"{row.quote.bid:,.2f}",
     "85": lambda row: f"{row.quote.ask_size:,}",
     "86": lambda row: f"{row.quote.ask:,.2f}",
     "87": lambda row: compact(row.volume),
+    "87_raw": lambda row: float(row.volume),
     "88": lambda row: f"{row.quote.bid_size:,}",
     "6008": lambda row: row.contract.conid,
     "6070": lambda row: row.contract.asset_class,
@@ -103,13 +106,18 @@ class Quotes:
 
     def head(self, conid: int) -> dict[str, Any]:
         """Return the keys that every row of market data has, with or without prices."""
-        return {
+        server = f"q{conid % 1000}"
+        head: dict[str, Any] = {
             "conid": conid,
             "conidEx": str(conid),
             "_updated": int(self._clock.now() * 1000),
-            "server_id": f"q{conid % 1000}",
-            "6509": AVAILABILITY if self._known(conid) else "N",
+            "server_id": server,
+            "6119": server,
         }
+        if conid not in self._trading.catalogue.contracts:
+            # IBKR says so of an id that is no contract, whichever fields a client asks for.
+            return head | {"55": "-", "31": "N/A"}
+        return head | {"6509": AVAILABILITY if self._known(conid) else "N"}
 
     def last(self, conid: int) -> Decimal | None:
         """Return the last price; None without market data."""
@@ -140,7 +148,10 @@ class Quotes:
         contract = self._trading.catalogue.contracts[conid]
         row = _Row(contract, exchange.market, exchange.now, day)
         day.take(row.last)
-        return {name: field(row) for name, field in _FIELDS.items() if name in wanted}
+        found = {name: field(row) for name, field in _FIELDS.items() if name in wanted}
+        if "87" in found:
+            found["87_raw"] = _FIELDS["87_raw"](row)
+        return found
 
 
 def compact(number: float) -> str:

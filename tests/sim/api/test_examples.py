@@ -29,13 +29,16 @@ _ORDERS = [
     "modify_open_order",
     "cancel_open_order",
 ]
-# The first response of a session to these operations is empty, as with the real gateway.
+# The first response of a session is empty, as with the real gateway.
+# IBKR refuses it for an account without combinations.
+_REFUSED = {"get_combo_positions"}
 _MAY_BE_EMPTY = {"get_trade_history"}
 GROUPS = sorted({entry.group for entry in OPERATIONS.values()})
 OAUTH_GROUPS = {entry.group for entry in OPERATIONS.values() if entry.needs_oauth}
 AAPL = 265598
 _VALUES: dict[str, Any] = {
     "acct_id": "DU1234567",
+    "account_ids": ["DU1234567"],
     "conid": AAPL,
     "conids": [AAPL],
     "conditions": [
@@ -99,7 +102,12 @@ def in_order(group: str) -> list[OperationEntry]:
             return (_ORDERS.index(name) - len(_ORDERS), name)
         return (name.startswith(_LAST) - name.startswith(_FIRST), name)
 
-    return sorted((each for each in OPERATIONS.values() if each.group == group), key=rank)
+    found = [
+        each
+        for each in OPERATIONS.values()
+        if each.group == group and each.python_name not in _REFUSED
+    ]
+    return sorted(found, key=rank)
 
 
 class Caller:

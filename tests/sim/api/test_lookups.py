@@ -9,7 +9,7 @@ from decimal import Decimal
 import httpx
 import pytest
 
-from bezant import BadRequest, Client, InvalidRequest, NotAuthenticated, NotFound
+from bezant import BadRequest, Client, InvalidRequest, NotAuthenticated, NotFound, OutcomeUnknown
 from bezant.models.alerts import NewAlertCondition
 from bezant.models.orders import OrderTicket
 from bezant.models.scanner import ScanCondition
@@ -143,8 +143,10 @@ def test_watchlists(client: Client) -> None:
     assert deleted.deleted == "77"
     with pytest.raises(BadRequest):
         api.get_watchlist(id_="77")
-    with pytest.raises(BadRequest):
+    with pytest.raises(OutcomeUnknown, match="Service Unavailable"):
         client.request("POST", "/iserver/watchlist", json={"id": "word", "name": "M", "rows": []})
+    with pytest.raises(BadRequest):
+        client.request("POST", "/iserver/watchlist", json={"id": "7", "name": "", "rows": []})
     with pytest.raises(InvalidRequest):
         api.create_watchlist(id_="word", name="Mine", rows=rows)
 
@@ -245,17 +247,17 @@ ACCOUNT = "/iserver/account/DU1234567"
         ("GET", "/iserver/secdef/info?conid=265598&sectype=OPT&month=MAR27", None, 400),
         ("GET", "/iserver/secdef/info?conid=1", None, 500),
         ("GET", "/iserver/secdef/strikes?conid=265598&sectype=OPT&month=2027-03", None, 503),
-        ("GET", "/iserver/contract/x/info", None, 404),
-        ("GET", "/iserver/contract/1/info-and-rules", None, 404),
-        ("GET", "/iserver/contract/1/algos", None, 404),
-        ("POST", "/iserver/contract/rules", {"conid": 1}, 404),
+        ("GET", "/iserver/contract/x/info", None, 400),
+        ("GET", "/iserver/contract/1/info-and-rules", None, 400),
+        ("GET", "/iserver/contract/1/algos", None, 503),
+        ("POST", "/iserver/contract/rules", {"conid": 1}, 400),
         ("GET", "/trsrv/futures", None, 400),
         ("GET", "/trsrv/all-conids", None, 400),
         ("GET", "/iserver/currency/pairs?currency=XXX", None, 400),
         ("DELETE", "/iserver/watchlist?id=9", None, 400),
-        ("GET", "/iserver/account/alert/9", None, 400),
+        ("GET", "/iserver/account/alert/9", None, 200),
         ("POST", f"{ACCOUNT}/alert", {"alertName": "x"}, 400),
-        ("POST", f"{ACCOUNT}/alert/activate", {"alertId": 9, "alertActive": 1}, 400),
+        ("POST", f"{ACCOUNT}/alert/activate", {"alertId": 9, "alertActive": 1}, 200),
         ("POST", "/iserver/account/DU0/alert", {}, 401),
         ("POST", "/iserver/account/DU0/alert/activate", {}, 401),
         ("DELETE", "/iserver/account/DU0/alert/1", None, 401),
@@ -284,8 +286,8 @@ def test_all_alerts_are_deleted_at_once(gateway: SimulatedGateway, client: Clien
         for _ in range(3):
             plain.post(f"{url}/alert", json=alert)
         assert len(plain.get(f"{url}/alerts").json()) == 3
-        # Only the id 0 means all alerts.
-        assert plain.delete(f"{url}/alert/nosuch").status_code == 400
+        # Only 0 means all alerts.
+        assert plain.delete(f"{url}/alert/nosuch").json() == {"error": "Alert not found"}
         assert len(plain.get(f"{url}/alerts").json()) == 3
         assert plain.post(f"{url}/alert", json=alert | {"conditions": ["x"]}).status_code == 400
         plain.delete(f"{url}/alert/0")

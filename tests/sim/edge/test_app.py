@@ -118,6 +118,16 @@ def test_unknown_operation(api: httpx.Client) -> None:
         assert answer.headers["content-type"].startswith("text/html")
 
 
+def test_made_up_responses_say_so(gateway: SimulatedGateway, api: httpx.Client) -> None:
+    made_up = api.get("/iserver/account/allocation/group")
+    assert made_up.headers["x-simulated"] == "invented"
+    assert "x-simulated" not in api.get("/iserver/accounts").headers
+    [request] = gateway.invented
+    assert request.is_for("GET", "/iserver/account/allocation/group")
+    gateway.clear_requests()
+    assert gateway.invented == []
+
+
 def test_outside_the_api(gateway: SimulatedGateway, api: httpx.Client) -> None:
     for path in ("/nosuch", "/v1/api", "/a%20b"):
         answer = api.get(gateway.root_url + path)

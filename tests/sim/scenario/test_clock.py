@@ -105,6 +105,7 @@ def test_gateway_keeps_to_its_clock(open_ws: Open) -> None:
         ws.send('smd+265598+{"fields":["31","85","88"]}')
         first = ws.message("smd+265598")
         assert first["_updated"] == int(clock.now() * 1000)
+        assert ws.message("smd+265598") == first
         assert ws.collect(0.05) == []
         clock.advance(10)
         topics = {json.loads(ws.raw())["topic"] for _ in range(2)}
