@@ -11,9 +11,13 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, cast
+
+import msgspec
 
 from . import converters
+from .order_status import plain_spelling
+from .terms import SPELLINGS, OrderStatusName, OrderType, Side, TimeInForce
 
 # Spellings of "no value". `Position.strike` is 0 and `undConid` 0 for a stock, for example.
 _NO_TEXT: Final = frozenset(
@@ -74,9 +78,7 @@ def _non_zero(value: object) -> Decimal | None:
 
 def _quantity(value: object) -> Decimal | None:
     number = converters.to_decimal(value)
-    if number is None or number != number.to_integral_value():
-        return number
-    return Decimal(int(number))
+    return None if number is None else converters.without_fraction(number)
 
 
 class _Marker(type):
@@ -99,6 +101,22 @@ _id: Final = _marker("int", _known_id)
 _decimal: Final = _marker("Decimal", _non_zero)
 _size: Final = _marker("Decimal", _quantity, is_optional=False)
 
+
+def _term(name: str) -> Any:
+    """Return the marker of a term: other spellings of its values become the values."""
+    values = {plain_spelling(each): value for each, value in SPELLINGS[name].items()}
+
+    def convert(value: object) -> str | None:
+        text = converters.to_text(value)
+        return values.get(plain_spelling(text), text) or None
+
+    return _marker("str", convert, is_optional=False)
+
+
+_side: Final = _term("Side")
+_order_type: Final = _term("OrderType")
+_time_in_force: Final = _term("TimeInForce")
+
 if TYPE_CHECKING:
     Time: TypeAlias = datetime
     """A time in UTC; read from any of the gateway's spellings."""
@@ -112,21 +130,36 @@ if TYPE_CHECKING:
     """A number; None for 0, with which the gateway means "none"."""
     Quantity: TypeAlias = Decimal
     """A number of units; 183 for 183.0, so that it prints as such."""
+    NonEmpty: TypeAlias = str
+    """A text; an empty one is no value."""
+    AnySide: TypeAlias = Side | str
+    """A side in the spelling of requests, or any text that is none."""
+    AnyOrderType: TypeAlias = OrderType | str
+    """An order type in the spelling of requests, or any text that is none."""
+    AnyTimeInForce: TypeAlias = TimeInForce | str
+    """A time in force in the spelling of requests, or any text that is none."""
+    AnyOrderStatusName: TypeAlias = OrderStatusName | str
+    """An order's status; any text, because IBKR may add others."""
 else:
     Time, Date, KnownText, KnownId = _datetime, _day, _text, _id
     NonZero, Quantity = _decimal, _size
+    AnySide, AnyOrderType, AnyTimeInForce = _side, _order_type, _time_in_force
+    NonEmpty = AnyOrderStatusName = Annotated[str, msgspec.Meta(min_length=1)]
 
 
 _UNKNOWN: Final = object()
 _REMEMBERED: Final = 4096
-# By marker: results for some plain values: what means None, and the sizes that were read.
-_KNOWN: Final[dict[object, dict[object, Decimal | None]]] = {
+# By marker: results for some plain values: what means None, spellings, and sizes that were read.
+_KNOWN: Final[dict[object, dict[Any, Any]]] = {
     _datetime: {},
     _day: {},
     _text: dict.fromkeys(_NO_TEXT),
     _id: dict.fromkeys(_NO_ID),
     _decimal: dict.fromkeys(_NO_NUMBER),
     _size: {},
+    _side: dict(SPELLINGS["Side"]),
+    _order_type: dict(SPELLINGS["OrderType"]),
+    _time_in_force: dict(SPELLINGS["TimeInForce"]),
 }
 
 
@@ -140,9 +173,18 @@ def may_be_empty(kind: object) -> bool:
     return kind is not _text and is_marker(kind)
 
 
+def _non_empty(value: object) -> str | None:
+    return converters.to_text(value) or None
+
+
 def converter_of(kind: Any) -> Callable[[object], object] | None:
-    """Return a marker's converter, which returns None for "no value"; None for other types."""
-    return kind.convert if is_marker(kind) else None
+    """Return the converter of a type of this module, which returns None for "no value".
+
+    Other types have none.
+    """
+    if is_marker(kind):
+        return cast("Callable[[object], object]", kind.convert)
+    return _non_empty if kind == NonEmpty else None
 
 
 def read(kind: Any, value: Any) -> Any:
