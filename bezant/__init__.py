@@ -41,6 +41,16 @@ if TYPE_CHECKING:
     from ._sync.session.session import Session
     from ._sync.stream.client import WsClient
     from ._sync.stream.handles import Orders, Quote, Subscription
+    from ._wire.terms import (
+        OrderFilter,
+        OrderStatusName,
+        OrderType,
+        Side,
+        TimeInForce,
+        is_order_type,
+        is_side,
+        is_time_in_force,
+    )
     from .errors import (
         AccountBusy,
         AmbiguousSymbol,
@@ -160,6 +170,16 @@ _HOMES = {
         "Orders",
         "Quote",
         "Subscription",
+    ),
+    "_wire.terms": (
+        "OrderFilter",
+        "OrderStatusName",
+        "OrderType",
+        "Side",
+        "TimeInForce",
+        "is_order_type",
+        "is_side",
+        "is_time_in_force",
     ),
     "errors": (
         "AccountBusy",
@@ -307,6 +327,9 @@ __all__ = [
     "NotFound",
     "Notice",
     "OAuthRequired",
+    "OrderFilter",
+    "OrderStatusName",
+    "OrderType",
     "OrderUpdate",
     "Orders",
     "OrdersUnknown",
@@ -334,6 +357,7 @@ __all__ = [
     "SessionLost",
     "SessionState",
     "SessionStatus",
+    "Side",
     "StreamBar",
     "StreamStats",
     "Subscription",
@@ -343,6 +367,7 @@ __all__ = [
     "SymbolNotFound",
     "System",
     "Tickle",
+    "TimeInForce",
     "TlsFailed",
     "TradeUpdate",
     "UnexpectedRedirect",
@@ -355,6 +380,9 @@ __all__ = [
     "WsProtocolError",
     "WsTimeout",
     "__version__",
+    "is_order_type",
+    "is_side",
+    "is_time_in_force",
     "to_json_default",
 ]
 

@@ -52,6 +52,7 @@ MODELS = "bezant/models"
 PAGE = "docs/api-reference.md"
 INDEX = f"{OPERATIONS}/_index.py"
 LIMITS = "bezant/_core/pacing/limits.py"
+TERMS = "bezant/_wire/terms.py"
 DIGEST = f"{overlay.FOLDER}/digest.toml"
 BY_HAND = frozenset(
     {
@@ -87,6 +88,7 @@ def texts_of(made: plan.Plan) -> dict[str, str]:
     texts = {
         INDEX: render.index(made),
         LIMITS: render.limits(made),
+        TERMS: render.terms(made),
         f"{API}/__init__.py": render.api_index(made),
         PAGE: render.page(made),
         DIGEST: digest([each.call for each in made.operations]),

@@ -117,6 +117,11 @@ def to_decimal(value: object) -> Decimal | None:
     raise ValueError(msg)
 
 
+def without_fraction(number: Decimal) -> Decimal:
+    """Return a quantity that prints as 183 instead of 183.0, if it is whole."""
+    return Decimal(int(number)) if number == number.to_integral_value() else number
+
+
 def to_int(value: object) -> int | None:
     """Convert a whole number in any spelling; a fraction raises ValueError."""
     if isinstance(value, int) and not isinstance(value, bool):

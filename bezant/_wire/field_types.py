@@ -11,9 +11,13 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, cast
+
+import msgspec
 
 from . import converters
+from .order_status import plain_spelling
+from .terms import SPELLINGS, OrderStatusName, OrderType, Side, TimeInForce
 
 # The gateway uses these spellings for "no value". For a stock, for example, `Position.strike` and
 # `undConid` are 0.
@@ -75,9 +79,7 @@ def _non_zero(value: object) -> Decimal | None:
 
 def _quantity(value: object) -> Decimal | None:
     number = converters.to_decimal(value)
-    if number is None or number != number.to_integral_value():
-        return number
-    return Decimal(int(number))
+    return None if number is None else converters.without_fraction(number)
 
 
 class _Marker(type):
@@ -101,6 +103,22 @@ _id: Final = _marker("int", _known_id)
 _decimal: Final = _marker("Decimal", _non_zero)
 _size: Final = _marker("Decimal", _quantity, is_optional=False)
 
+
+def _term(name: str) -> Any:
+    """Return the marker of a term: other spellings of its values become the values."""
+    values = {plain_spelling(each): value for each, value in SPELLINGS[name].items()}
+
+    def convert(value: object) -> str | None:
+        text = converters.to_text(value)
+        return values.get(plain_spelling(text), text) or None
+
+    return _marker("str", convert, is_optional=False)
+
+
+_side: Final = _term("Side")
+_order_type: Final = _term("OrderType")
+_time_in_force: Final = _term("TimeInForce")
+
 if TYPE_CHECKING:
     Time: TypeAlias = datetime
     """Type of a time in UTC, read from any of the gateway's spellings."""
@@ -114,22 +132,37 @@ if TYPE_CHECKING:
     """Type of a number; None for 0, by which the gateway means "none"."""
     Quantity: TypeAlias = Decimal
     """Type of a number of units; whole numbers have no decimals, so 183.0 prints as 183."""
+    NonEmpty: TypeAlias = str
+    """Type of a text; an empty text is no value."""
+    AnySide: TypeAlias = Side | str
+    """Type of a side in the spelling of requests, or of another text that IBKR may send."""
+    AnyOrderType: TypeAlias = OrderType | str
+    """Type of an order type in the spelling of requests, or of another text that IBKR may send."""
+    AnyTimeInForce: TypeAlias = TimeInForce | str
+    """Type of a time in force in the spelling of requests, or of another text."""
+    AnyOrderStatusName: TypeAlias = OrderStatusName | str
+    """Type of an order's status: a known name, or another text that IBKR may send."""
 else:
     Time, Date, KnownText, KnownId = _datetime, _day, _text, _id
     NonZero, Quantity = _decimal, _size
+    AnySide, AnyOrderType, AnyTimeInForce = _side, _order_type, _time_in_force
+    NonEmpty = AnyOrderStatusName = Annotated[str, msgspec.Meta(min_length=1)]
 
 
 _UNKNOWN: Final = object()
 _REMEMBERED: Final = 4096
-# Key: a marker. Value: the results for some plain values, which are those that mean None, and sizes
-# that were read before.
-_KNOWN: Final[dict[object, dict[object, Decimal | None]]] = {
+# Key: a marker. Value: the results for some plain values: values that mean None, spellings, and
+# sizes that were read before.
+_KNOWN: Final[dict[object, dict[Any, Any]]] = {
     _datetime: {},
     _day: {},
     _text: dict.fromkeys(_NO_TEXT),
     _id: dict.fromkeys(_NO_ID),
     _decimal: dict.fromkeys(_NO_NUMBER),
     _size: {},
+    _side: dict(SPELLINGS["Side"]),
+    _order_type: dict(SPELLINGS["OrderType"]),
+    _time_in_force: dict(SPELLINGS["TimeInForce"]),
 }
 
 
@@ -143,9 +176,18 @@ def may_be_empty(kind: object) -> bool:
     return kind is not _text and is_marker(kind)
 
 
+def _non_empty(value: object) -> str | None:
+    return converters.to_text(value) or None
+
+
 def converter_of(kind: Any) -> Callable[[object], object] | None:
-    """Return a marker's converter, which returns None for "no value"; None for other types."""
-    return kind.convert if is_marker(kind) else None
+    """Return the converter of a type of this module, which returns None for "no value".
+
+    Other types have none.
+    """
+    if is_marker(kind):
+        return cast("Callable[[object], object]", kind.convert)
+    return _non_empty if kind == NonEmpty else None
 
 
 def read(kind: Any, value: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import msgspec
 
-from .._wire.field_types import Date, KnownId, NonZero
+from .._wire.field_types import Date, KnownId, NonEmpty, NonZero
 from ._base import Model
 from .common import DisplayRule, PriceIncrement
 
@@ -35,11 +35,11 @@ class ContractDefinition(Model, frozen=True, kw_only=True, rename="camel"):
     """
 
     all_exchanges: str | None = None
-    asset_class: str
+    asset_class: NonEmpty
     chinese_name: str | None = None
     conid: int
     country_code: str | None = None
-    currency: str
+    currency: NonEmpty
     display_rule: DisplayRule | None = None
     expiry: Date | None = None
     full_name: str | None = None
@@ -82,7 +82,7 @@ class StockListing(Model, frozen=True, kw_only=True):
     """
 
     conid: int
-    exchange: str
+    exchange: NonEmpty
     is_us: bool = msgspec.field(name="isUS")
 
 
@@ -93,7 +93,7 @@ class StockCompany(Model, frozen=True, kw_only=True, rename="camel"):
         asset_class: kind of contract, such as ``STK``.
     """
 
-    asset_class: str
+    asset_class: NonEmpty
     chinese_name: str | None = None
     contracts: list[StockListing]
     name: str

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from .._wire.field_types import KnownText, Time
+from .._wire.field_types import KnownText, NonEmpty, Time
 from ._base import Model
 
 __all__ = [
@@ -55,7 +55,7 @@ class Account(Model, frozen=True, kw_only=True, rename="camel"):
     prepaid_crypto_p: bool | None = msgspec.field(default=None, name="PrepaidCrypto-P")
     prepaid_crypto_z: bool | None = msgspec.field(default=None, name="PrepaidCrypto-Z")
     account_alias: str | None = None
-    account_id: str
+    account_id: NonEmpty
     opened_at: Time | None = msgspec.field(default=None, name="accountStatus")
     account_title: str | None = None
     account_van: str | None = None
@@ -65,16 +65,16 @@ class Account(Model, frozen=True, kw_only=True, rename="camel"):
     category: KnownText | None = None
     clearing_status: str | None = None
     covestor: bool | None = None
-    currency: str
+    currency: NonEmpty
     description: str | None = msgspec.field(default=None, name="desc")
     display_name: str | None = None
     ib_entity: str | None = None
-    id: str
+    id: NonEmpty
     no_client_trading: bool | None = None
     parent: ParentAccount | None = None
     track_virtual_fx_portfolio: bool | None = msgspec.field(
         default=None, name="trackVirtualFXPortfolio"
     )
     trading_type: str | None = None
-    type: str
+    type: NonEmpty
     fa_client: bool | None = msgspec.field(default=None, name="faclient")

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
-from .._wire.field_types import Date, KnownId, KnownText, NonZero, Quantity
+from .._wire.field_types import Date, KnownId, KnownText, NonEmpty, NonZero, Quantity
 from ._base import Model
 from .common import DisplayRule, PriceIncrement
 
@@ -58,13 +58,13 @@ class Position(Model, frozen=True, kw_only=True, rename="camel"):
         expired: whether IBKR marks it as expired; true for some stocks that are still listed.
     """
 
-    account_id: str = msgspec.field(name="acctId")
+    account_id: NonEmpty = msgspec.field(name="acctId")
     conid: int
     description: str = msgspec.field(name="contractDesc")
     quantity: Quantity = msgspec.field(name="position")
     market_price: Decimal = msgspec.field(name="mktPrice")
     market_value: Decimal = msgspec.field(name="mktValue")
-    currency: str
+    currency: NonEmpty
     average_cost: Decimal = msgspec.field(name="avgCost")
     average_price: Decimal = msgspec.field(name="avgPrice")
     realized_pnl: Decimal
@@ -76,7 +76,7 @@ class Position(Model, frozen=True, kw_only=True, rename="camel"):
     strike: NonZero | None = None
     exercise_style: str | None = None
     con_exch_map: list[str] | None = None
-    asset_class: str
+    asset_class: NonEmpty
     underlying_conid: KnownId | None = msgspec.field(default=None, name="undConid")
     model: KnownText | None = None
     increment_rules: list[PriceIncrement] | None = None

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from .._wire.field_types import KnownText
+from .._wire.field_types import KnownText, NonEmpty
 from ._base import Model
 from ._secret import shown
 from ._session import ServerInfo
@@ -130,7 +130,7 @@ class MatchedAccount(Model, frozen=True, kw_only=True, rename="camel"):
         account_id: the account, such as ``DU123456``.
     """
 
-    account_id: str
+    account_id: NonEmpty
     alias: str | None = None
     allocation_id: str | None = None
 
@@ -156,7 +156,7 @@ class CashBalance(Model, frozen=True, kw_only=True, rename="camel"):
     """
 
     balance: Decimal
-    currency: str
+    currency: NonEmpty
     settled_cash: Decimal
 
 
@@ -409,7 +409,7 @@ class BrokerageAccounts(Model, frozen=True, kw_only=True, rename="camel"):
     groups: list[str] | None = None
     is_paper: bool | None = None
     profiles: list[str] | None = None
-    selected_account: str
+    selected_account: NonEmpty
     server_info: ServerInfo | None = None
     session_id: str | None = None
     supports_fractions: bool | None = msgspec.field(default=None, name="isFT")

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from .._wire.field_types import Time
+from .._wire.field_types import AnyOrderStatusName, AnyTimeInForce, NonEmpty, Time
 from ._base import Model
 
 __all__ = [
@@ -52,11 +52,12 @@ class Alert(Model, frozen=True, kw_only=True):
         foreground_color: text color for display (``fg_color``).
         order_id: IBKR's id of the order.
         status: such as ``Submitted``, ``Filled``, ``Cancelled`` (``order_status``).
-        time_in_force: ``DAY``, ``GTC``, ``OPG``, ``IOC``, ``PAX``, ``OVT``, ``OND`` (``tif``).
+        time_in_force: such as ``DAY``, ``GTC``, ``OPG``, ``IOC``, ``PAX``, ``OVT``, ``OND``
+            (``tif``).
         order_time: time of the order; in UTC.
     """
 
-    account_id: str = msgspec.field(name="account")
+    account_id: NonEmpty = msgspec.field(name="account")
     alert_active: int
     alert_default_type: int | None = None
     alert_email: str | None = None
@@ -77,8 +78,8 @@ class Alert(Model, frozen=True, kw_only=True):
     itws_orders_only: int | None = None
     order_id: int
     order_not_editable: bool | None = None
-    status: str | None = msgspec.field(default=None, name="order_status")
-    time_in_force: str | None = msgspec.field(default=None, name="tif")
+    status: AnyOrderStatusName | None = msgspec.field(default=None, name="order_status")
+    time_in_force: AnyTimeInForce | None = msgspec.field(default=None, name="tif")
     time_zone: str | None = None
     tool_id: int | None = None
     alert_name: str | None = None
@@ -120,7 +121,7 @@ class AlertCreated(Model, frozen=True, kw_only=True):
     """
 
     order_id: int | None = None
-    status: str | None = msgspec.field(default=None, name="order_status")
+    status: AnyOrderStatusName | None = msgspec.field(default=None, name="order_status")
     request_id: int | None = None
     success: bool | None = None
     text: str | None = None
@@ -172,7 +173,7 @@ class AlertRow(Model, frozen=True, kw_only=True):
         order_time: time of the order; in UTC.
     """
 
-    account_id: str = msgspec.field(name="account")
+    account_id: NonEmpty = msgspec.field(name="account")
     alert_active: int
     alert_name: str
     alert_repeatable: int | None = None

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
-from .._wire.field_types import Date, Quantity, Time
+from .._wire.field_types import Date, NonEmpty, Quantity, Time
 from ._base import Model
 
 __all__ = [
@@ -58,9 +58,9 @@ class PerformanceCpsData(Model, frozen=True, kw_only=True, rename="camel"):
         returns: returns, one for each date; 0.01 is 1 percent.
     """
 
-    base_currency: str
+    base_currency: NonEmpty
     end: Date | None = None
-    id: str
+    id: NonEmpty
     id_type: str | None = None
     returns: list[Decimal | None]
     start: Date | None = None
@@ -76,7 +76,7 @@ class PerformanceCps(Model, frozen=True, kw_only=True):
 
     data: list[PerformanceCpsData]
     dates: list[str]
-    frequency: str = msgspec.field(name="freq")
+    frequency: NonEmpty = msgspec.field(name="freq")
 
 
 class PerformanceNavDataStartNav(Model, frozen=True, kw_only=True):
@@ -94,9 +94,9 @@ class PerformanceNavData(Model, frozen=True, kw_only=True, rename="camel"):
         start_nav: net asset value before the first date.
     """
 
-    base_currency: str
+    base_currency: NonEmpty
     end: Date | None = None
-    id: str
+    id: NonEmpty
     id_type: str | None = None
     navs: list[Decimal | None]
     start: Date | None = None
@@ -113,7 +113,7 @@ class PerformanceNav(Model, frozen=True, kw_only=True):
 
     data: list[PerformanceNavData]
     dates: list[str]
-    frequency: str = msgspec.field(name="freq")
+    frequency: NonEmpty = msgspec.field(name="freq")
 
 
 class PerformanceTppsData(Model, frozen=True, kw_only=True, rename="camel"):
@@ -123,9 +123,9 @@ class PerformanceTppsData(Model, frozen=True, kw_only=True, rename="camel"):
         returns: returns, one for each date; 0.01 is 1 percent.
     """
 
-    base_currency: str
+    base_currency: NonEmpty
     end: Date | None = None
-    id: str
+    id: NonEmpty
     id_type: str | None = None
     returns: list[Decimal | None]
     start: Date | None = None
@@ -141,7 +141,7 @@ class PerformanceTpps(Model, frozen=True, kw_only=True):
 
     data: list[PerformanceTppsData]
     dates: list[str]
-    frequency: str = msgspec.field(name="freq")
+    frequency: NonEmpty = msgspec.field(name="freq")
 
 
 class Performance(Model, frozen=True, kw_only=True, rename="camel"):
@@ -247,7 +247,7 @@ class TransactionsTransaction(Model, frozen=True, kw_only=True, rename="camel"):
     exchange_rate: Decimal | None = msgspec.field(default=None, name="fxRate")
     price: Decimal | None = msgspec.field(default=None, name="pr")
     quantity: Quantity = msgspec.field(name="qty")
-    type: str
+    type: NonEmpty
     raw_date: Date | None = None
 
 

@@ -8,7 +8,17 @@ from typing import Any
 
 import msgspec
 
-from .._wire.field_types import Date, KnownId, KnownText, NonZero, Quantity, Time
+from .._wire.field_types import (
+    AnyOrderType,
+    AnyTimeInForce,
+    Date,
+    KnownId,
+    KnownText,
+    NonEmpty,
+    NonZero,
+    Quantity,
+    Time,
+)
 from ._base import Model
 from .common import PriceIncrement
 
@@ -112,12 +122,13 @@ class TimeInForceDefaults(Model, frozen=True, kw_only=True):
 
     Attributes:
         default_account: default for the account (``DEFAULT_ACCT``).
+        tif: such as ``DAY``, ``GTC``, ``OPG``, ``IOC``, ``PAX``, ``OVT``, ``OND``.
     """
 
     default_account: str | None = msgspec.field(default=None, name="DEFAULT_ACCT")
     pmalgo: bool | None = msgspec.field(default=None, name="PMALGO")
     size: str | None = msgspec.field(default=None, name="SIZE")
-    tif: str | None = msgspec.field(default=None, name="TIF")
+    tif: AnyTimeInForce | None = msgspec.field(default=None, name="TIF")
 
 
 class RulesMessage(Model, frozen=True, kw_only=True):
@@ -145,14 +156,13 @@ class ContractRules(Model, frozen=True, kw_only=True, rename="camel"):
         display_size: displayed quantity.
         fraq_types: such as ``limit``, ``market``, ``stop``, ``stop_limit``, ``mit``, ``lit``,
             ``trailing_stop``, ``trailing_stop_limit``.
-        ib_algo_types: such as ``limit``, ``stop_limit``, ``lit``, ``trailing_stop_limit``,
-            ``relative``, ``marketonclose``, ``limitonclose``.
+        ib_algo_types: such as ``LMT``, ``MKT``, ``STP``, ``STOP_LIMIT``, ``MIDPRICE``, ``TRAIL``,
+            ``TRAILLMT``, ``MOC``, ``LOC``, ``MIT``, ``LIT``, ``REL``.
         increment: smallest step of the price.
-        order_types: such as ``limit``, ``midprice``, ``market``, ``stop``, ``stop_limit``, ``mit``,
-            ``lit``, ``trailing_stop``, ``trailing_stop_limit``, ``relative``, ``marketonclose``,
-            ``limitonclose``.
-        order_types_outside: such as ``limit``, ``stop_limit``, ``lit``, ``trailing_stop_limit``,
-            ``relative``.
+        order_types: such as ``LMT``, ``MKT``, ``STP``, ``STOP_LIMIT``, ``MIDPRICE``, ``TRAIL``,
+            ``TRAILLMT``, ``MOC``, ``LOC``, ``MIT``, ``LIT``, ``REL``.
+        order_types_outside: such as ``LMT``, ``MKT``, ``STP``, ``STOP_LIMIT``, ``MIDPRICE``,
+            ``TRAIL``, ``TRAILLMT``, ``MOC``, ``LOC``, ``MIT``, ``LIT``, ``REL``.
         price_magnifier: divisor of quoted prices.
         size_increment: step of the quantity.
         stop_price: default stop price of an order (``stopprice``).
@@ -174,7 +184,7 @@ class ContractRules(Model, frozen=True, kw_only=True, rename="camel"):
     fraq_int: int | None = None
     fraq_types: list[str] | None = None
     has_secondary: bool | None = None
-    ib_algo_types: list[str] | None = None
+    ib_algo_types: list[AnyOrderType] | None = None
     increment: Decimal
     increment_digits: int | None = None
     increment_rules: list[PriceIncrement] | None = None
@@ -184,8 +194,8 @@ class ContractRules(Model, frozen=True, kw_only=True, rename="camel"):
     negative_capable: bool | None = None
     order_defaults: OrderDefaults | None = None
     order_origination: str | None = None
-    order_types: list[str]
-    order_types_outside: list[str] | None = None
+    order_types: list[AnyOrderType]
+    order_types_outside: list[AnyOrderType] | None = None
     preview: bool | None = None
     price_magnifier: int | None = None
     size_increment: Decimal | None = None
@@ -220,7 +230,7 @@ class AlgoParam(Model, frozen=True, kw_only=True, rename="camel"):
 class Algo(Model, frozen=True, kw_only=True):
     """Row of `Algos.algos`."""
 
-    id: str
+    id: NonEmpty
     name: str
     parameters: list[AlgoParam] | None = None
 
@@ -260,12 +270,12 @@ class ContractInfo(Model, frozen=True, kw_only=True):
     conid: int = msgspec.field(name="con_id")
     contract_clarification_type: str | None = None
     contract_month: str | None = None
-    currency: str
+    currency: NonEmpty
     cusip: str | None = None
-    exchange: str
+    exchange: NonEmpty
     expiry_full: str | None = None
     industry: str | None = None
-    instrument_type: str
+    instrument_type: NonEmpty
     is_zero_commission_security: bool | None = None
     local_symbol: str | None = None
     maturity_date: Date | None = None
@@ -410,13 +420,13 @@ class ContractRow(Model, frozen=True, kw_only=True, rename="camel"):
 
     company_name: str | None = None
     conid: int
-    currency: str
-    exchange: str
+    currency: NonEmpty
+    exchange: NonEmpty
     listing_exchange: str | None = None
     maturity_date: Date | None = None
     price_rendering: str | None = None
     right: KnownText | None = None
-    sec_type: str
+    sec_type: NonEmpty
     strike: NonZero | None = None
     ticker: str | None = None
     valid_exchanges: str | None = None
@@ -432,7 +442,7 @@ class ContractRow(Model, frozen=True, kw_only=True, rename="camel"):
 class BondIssuer(Model, frozen=True, kw_only=True):
     """Row of `SearchHit.issuers`."""
 
-    id: str
+    id: NonEmpty
     name: str
 
 
@@ -448,7 +458,7 @@ class SearchSection(Model, frozen=True, kw_only=True, rename="camel"):
 
     exchange: str | None = None
     months: str | None = None
-    sec_type: str
+    sec_type: NonEmpty
     conid: int | None = None
 
 
@@ -501,7 +511,7 @@ class ExchangeListing(Model, frozen=True, kw_only=True):
     """
 
     conid: int
-    exchange: str
+    exchange: NonEmpty
     ticker: str
 
 

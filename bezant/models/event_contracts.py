@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
-from .._wire.field_types import Date, Time
+from .._wire.field_types import Date, NonEmpty, Time
 from ._base import Model
 
 __all__ = [
@@ -36,7 +36,7 @@ class CategoryMarket(Model, frozen=True, kw_only=True):
     """
 
     conid: int
-    exchange: str
+    exchange: NonEmpty
     name: str
     product_conid: int | None = None
     symbol: str
@@ -84,7 +84,7 @@ class ForecastContract(Model, frozen=True, kw_only=True):
     category: str | None = None
     conid_no: int
     conid_yes: int
-    exchange: str
+    exchange: NonEmpty
     expiry: Date = msgspec.field(name="expiration")
     logo_category: str | None = None
     market_name: str | None = None
@@ -214,5 +214,5 @@ class ForecastSchedule(Model, frozen=True, kw_only=True):
         time_zone: the exchange's time zone (``timezone``).
     """
 
-    time_zone: str = msgspec.field(name="timezone")
+    time_zone: NonEmpty = msgspec.field(name="timezone")
     trading_schedules: list[ForecastDay]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import msgspec
 
-from .._wire.field_types import Time
+from .._wire.field_types import NonEmpty, Time
 from ._base import Model
 
 __all__ = [
@@ -91,9 +91,9 @@ class Fyi(Model, frozen=True, kw_only=True):
     """
 
     time: Time = msgspec.field(name="D")
-    type_code: str = msgspec.field(name="FC")
+    type_code: NonEmpty = msgspec.field(name="FC")
     ht: int | None = msgspec.field(default=None, name="HT")
-    id: str = msgspec.field(name="ID")
+    id: NonEmpty = msgspec.field(name="ID")
     body: str = msgspec.field(name="MD")
     subject: str = msgspec.field(name="MS")
     read: int = msgspec.field(name="R")
@@ -141,7 +141,7 @@ class FyiSetting(Model, frozen=True, kw_only=True):
     """
 
     active: int | None = msgspec.field(default=None, name="A")
-    type_code: str = msgspec.field(name="FC")
+    type_code: NonEmpty = msgspec.field(name="FC")
     description: str | None = msgspec.field(default=None, name="FD")
     title: str | None = msgspec.field(default=None, name="FN")
     disclaimer_read: int = msgspec.field(name="H")

@@ -8,7 +8,18 @@ from typing import Any, ClassVar, Literal
 
 import msgspec
 
-from .._wire.field_types import KnownId, KnownText, Quantity, Time
+from .._wire.field_types import (
+    AnyOrderStatusName,
+    AnyOrderType,
+    AnySide,
+    AnyTimeInForce,
+    KnownId,
+    KnownText,
+    NonEmpty,
+    Quantity,
+    Time,
+)
+from .._wire.terms import OrderType, Side, TimeInForce
 from ._base import Model
 from .common import Number
 
@@ -54,11 +65,14 @@ class OrderStatus(Model, frozen=True, kw_only=True):
         order_id: IBKR's id of the order.
         status: such as ``Submitted``, ``Filled``, ``Cancelled`` (``order_status``).
         order_time: time of the order; in UTC.
+        order_type: such as ``LMT``, ``MKT``, ``STP``, ``STOP_LIMIT``, ``MIDPRICE``, ``TRAIL``,
+            ``TRAILLMT``, ``MOC``, ``LOC``, ``MIT``, ``LIT``, ``REL``.
         request_id: the request's id.
         sec_type: kind of contract, such as ``STK``.
         side: ``BUY`` or ``SELL``.
         symbol: the symbol.
-        time_in_force: ``DAY``, ``GTC``, ``OPG``, ``IOC``, ``PAX``, ``OVT``, ``OND`` (``tif``).
+        time_in_force: such as ``DAY``, ``GTC``, ``OPG``, ``IOC``, ``PAX``, ``OVT``, ``OND``
+            (``tif``).
         quantity: quantity ordered (``total_size``).
         price: limit or stop price.
         limit_price: limit price.
@@ -102,19 +116,19 @@ class OrderStatus(Model, frozen=True, kw_only=True):
     order_description_with_contract: str | None = None
     order_id: int
     order_not_editable: bool | None = None
-    status: str = msgspec.field(name="order_status")
+    status: AnyOrderStatusName = msgspec.field(name="order_status")
     order_status_description: str | None = None
     order_time: Time | None = None
-    order_type: str
+    order_type: AnyOrderType
     request_id: str | None = None
-    sec_type: str
+    sec_type: NonEmpty
     server_id: str | None = None
-    side: str
+    side: AnySide
     size: Quantity
     size_and_fills: str | None = None
     sub_type: str | None = None
     symbol: str
-    time_in_force: str = msgspec.field(name="tif")
+    time_in_force: AnyTimeInForce = msgspec.field(name="tif")
     quantity: Quantity = msgspec.field(name="total_size")
     price: Decimal | None = None
     limit_price: Decimal | None = None
@@ -164,20 +178,23 @@ class LiveOrder(Model, frozen=True, kw_only=True, rename="camel"):
         filled_quantity: quantity filled.
         quantity: quantity ordered (``totalSize``).
         status: such as ``Inactive``, ``PendingSubmit``, ``PreSubmitted``, ``Submitted``,
-            ``Filled``, ``PendingCancel``, ``Cancelled``, ``WarnState``.
+            ``Filled``, ``PendingCancel``, ``PreCancelled``, ``Cancelled``, ``WarnState``,
+            ``Expired``, ``Rejected``.
         order_ccp_status: state of the order in IBKR's own records.
         average_price: average price of one unit (``avgPrice``).
-        original_order_type: order type that a filled order had (``origOrderType``).
+        original_order_type: order type that a filled order had; such as ``LMT``, ``MKT``, ``STP``,
+            ``STOP_LIMIT``, ``MIDPRICE``, ``TRAIL``, ``TRAILLMT``, ``MOC``, ``LOC``, ``MIT``,
+            ``LIT``, ``REL`` (``origOrderType``).
         supports_tax_opt: such as ``0``, ``1``.
-        order_type: ``LMT``, ``MKT``, ``STP``, ``STOP_LIMIT``, ``MIDPRICE``, ``TRAIL``,
+        order_type: such as ``LMT``, ``MKT``, ``STP``, ``STOP_LIMIT``, ``MIDPRICE``, ``TRAIL``,
             ``TRAILLMT``, ``MOC``, ``LOC``, ``MIT``, ``LIT``, ``REL``.
         background_color: background color for display (``bgColor``).
         foreground_color: text color for display (``fgColor``).
         is_event_trading: such as ``0``, ``1``.
         price: limit or stop price.
-        time_in_force: ``DAY``, ``GTC``, ``OPG``, ``IOC``, ``PAX``, ``OVT``, ``OND``.
+        time_in_force: such as ``DAY``, ``GTC``, ``OPG``, ``IOC``, ``PAX``, ``OVT``, ``OND``.
         last_execution_time: time of the last fill; in UTC (``lastExecutionTime_r``).
-        side: ``BUY`` or ``SELL``.
+        side: ``BUY`` or ``SELL``; ``EXER`` to exercise an option.
         contract_description_2: second line of the contract's description (``description2``).
         exchange: exchange, such as ``NASDAQ``.
         tax_optimizer_id: id of the tax lots to close.
@@ -186,7 +203,7 @@ class LiveOrder(Model, frozen=True, kw_only=True, rename="camel"):
         parent_order_id: order that this order waits for (``parentId``).
     """
 
-    account_id: str = msgspec.field(name="acct")
+    account_id: NonEmpty = msgspec.field(name="acct")
     conid_ex: str | None = msgspec.field(default=None, name="conidex")
     conid: int
     order_id: int
@@ -195,25 +212,25 @@ class LiveOrder(Model, frozen=True, kw_only=True, rename="camel"):
     order_description: str = msgspec.field(name="orderDesc")
     contract_description_1: str | None = msgspec.field(default=None, name="description1")
     ticker: str
-    sec_type: str
+    sec_type: NonEmpty
     listing_exchange: str | None = None
     remaining_quantity: Quantity
     filled_quantity: Quantity
     quantity: Quantity | None = msgspec.field(default=None, name="totalSize")
     company_name: str | None = None
-    status: str
+    status: AnyOrderStatusName
     order_ccp_status: str | None = msgspec.field(default=None, name="order_ccp_status")
     average_price: Decimal | None = msgspec.field(default=None, name="avgPrice")
-    original_order_type: str | None = msgspec.field(default=None, name="origOrderType")
+    original_order_type: AnyOrderType | None = msgspec.field(default=None, name="origOrderType")
     supports_tax_opt: str | None = None
-    order_type: str
+    order_type: AnyOrderType
     background_color: str | None = msgspec.field(default=None, name="bgColor")
     foreground_color: str | None = msgspec.field(default=None, name="fgColor")
     is_event_trading: str | None = None
     price: Decimal | None = None
-    time_in_force: str
+    time_in_force: AnyTimeInForce
     last_execution_time: Time | None = msgspec.field(default=None, name="lastExecutionTime_r")
-    side: Literal["BUY", "SELL"]
+    side: AnySide
     contract_description_2: str | None = msgspec.field(default=None, name="description2")
     exchange: str | None = None
     order_cancellation_by_system_reason: str | None = msgspec.field(
@@ -252,7 +269,7 @@ class Trade(Model, frozen=True, kw_only=True):
         client_order_id: the ``client_order_id`` of the order (``order_ref``).
         price: price of one unit.
         sec_type: kind of contract, such as ``STK``.
-        side: ``B`` bought or ``S`` sold.
+        side: ``BUY`` or ``SELL``; ``EXER`` if an option was exercised.
         supports_tax_opt: such as ``0``, ``1``.
         symbol: the symbol.
         time: time of the execution; in UTC (``trade_time_r``).
@@ -261,7 +278,7 @@ class Trade(Model, frozen=True, kw_only=True):
         position: quantity of the contract held at the time of the response.
     """
 
-    account_id: str = msgspec.field(name="account")
+    account_id: NonEmpty = msgspec.field(name="account")
     account_code: str | None = msgspec.field(default=None, name="accountCode")
     account_allocation_name: str | None = None
     clearing_id: str | None = None
@@ -272,7 +289,7 @@ class Trade(Model, frozen=True, kw_only=True):
     conid_ex: str | None = msgspec.field(default=None, name="conidEx")
     contract_description_1: str | None = None
     exchange: str | None = None
-    execution_id: str
+    execution_id: NonEmpty
     is_event_trading: str | None = None
     liquidation_trade: str | None = None
     listing_exchange: str | None = None
@@ -281,8 +298,8 @@ class Trade(Model, frozen=True, kw_only=True):
     order_id: int | None = None
     client_order_id: str | None = msgspec.field(default=None, name="order_ref")
     price: Decimal
-    sec_type: str
-    side: str
+    sec_type: NonEmpty
+    side: AnySide
     size: Quantity
     submitter: str | None = None
     supports_tax_opt: str | None = None
@@ -311,7 +328,7 @@ class OrderCancellation(Model, frozen=True, kw_only=True):
     message: str = msgspec.field(name="msg")
     order_id: int
     encrypt_message: str | None = None
-    status: str | None = msgspec.field(default=None, name="order_status")
+    status: AnyOrderStatusName | None = msgspec.field(default=None, name="order_status")
 
 
 class OrderAllocation(Model, frozen=True, kw_only=True):
@@ -330,7 +347,7 @@ class AllocationProfile(Model, frozen=True, kw_only=True):
     """Value of `OrderPayload.allocation_profile`.
 
     Attributes:
-        alloc_type: such as ``SHARE``, ``CASH``.
+        alloc_type: ``SHARE``, ``CASH``.
     """
 
     alloc_type: Literal["SHARE", "CASH"] | None = None
@@ -369,7 +386,7 @@ class OrderReply(Model, frozen=True, kw_only=True, rename="camel"):
 
     encrypt_message: str | None = msgspec.field(default=None, name="encrypt_message")
     order_id: int | None = msgspec.field(default=None, name="order_id")
-    status: str | None = msgspec.field(default=None, name="order_status")
+    status: AnyOrderStatusName | None = msgspec.field(default=None, name="order_status")
     id: str | None = None
     is_suppressed: bool | None = None
     message: list[str] | None = None
@@ -452,34 +469,19 @@ class OrderTicket(Model, frozen=True, kw_only=True, rename="camel"):
     json_payload: OrderPayload | None = None
     listing_exchange: str | None = None
     manual_indicator: bool | None = None
-    order_type: Literal[
-        "LMT",
-        "MKT",
-        "STP",
-        "STOP_LIMIT",
-        "MIDPRICE",
-        "TRAIL",
-        "TRAILLMT",
-        "MOC",
-        "LOC",
-        "MIT",
-        "LIT",
-        "REL",
-    ]
+    order_type: OrderType
     outside_rth: bool | None = msgspec.field(default=None, name="outsideRTH")
     parent_id: str | None = None
     price: Number | None = None
     quantity: Number | None = None
     referrer: str | None = None
     sec_type: str | None = None
-    side: Literal["BUY", "SELL"]
+    side: Side
     strategy: str | None = None
     strategy_parameters: dict[str, Any] | None = None
     tax_optimizer_id: str | None = None
     ticker: str | None = None
-    time_in_force: Literal["DAY", "GTC", "OPG", "IOC", "PAX", "OVT", "OND"] = msgspec.field(
-        name="tif"
-    )
+    time_in_force: TimeInForce = msgspec.field(name="tif")
     trailing_amount: Number | None = msgspec.field(default=None, name="trailingAmt")
     trailing_type: Literal["amt", "%"] | None = None
     use_adaptive: bool | None = None

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from .._wire.field_types import Date, KnownId, KnownText, NonZero, Quantity, Time
+from .._wire.field_types import Date, KnownId, KnownText, NonEmpty, NonZero, Quantity, Time
 from ._base import Model
 from ._portfolio import Account
 
@@ -172,7 +172,7 @@ class LedgerRow(Model, frozen=True, kw_only=True):
         end_of_bundle: mark that ends a bundle of rows (``endofbundle``).
     """
 
-    account_id: str = msgspec.field(name="acctcode")
+    account_id: NonEmpty = msgspec.field(name="acctcode")
     cash_balance: Decimal = msgspec.field(name="cashbalance")
     cash_balance_fx_segment: Decimal | None = msgspec.field(
         default=None, name="cashbalancefxsegment"
@@ -183,7 +183,7 @@ class LedgerRow(Model, frozen=True, kw_only=True):
     corporate_bonds_market_value: Decimal | None = msgspec.field(
         default=None, name="corporatebondsmarketvalue"
     )
-    currency: str
+    currency: NonEmpty
     dividends: Decimal | None = None
     exchange_rate: Decimal = msgspec.field(name="exchangerate")
     funds: Decimal | None = None
@@ -266,11 +266,11 @@ class UncachedPosition(Model, frozen=True, kw_only=True, rename="camel"):
         unrealized_pnl: profit and loss of open positions.
     """
 
-    asset_class: str
+    asset_class: NonEmpty
     average_cost: Decimal = msgspec.field(name="avgCost")
     average_price: Decimal = msgspec.field(name="avgPrice")
     conid: int
-    currency: str
+    currency: NonEmpty
     description: str
     group: str | None = None
     is_last_to_loq: bool | None = None
@@ -279,7 +279,7 @@ class UncachedPosition(Model, frozen=True, kw_only=True, rename="camel"):
     model: KnownText | None = None
     quantity: Quantity = msgspec.field(name="position")
     realized_pnl: Decimal
-    sec_type: str
+    sec_type: NonEmpty
     sector: str | None = None
     timestamp: Time | None = None
     unrealized_pnl: Decimal

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from .._wire.field_types import NonEmpty
 from ._base import Model
 
 __all__ = [
@@ -34,7 +35,7 @@ class ScannerFilterValue(Model, frozen=True, kw_only=True):
 class ScannerFilter(Model, frozen=True, kw_only=True):
     """Row of `ScannerParameters.filter_list`."""
 
-    code: str
+    code: NonEmpty
     combo_values: list[ScannerFilterValue] | None = None
     display_name: str
     group: str | None = None
@@ -46,7 +47,7 @@ class ScannerInstrument(Model, frozen=True, kw_only=True):
 
     display_name: str
     filters: list[str]
-    type: str
+    type: NonEmpty
 
 
 class ScannerMarket(Model, frozen=True, kw_only=True):
@@ -61,7 +62,7 @@ class ScannerCountry(Model, frozen=True, kw_only=True):
 
     display_name: str
     locations: list[ScannerMarket] | None = None
-    type: str
+    type: NonEmpty
 
 
 class ScannerRegion(Model, frozen=True, kw_only=True):
@@ -69,13 +70,13 @@ class ScannerRegion(Model, frozen=True, kw_only=True):
 
     display_name: str
     locations: list[ScannerCountry] | None = None
-    type: str
+    type: NonEmpty
 
 
 class ScanType(Model, frozen=True, kw_only=True):
     """Row of `ScannerParameters.scan_type_list`."""
 
-    code: str
+    code: NonEmpty
     display_name: str
     instruments: list[str]
 
@@ -115,10 +116,10 @@ class ScanRow(Model, frozen=True, kw_only=True):
     column_name: str | None = None
     company_name: str | None = None
     conid: int = msgspec.field(name="con_id")
-    conid_ex: str = msgspec.field(name="conidex")
+    conid_ex: NonEmpty = msgspec.field(name="conidex")
     contract_description_1: str
-    listing_exchange: str
-    sec_type: str
+    listing_exchange: NonEmpty
+    sec_type: NonEmpty
     server_id: str | None = None
     symbol: str
     scan_data: str | None = None

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from .._wire.field_types import Time
+from .._wire.field_types import NonEmpty, Time
 from ._base import Model
 
 __all__ = [
@@ -78,7 +78,7 @@ class WatchlistDetails(Model, frozen=True, kw_only=True, rename="camel"):
     """
 
     hash: str | None = None
-    id: str
+    id: NonEmpty
     instruments: list[WatchlistInstrument]
     name: str
     read_only: bool | None = None
@@ -104,7 +104,7 @@ class Watchlist(Model, frozen=True, kw_only=True, rename="camel"):
     """
 
     hash: str | None = None
-    id: str
+    id: NonEmpty
     instruments: list[Any]
     name: str
     read_only: bool | None = None
@@ -118,7 +118,7 @@ class WatchlistsDataUserList(Model, frozen=True, kw_only=True):
         type: such as ``watchlist``.
     """
 
-    id: str
+    id: NonEmpty
     is_open: bool | None = None
     modified: Time | None = None
     name: str

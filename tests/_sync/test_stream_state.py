@@ -8,6 +8,7 @@ import json
 import pickle
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -203,7 +204,7 @@ TOPICS: dict[str, tuple[type[Any], str, tuple[str, str], dict[str, object]]] = {
             rows("sld+U1", {"key": "B", "cashbalance": 1, "timestamp": 1}, key="result"),
             rows("sld+U1", {"key": "B", "timestamp": 2}, key="result"),
         ),
-        {"key": "B", "cash_balance": Decimal(1), "timestamp": 2},
+        {"key": "B", "cash_balance": Decimal(1), "timestamp": datetime.fromtimestamp(2, UTC)},
     ),
 }
 

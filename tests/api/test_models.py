@@ -6,7 +6,7 @@ import json
 import re
 from decimal import Decimal
 from types import NoneType
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 import pytest
@@ -15,17 +15,23 @@ from hypothesis import strategies as st
 
 from bezant._core.decoding.decoder import decode
 from bezant._core.http.request import encode_body
-from bezant._wire.field_types import Date, KnownId, KnownText, NonZero, Quantity, Time
+from bezant._wire.field_types import Date, KnownId, NonZero, Quantity, Time, is_marker
 from bezant.errors import MissingValue
-from bezant.models import Model, Tickle
+from bezant.models import Model, Tickle, stream
 from bezant.models.oauth import AccessToken, Token
 from bezant.models.orders import OrderTicket
 from bezant.models.sso import UserSession
+from bezant.models.stream._base import MessageModel
 from tests.core.samples import Drifts
 
 from .catalogue import MODELS, is_sent
 
 RECEIVED = [each for each in MODELS if not is_sent(each)]
+MESSAGES = [
+    each
+    for each in vars(stream).values()
+    if isinstance(each, type) and issubclass(each, MessageModel)
+]
 
 scalars = (
     st.none()
@@ -46,8 +52,9 @@ QUANTITY = re.compile(r"(?!.*cash)(.+_)?(quantity|allocation|position|size)")
 
 
 PLAIN: dict[object, Any] = {
-    int: 7, Decimal: 1.5, bool: True, str: "x", list: [], dict: {}, KnownText: "x", KnownId: 7,
+    int: 7, Decimal: 1.5, bool: True, str: "x", list: [], dict: {}, KnownId: 7,
     NonZero: 1.5, Quantity: 1.5, Time: 1_788_888_788_000, Date: "20270115",
+    Annotated: "x",
 }  # fmt: skip
 
 
@@ -60,6 +67,8 @@ def plain(type_: Any) -> Any:
     if isinstance(member, type) and issubclass(member, Model):
         needed = [each for each in msgspec.structs.fields(member) if each.required]
         return {each.encode_name: plain(each.type) for each in needed}
+    if is_marker(member) and member not in PLAIN:
+        return "x"
     return PLAIN.get(get_origin(member) or member, {})
 
 
@@ -74,7 +83,12 @@ def test_a_number_of_units_prints_without_a_fraction_in_all_models() -> None:
 
 
 def samples(model: type[msgspec.Struct]) -> dict[str, Any]:
-    return {each.encode_name: plain(each.type) for each in msgspec.structs.fields(model)}
+    """Return a value for each field that the gateway sends."""
+    return {
+        each.encode_name: plain(each.type)
+        for each in msgspec.structs.fields(model)
+        if each.name != "raw" and not each.encode_name.startswith("bezant:")
+    }
 
 
 @pytest.mark.parametrize("model", RECEIVED, ids=lambda each: each.__name__)
@@ -126,6 +140,43 @@ def test_a_field_of_a_wrong_type_is_reported_once(model: type[Model]) -> None:
         if field.required:
             with pytest.raises(MissingValue, match=f"{model.__name__}.{field.name} has no value"):
                 getattr(held, field.name)
+
+
+FAULTS: dict[str, Any] = {"null": None, "empty": "", "a list": [[]]}
+ALWAYS = [
+    pytest.param(each, field, id=f"{each.__name__}.{field.name}")
+    for each in (*RECEIVED, *MESSAGES)
+    for field in msgspec.structs.fields(each)
+    if field.required
+]
+
+
+@pytest.mark.parametrize("fault", ["omitted", *FAULTS])
+@pytest.mark.parametrize(("model", "field"), ALWAYS)
+def test_a_fault_in_an_always_present_field_costs_this_field(
+    model: type[Model], field: Any, fault: str
+) -> None:
+    good = samples(model)
+    whole = decode(json.dumps(good).encode(), model, operation="GET /x", report=Drifts())
+    wire = field.encode_name
+    row = {key: each for key, each in good.items() if key != wire}
+    if fault != "omitted":
+        row[wire] = FAULTS[fault]
+    drifts = Drifts()
+    held = decode(json.dumps(row).encode(), model, operation="GET /x", report=drifts)
+    if fault == "empty" and field.type is str:  # a name or a description
+        assert getattr(held, field.name) == ""
+        return
+    if fault == "a list" and get_origin(field.type) is list:
+        return  # a list with an element that cannot be read, which other tests have
+    assert isinstance(held, model)
+    with pytest.raises(MissingValue, match=f"{model.__name__}.{field.name} has no value") as caught:
+        getattr(held, field.name)
+    assert caught.value.operation == "GET /x"
+    assert [(each.model, each.field) for each in drifts] == [(model.__name__, wire)]
+    for name in model.__struct_fields__:
+        if name != field.name:
+            assert getattr(held, name) == getattr(whole, name)
 
 
 @pytest.mark.parametrize("model", RECEIVED, ids=lambda each: each.__name__)

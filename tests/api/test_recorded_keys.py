@@ -48,6 +48,7 @@ IN_RAW_ONLY = {
     "MarketData.conidEx": "read from the topic where it is missing",
     "MarketData.topic": "`conid` and `conid_ex`",
     "OrderUpdate.account": "the account again: `account_id` is `acct`",
+    "OrderUpdate.lastExecutionTime": "`last_execution_time` is `lastExecutionTime_r`",
     "TradeUpdate.trade_time": "`time`",
     "TradeUpdate.trade_time_r": "`time`",
 }

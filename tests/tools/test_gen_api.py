@@ -290,6 +290,48 @@ def test_what_recordings_show_of_a_field(project: Path) -> None:
     }
 
 
+TERMS = """
+[Kind]
+doc = "Kind of a thing."
+values = { LARGE = ["L", "Large"], SMALL = [] }
+
+[Way]
+doc = "Way to make a thing."
+values = { by_hand = [] }
+"""
+
+
+def test_a_term_is_closed_in_requests_and_open_in_responses(project: Path) -> None:
+    append(project, TERMS, "terms")
+    append(project, '"thingId" = { term = "Kind" }\n', "glossary")
+    append(project, '["thing"]\nsize = { type = "str", term = "Way" }\n', "evidence")
+    append(project, '["POST /things:body"]\nsize = { type = "str", term = "Kind" }\n', "evidence")
+    assert run(project, source(project)) == 0
+    models = (project / "bezant/models/things.py").read_text()
+    assert "from .._wire.field_types import AnyKind, AnyWay, Time\n" in models
+    assert "thing_id: AnyKind | None = None" in models
+    assert "thing_id: such as ``LARGE``, ``SMALL``." in models
+    api = (project / gen_api.API / "things.py").read_text()
+    assert "from ..._wire.terms import Kind\n" in api
+    assert "thing_id: Kind" in api
+    assert "thing_id: which thing: ``LARGE``, ``SMALL``." in api
+    terms = (project / gen_api.TERMS).read_text()
+    assert 'Kind: TypeAlias = Literal["LARGE", "SMALL"]\n"""Kind of a thing."""\n' in terms
+    assert '"Kind": {"LARGE": "LARGE", "L": "LARGE", "Large": "LARGE", "SMALL": "SMALL"}' in terms
+    assert "def is_kind(text: str) -> TypeGuard[Kind]:" in terms
+    # The wire has one spelling of a way.
+    assert '"Way"' not in terms
+    assert "is_way" not in terms
+
+
+def test_an_always_present_text_may_count_as_missing_when_empty(project: Path) -> None:
+    append(project, '["thing"]\nthingId = { always = "1 example", none = [""] }\n', "evidence")
+    assert run(project, source(project)) == 0
+    models = (project / "bezant/models/things.py").read_text()
+    assert "from .._wire.field_types import NonEmpty, Quantity, Time\n" in models
+    assert "    thing_id: NonEmpty\n" in models
+
+
 def test_types_of_fields_with_placeholders_and_times(project: Path) -> None:
     append(
         project,
@@ -413,6 +455,9 @@ def test_a_wrong_overlay_is_refused(
         ),
         ("evidence", '"nothing" = { size = { always = "X" } }', "no object is at 'nothing'"),
         ("glossary", '"nothing" = { doc = "X" }', "no field is named 'nothing'"),
+        ("glossary", '"thingId" = { term = "Kind" }', "has no term 'Kind'"),
+        ("terms", '[Kind]\ndoc = "X"\nvalues = { A = [] }', "no field has the term 'Kind'"),
+        ("terms", "[Kind]\nnonsense = 1\nvalues = { A = [] }", "unknown key 'nonsense'"),
         ("other", "", "has no title"),
         (
             "limits",

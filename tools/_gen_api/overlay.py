@@ -17,7 +17,8 @@ from .shapes import TIMES
 
 FOLDER = "tools/api_overlay"
 FIELD_TABLE = "bezant/_wire/market_data_fields.py"
-SPECIAL = ("digest", "evidence", "glossary", "limits", "schemas")
+SPECIAL = ("digest", "evidence", "glossary", "limits", "schemas", "terms")
+TERM_KEYS = frozenset({"doc", "request", "values"})
 OPERATION_KEYS = frozenset(
     {
         *("about_session", "added", "answer", "answer_any", "answer_like", "answer_schema"),
@@ -53,8 +54,8 @@ SCHEMA_KEYS = frozenset(
 )
 FIELD_KEYS = frozenset(
     {
-        *("always", "choices", "closed", "default", "doc", "drop", "form", "name", "none", "open"),
-        *("place", "required", "same_as", "secret", "time", "type", "wire"),
+        *("always", "choices", "default", "doc", "drop", "form", "name", "none", "open"),
+        *("place", "required", "same_as", "secret", "term", "time", "type", "wire"),
     }
 )
 
@@ -70,6 +71,7 @@ class Overlay:
         schemas: corrections of objects by place, with the evidence of `evidence.toml`.
         glossary: names, types and texts by wire name.
         limits: the content of `limits.toml`.
+        terms: the content of `terms.toml`.
         recorded: evidence from recordings, by normalised call.
         market_data: names of market data fields by IBKR's id.
         meanings: meanings of market data fields by IBKR's id.
@@ -83,6 +85,7 @@ class Overlay:
     schemas: dict[str, Json] = field(default_factory=dict)
     glossary: dict[str, Json] = field(default_factory=dict)
     limits: Json = field(default_factory=dict)
+    terms: dict[str, Json] = field(default_factory=dict)
     recorded: dict[str, Evidence] = field(default_factory=dict)
     market_data: dict[str, str] = field(default_factory=dict)
     meanings: dict[str, str] = field(default_factory=dict)
@@ -99,6 +102,16 @@ class Overlay:
         if found:
             self.used.add(f"glossary:{wire}")
         return found
+
+    def values(self, fix: Json, word: Json) -> tuple[str, tuple[str, ...]]:
+        """Return the term of a field, or an empty text, and its values."""
+        name = str(fix.get("term") or ("" if "choices" in fix else word.get("term", "")))
+        if name and name not in self.terms:
+            self.problems.add(Problem(f"{FOLDER}/terms.toml", f"has no term {name!r}"))
+            name = ""
+        if name:
+            self.used.add(f"term:{name}")
+        return name, tuple(self.terms[name]["values"]) if name else ()
 
     def _use(self, table: Mapping[str, Json], key: str) -> Json:
         found = table.get(key, {})
@@ -123,6 +136,11 @@ class Overlay:
             for wire in self.glossary
             if f"glossary:{wire}" not in self.used
         }
+        problems |= {
+            Problem(f"{FOLDER}/terms.toml", f"no field has the term {name!r}; delete it")
+            for name in self.terms
+            if f"term:{name}" not in self.used
+        }
         return problems
 
 
@@ -135,12 +153,17 @@ def read(root: Path) -> Overlay:
         if file.stem not in SPECIAL:
             _add_group(overlay, file.stem, content)
     overlay.glossary = _toml(folder / "glossary.toml")
+    overlay.terms = _toml(folder / "terms.toml")
     overlay.schemas = _toml(folder / "schemas.toml")
     for place, fields in _toml(folder / "evidence.toml").items():
         known = overlay.schemas.setdefault(place, {}).setdefault("fields", {})
         for wire, shown in fields.items():
             known[wire] = {**known.get(wire, {}), **shown}
-    for table, keys in ((overlay.glossary, FIELD_KEYS), (overlay.schemas, SCHEMA_KEYS)):
+    for table, keys in (
+        (overlay.glossary, FIELD_KEYS),
+        (overlay.schemas, SCHEMA_KEYS),
+        (overlay.terms, TERM_KEYS),
+    ):
         for key, each in table.items():
             for unknown in each.keys() - keys:
                 overlay.problems.add(Problem(FOLDER, f"{key!r} has an unknown key {unknown!r}"))

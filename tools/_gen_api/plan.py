@@ -118,6 +118,7 @@ class Plan:
         operations: operations that have a method, sorted by group and path.
         raw: operations that only raw calls can make, sorted by group and path.
         limits: the content of `limits.toml`.
+        terms: the content of `terms.toml`.
         models: objects by group, inner objects before outer ones.
         homes: module of each object, by its `id()`.
         sent: `id()` of the objects that are sent and never received.
@@ -131,6 +132,7 @@ class Plan:
     operations: list[Operation] = field(default_factory=list)
     raw: list[Operation] = field(default_factory=list)
     limits: Json = field(default_factory=dict)
+    terms: dict[str, Json] = field(default_factory=dict)
     models: dict[str, list[Record]] = field(default_factory=dict)
     homes: dict[int, str] = field(default_factory=dict)
     sent: set[int] = field(default_factory=set)
@@ -151,7 +153,7 @@ class Planner:
         self.overlay = overlay
         self.reader = Reader(document, overlay)
         groups = dict(sorted(overlay.groups.items()))
-        self.plan = Plan(groups, overlay.needs_oauth, limits=overlay.limits)
+        self.plan = Plan(groups, overlay.needs_oauth, limits=overlay.limits, terms=overlay.terms)
         self.limited: set[str] = set()
         self.by_call: dict[str, Operation] = {}
 
@@ -298,7 +300,7 @@ class Planner:
             shape = parse_type(word["type"])
         elif shape == ANY:
             shape = Scalar("str")
-        shape = with_choices(shape, fix, word) or shape
+        shape = with_choices(self.overlay, shape, fix, word) or shape
         doc = str(fix.get("doc") or word.get("doc", ""))
         if isinstance(shape, Scalar) and shape.enum and "``" not in doc and shape.kind == "str":
             doc = f"{doc}: {names.values(shape.enum)}" if doc else names.values(shape.enum)

@@ -50,15 +50,17 @@ MEASURE = re.compile(
 )
 
 
-def with_choices(shape: Shape | None, fix: Json, word: Json) -> Shape | None:
-    """Return a type with the allowed values of the overlay instead of the document's."""
+def with_choices(overlay: Overlay, shape: Shape | None, fix: Json, word: Json) -> Shape | None:
+    """Return a type with the overlay's choices, which replace those of the document."""
     if isinstance(shape, ListOf):
-        item = with_choices(shape.item, fix, word)
+        item = with_choices(overlay, shape.item, fix, word)
         return shape if item is None or item is shape.item else ListOf(item, shape.seen)
     if not isinstance(shape, Scalar):
         return shape
-    choices = tuple(fix.get("choices") or word.get("choices", ())) or shape.enum
-    return replace(shape, enum=choices, open=bool(fix.get("open", word.get("open"))))
+    term, values = overlay.values(fix, word)
+    choices = values or tuple(fix.get("choices") or word.get("choices", ())) or shape.enum
+    is_open = bool(fix.get("open", word.get("open")))
+    return replace(shape, enum=choices, open=is_open, term=term)
 
 
 def parse_type(text: str) -> Shape:
@@ -338,13 +340,12 @@ class Reader:
         whole = isinstance(each.shape, Scalar) and each.shape.kind == "int"
         if whole and "ms" in each.seen.kinds and not ID.match(wire) and wire not in IDS:
             fix = {"time": "ms", **fix}
-        each.shape = with_choices(each.shape, fix, word)
+        each.shape = with_choices(self.overlay, each.shape, fix, word)
         each.required = bool(fix.get("required", each.required))
         each.secret = bool(fix.get("secret", word.get("secret")))
         each.doc = str(fix.get("doc", word.get("doc", "")))
         each.always = str(fix.get("always", ""))
         each.none = tuple(fix.get("none", ()))
-        each.closed = bool(fix.get("closed"))
         each.time = str(fix.get("time", ""))
         if each.time:
             each.shape = Scalar(TIMES[each.time])
@@ -358,6 +359,8 @@ class Reader:
         numbers = {0, *CONIDS} & set(each.none)
         if not isinstance(shape, Scalar) or not (each.none if shape.kind == "str" else numbers):
             return shape
+        if each.always and each.none == ("",):
+            return replace(shape, kind="non-empty")
         if each.always:
             problem = Problem(FOLDER, f"{where!r} is always present, so no value can mean None")
             self.overlay.problems.add(problem)

@@ -28,6 +28,7 @@ PYTHON = {
     "time": "Time",
     "date": "Date",
     "known text": "KnownText",
+    "non-empty": "NonEmpty",
     "known id": "KnownId",
     "non-zero": "NonZero",
     "quantity": "Quantity",
@@ -43,7 +44,8 @@ class Scalar:
     kind: str  # a key of PYTHON
     enum: tuple[str, ...] = ()
     format: str = ""
-    open: bool = False  # whether a request may contain other values than those in `enum`
+    open: bool = False  # whether a request may have other values than those of `enum`
+    term: str = ""  # name of the set of values, a key of the overlay's `terms.toml`
 
 
 @dataclass(eq=False)
@@ -82,7 +84,6 @@ class Field:
         always: evidence that every response contains the field, such as
             `12 recordings, 3 examples`; empty if a response may omit the field.
         none: values that mean None in this field, besides null.
-        closed: whether responses contain no other values than those of the type's `enum`.
         time: how the wire writes the time, a key of TIMES; empty for other fields.
         seen: evidence from recordings and examples.
     """
@@ -94,7 +95,6 @@ class Field:
     secret: bool = False
     always: str = ""
     none: tuple[str | int, ...] = ()
-    closed: bool = False
     time: str = ""
     seen: Evidence = field(default_factory=Evidence)
 

@@ -76,7 +76,7 @@ class AsyncAlertsApi(AsyncGroup):
             alert_repeatable: 1 to send the alert each time, 0 to send it once.
             conditions: conditions that trigger the alert.
             outside_rth: whether to include times outside regular trading hours.
-            time_in_force: ``DAY``, ``GTC``, ``OPG``, ``IOC``, ``PAX``, ``OVT``, ``OND``.
+            time_in_force: ``GTC``, ``GTD``.
             email: address that the alert is sent to.
             expire_time: end of a ``GTD`` alert, ``YYYYMMDD-HH:mm:ss`` in UTC.
             itws_orders_only: 1 for alerts of the mobile app's orders only.

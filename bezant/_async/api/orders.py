@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from ..._core.operations import orders as table
+from ..._wire.terms import OrderFilter, OrderType, Side, TimeInForce
 from ...models.common import Number
 from ...models.orders import (
     LiveOrders,
@@ -42,21 +43,7 @@ class AsyncOrdersApi(AsyncGroup):
     async def get_open_orders(
         self,
         *,
-        filters: Sequence[
-            Literal[
-                "inactive",
-                "pending_submit",
-                "pre_submitted",
-                "submitted",
-                "filled",
-                "pending_cancel",
-                "pre_cancelled",
-                "cancelled",
-                "warn_state",
-                "sort_by_time",
-            ]
-        ]
-        | None = None,
+        filters: Sequence[OrderFilter] | None = None,
         force: bool | None = None,
         account_id: str | None = None,
     ) -> LiveOrders:
@@ -146,22 +133,9 @@ class AsyncOrdersApi(AsyncGroup):
         *,
         account_id: str,
         order_id: int,
-        order_type: Literal[
-            "LMT",
-            "MKT",
-            "STP",
-            "STOP_LIMIT",
-            "MIDPRICE",
-            "TRAIL",
-            "TRAILLMT",
-            "MOC",
-            "LOC",
-            "MIT",
-            "LIT",
-            "REL",
-        ],
-        side: Literal["BUY", "SELL"],
-        time_in_force: Literal["DAY", "GTC", "OPG", "IOC", "PAX", "OVT", "OND"],
+        order_type: OrderType,
+        side: Side,
+        time_in_force: TimeInForce,
         acct_id: str | None = None,
         all_or_none: bool | None = None,
         aux_price: Number | None = None,

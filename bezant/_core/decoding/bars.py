@@ -17,7 +17,7 @@ from ...models._base import Model, peek
 T = TypeVar("T")
 
 # Key: the name of a model. Value: the field with the bars, and the field of a bar with its time.
-_PLACES: Final = {"History": ("data", "time"), "BarsUpdate": ("bars", "start_ms")}
+_PLACES: Final = {"History": ("data", "time"), "BarsUpdate": ("bars", "time")}
 # In these models of bars, IBKR's name of the time is "t".
 _BARS: Final = ("Bar", "StreamBar")
 

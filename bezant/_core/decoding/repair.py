@@ -14,7 +14,7 @@ import msgspec
 
 from ..._wire import converters
 from ..._wire.bounds import is_fit
-from ..._wire.field_types import converter_of
+from ..._wire.field_types import NonEmpty, converter_of
 from ...models._base import Model, incomplete, required
 from .bars import timed
 from .drift import Drift, Report
@@ -209,14 +209,14 @@ _CONVERTERS: dict[object, Callable[[object], object]] = {
 @lru_cache(maxsize=4096)
 def _shape_of(type_: Hashable) -> _Shape:
     origin = get_origin(type_)
+    if convert_ := _CONVERTERS.get(type_) or converter_of(type_):
+        return _Scalar(type_, convert_)
     if origin is Annotated:
         return _shape_of(get_args(type_)[0])
     if origin in (Union, types.UnionType):
         members = [each for each in get_args(type_) if each is not type(None)]
         inner = _shape_of(members[0]) if len(members) == 1 else _Native(Union[tuple(members)])  # noqa: UP007
         return _Optional(inner) if type(None) in get_args(type_) else inner
-    if convert_ := _CONVERTERS.get(type_) or converter_of(type_):
-        return _Scalar(type_, convert_)
     if origin is list:
         return _List(type_, get_args(type_)[0])
     if origin is dict:
@@ -231,6 +231,8 @@ def _is_struct(type_: object) -> TypeGuard[type[msgspec.Struct]]:
 
 
 def _name(type_: object) -> str:
+    if type_ == NonEmpty:
+        return "non-empty str"
     if isinstance(type_, type) and not get_args(type_):
         return type_.__name__
     return re.sub(r"(?:[a-z_]+\.)+", "", str(type_))

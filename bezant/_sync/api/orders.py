@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from ..._core.operations import orders as table
+from ..._wire.terms import OrderFilter, OrderType, Side, TimeInForce
 from ...models.common import Number
 from ...models.orders import (
     LiveOrders,
@@ -43,21 +44,7 @@ class OrdersApi(Group):
     def get_open_orders(
         self,
         *,
-        filters: Sequence[
-            Literal[
-                "inactive",
-                "pending_submit",
-                "pre_submitted",
-                "submitted",
-                "filled",
-                "pending_cancel",
-                "pre_cancelled",
-                "cancelled",
-                "warn_state",
-                "sort_by_time",
-            ]
-        ]
-        | None = None,
+        filters: Sequence[OrderFilter] | None = None,
         force: bool | None = None,
         account_id: str | None = None,
     ) -> LiveOrders:
@@ -143,22 +130,9 @@ class OrdersApi(Group):
         *,
         account_id: str,
         order_id: int,
-        order_type: Literal[
-            "LMT",
-            "MKT",
-            "STP",
-            "STOP_LIMIT",
-            "MIDPRICE",
-            "TRAIL",
-            "TRAILLMT",
-            "MOC",
-            "LOC",
-            "MIT",
-            "LIT",
-            "REL",
-        ],
-        side: Literal["BUY", "SELL"],
-        time_in_force: Literal["DAY", "GTC", "OPG", "IOC", "PAX", "OVT", "OND"],
+        order_type: OrderType,
+        side: Side,
+        time_in_force: TimeInForce,
         acct_id: str | None = None,
         all_or_none: bool | None = None,
         aux_price: Number | None = None,

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from ..._wire.field_types import NonEmpty, Time
 from ._base import MessageModel, StateModel
 
 __all__ = [
@@ -75,17 +76,17 @@ class SummaryUpdate(StateModel, frozen=True, kw_only=True, rename="camel"):
         amount: the value, if it is money (``monetaryValue``).
         currency: its currency.
         value: the value, if it is not money.
-        timestamp: seconds since 1970.
+        timestamp: time of the value, in UTC.
         changed: names of the fields that have another value than in the previous message about it.
         raw: the row as received.
     """
 
     account_id: str = msgspec.field(default="", name="account")
-    key: str
+    key: NonEmpty
     amount: Decimal | None = msgspec.field(default=None, name="monetaryValue")
     currency: str | None = None
     value: str | None = None
-    timestamp: int | None = None
+    timestamp: Time | None = None
 
 
 class LedgerUpdate(StateModel, frozen=True, kw_only=True, rename="camel"):
@@ -108,7 +109,7 @@ class LedgerUpdate(StateModel, frozen=True, kw_only=True, rename="camel"):
         dividends: accrued dividends.
         interest: accrued interest.
         funds: mutual funds.
-        timestamp: seconds since 1970.
+        timestamp: time of the value, in UTC.
         account_code: the account's id again, if the gateway sends it (``acctCode``).
         cash_balance_fx_segment: cash in the segment for currency trading.
         commodity_market_value: market value of the commodities.
@@ -125,7 +126,7 @@ class LedgerUpdate(StateModel, frozen=True, kw_only=True, rename="camel"):
     """
 
     account_id: str = msgspec.field(default="", name="bezant:account")
-    key: str
+    key: NonEmpty
     currency: str | None = msgspec.field(default=None, name="secondKey")
     cash_balance: Decimal | None = msgspec.field(default=None, name="cashbalance")
     settled_cash: Decimal | None = None
@@ -139,7 +140,7 @@ class LedgerUpdate(StateModel, frozen=True, kw_only=True, rename="camel"):
     dividends: Decimal | None = None
     interest: Decimal | None = None
     funds: Decimal | None = None
-    timestamp: int | None = None
+    timestamp: Time | None = None
     account_code: str | None = msgspec.field(default=None, name="acctCode")
     cash_balance_fx_segment: Decimal | None = msgspec.field(
         default=None, name="cashBalanceFXSegment"

@@ -11,6 +11,7 @@ import msgspec
 
 from ..._wire import converters
 from ..._wire.availability import Availability, availability_of
+from ..._wire.field_types import Time
 from ..._wire.market_data_fields import ALIASES, CODES, KINDS, NAMES
 from ..._wire.redaction import shown
 from ...errors import InvalidRequest
@@ -228,7 +229,7 @@ class StreamBar(MessageModel, frozen=True, kw_only=True):
         low: lowest price.
         close: last price.
         volume: volume.
-        start_ms: its start, in milliseconds since 1970.
+        time: its start, in UTC.
     """
 
     open: Decimal | None = msgspec.field(default=None, name="o")
@@ -236,7 +237,7 @@ class StreamBar(MessageModel, frozen=True, kw_only=True):
     low: Decimal | None = msgspec.field(default=None, name="l")
     close: Decimal | None = msgspec.field(default=None, name="c")
     volume: Decimal | None = msgspec.field(default=None, name="v")
-    start_ms: int | None = msgspec.field(default=None, name="t")
+    time: Time | None = msgspec.field(default=None, name="t")
 
 
 class BarsUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):

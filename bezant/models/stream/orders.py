@@ -8,6 +8,16 @@ from typing import TypeAlias
 
 import msgspec
 
+from ..._wire.field_types import (
+    AnyOrderStatusName,
+    AnyOrderType,
+    AnySide,
+    AnyTimeInForce,
+    KnownText,
+    NonEmpty,
+    Quantity,
+    Time,
+)
 from ._base import StateModel
 
 __all__ = [
@@ -25,9 +35,9 @@ class OrderUpdate(StateModel, frozen=True, kw_only=True, rename="camel"):
         conid: the contract.
         ticker: the contract's symbol.
         status: the order's status, such as ``Submitted`` or ``Filled``.
-        side: ``BUY`` or ``SELL``.
-        order_type: such as ``LMT``.
-        time_in_force: such as ``DAY`` or ``GTC``.
+        side: ``BUY`` or ``SELL``; ``EXER`` to exercise an option.
+        order_type: such as ``LMT``, as a ticket has it; IBKR's text for a type that none has.
+        time_in_force: such as ``DAY`` or ``GTC``, as a ticket has it.
         price: limit or stop price.
         quantity: quantity ordered (``totalSize``).
         filled_quantity: quantity filled.
@@ -35,8 +45,7 @@ class OrderUpdate(StateModel, frozen=True, kw_only=True, rename="camel"):
         average_price: average price of the fills (``avgPrice``).
         client_order_id: the client's own id of the order (``order_ref``).
         order_description: the order in words (``orderDesc``).
-        last_execution_time_ms: milliseconds since 1970 of the last fill (``lastExecutionTime_r``).
-        last_execution_time: the same time as ``YYMMDDhhmmss`` in UTC.
+        last_execution_time: time of the last fill, in UTC (``lastExecutionTime_r``).
         order_ccp_status: the status in IBKR's books. ``Pending Submit`` on an ``Inactive`` order
             means that a question about the order has no reply yet.
         conid_ex: the contract, with ``@`` and its exchange if the order names one (``conidex``).
@@ -47,7 +56,7 @@ class OrderUpdate(StateModel, frozen=True, kw_only=True, rename="camel"):
             (``description1``).
         contract_description_2: rest of it, such as expiry and strike (``description2``).
         cash_currency: currency of the price (``cashCcy``).
-        original_order_type: such as ``LIMIT`` (``origOrderType``).
+        original_order_type: order type that a filled order had (``origOrderType``).
         outside_rth: whether it can fill outside regular trading hours (``outsideRTH``).
         size_and_fills: quantity filled and quantity ordered, as text.
         is_event_trading: ``1`` if the contract is an event contract.
@@ -59,22 +68,21 @@ class OrderUpdate(StateModel, frozen=True, kw_only=True, rename="camel"):
     """
 
     order_id: int
-    account_id: str | None = msgspec.field(default=None, name="acct")
+    account_id: NonEmpty | None = msgspec.field(default=None, name="acct")
     conid: int | None = None
     ticker: str | None = None
-    status: str | None = None
-    side: str | None = None
-    order_type: str | None = None
-    time_in_force: str | None = None
+    status: AnyOrderStatusName | None = None
+    side: AnySide | None = None
+    order_type: AnyOrderType | None = None
+    time_in_force: AnyTimeInForce | None = None
     price: Decimal | None = None
-    quantity: Decimal | None = msgspec.field(default=None, name="totalSize")
-    filled_quantity: Decimal | None = None
-    remaining_quantity: Decimal | None = None
+    quantity: Quantity | None = msgspec.field(default=None, name="totalSize")
+    filled_quantity: Quantity | None = None
+    remaining_quantity: Quantity | None = None
     average_price: Decimal | None = msgspec.field(default=None, name="avgPrice")
     client_order_id: str | None = msgspec.field(default=None, name="order_ref")
     order_description: str | None = msgspec.field(default=None, name="orderDesc")
-    last_execution_time_ms: int | None = msgspec.field(default=None, name="lastExecutionTime_r")
-    last_execution_time: str | None = None
+    last_execution_time: Time | None = msgspec.field(default=None, name="lastExecutionTime_r")
     order_ccp_status: str | None = msgspec.field(default=None, name="order_ccp_status")
     conid_ex: str | None = msgspec.field(default=None, name="conidex")
     sec_type: str | None = None
@@ -83,7 +91,7 @@ class OrderUpdate(StateModel, frozen=True, kw_only=True, rename="camel"):
     contract_description_1: str | None = msgspec.field(default=None, name="description1")
     contract_description_2: str | None = msgspec.field(default=None, name="description2")
     cash_currency: str | None = msgspec.field(default=None, name="cashCcy")
-    original_order_type: str | None = msgspec.field(default=None, name="origOrderType")
+    original_order_type: AnyOrderType | None = msgspec.field(default=None, name="origOrderType")
     outside_rth: bool | None = msgspec.field(default=None, name="outsideRTH")
     size_and_fills: str | None = None
     is_event_trading: str | None = None
@@ -104,7 +112,7 @@ class TradeUpdate(StateModel, frozen=True, kw_only=True):
         account_id: the account's id.
         conid: the contract.
         symbol: the contract's symbol.
-        side: ``B`` or ``S``.
+        side: ``BUY`` or ``SELL``; ``EXER`` if an option was exercised.
         size: quantity.
         price: price of one unit.
         commission: the commission, once IBKR knows it.
@@ -113,7 +121,7 @@ class TradeUpdate(StateModel, frozen=True, kw_only=True):
         client_order_id: the client's own id of the order (``order_ref``).
         order_description: the order in words.
         sec_type: such as ``STK``.
-        open_close: whether it opens or closes a position; ``???`` if IBKR does not know.
+        open_close: whether it opens or closes a position; None if IBKR does not know.
         time: time of the execution (``trade_time_r``).
         position: quantity of the contract held when the message was sent.
         conid_ex: the contract, with ``@`` and its exchange if IBKR names one (``conidEx``).
@@ -132,13 +140,13 @@ class TradeUpdate(StateModel, frozen=True, kw_only=True):
         raw: the row as received.
     """
 
-    execution_id: str
+    execution_id: NonEmpty
     order_id: int | None = None
-    account_id: str | None = msgspec.field(default=None, name="account")
+    account_id: NonEmpty | None = msgspec.field(default=None, name="account")
     conid: int | None = None
     symbol: str | None = None
-    side: str | None = None
-    size: Decimal | None = None
+    side: AnySide | None = None
+    size: Quantity | None = None
     price: Decimal | None = None
     commission: Decimal | None = None
     net_amount: Decimal | None = None
@@ -146,9 +154,9 @@ class TradeUpdate(StateModel, frozen=True, kw_only=True):
     client_order_id: str | None = msgspec.field(default=None, name="order_ref")
     order_description: str | None = None
     sec_type: str | None = None
-    open_close: str | None = None
+    open_close: KnownText | None = None
     time: datetime | None = msgspec.field(default=None, name="bezant:time")
-    position: Decimal | None = None
+    position: Quantity | None = None
     conid_ex: str | None = msgspec.field(default=None, name="conidEx")
     listing_exchange: str | None = None
     company_name: str | None = None

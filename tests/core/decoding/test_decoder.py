@@ -314,7 +314,7 @@ def test_mending_plain_values() -> None:
     update = convert_row(row, OrderUpdate, operation="sor", report=drifts)
     assert (update.order_id, update.price, update.quantity) == (1000, None, Decimal("0.1"))
     assert (update.status, update.account_id) == ("5", None)
-    assert drifts == [Drift("sor", "OrderUpdate", "acct", "str", "an object")]
+    assert drifts == [Drift("sor", "OrderUpdate", "acct", "non-empty str", "an object")]
     assert (
         convert_row({"price": "Infinity"}, OrderUpdate, operation="sor", report=drifts).price
         is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -91,7 +92,7 @@ def test_a_history_without_bars_is_not_an_empty_one(data: str) -> None:
 def test_no_bar_without_a_time_in_a_stream() -> None:
     (update,) = parse(b'{"topic":"smh+1","data":[{"o":0,"c":0},{"c":1,"t":9}]}', print)  # type: ignore[misc]
     assert isinstance(update, BarsUpdate)
-    assert [each.start_ms for each in update.bars or []] == [9]
+    assert [each.time for each in update.bars or []] == [datetime.fromtimestamp(9, UTC)]
 
 
 def test_other_models_of_these_names_are_the_users() -> None:

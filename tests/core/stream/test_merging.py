@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypeAlias, TypeVar
 
@@ -277,7 +278,7 @@ CASES: dict[str, tuple[SubscriptionRequest, bytes, bytes, Merged]] = {
             key="LedgerListUSD",
             currency="USD",
             cash_balance=Decimal(5),
-            timestamp=2,
+            timestamp=datetime.fromtimestamp(2, UTC),
             changed=frozenset(["timestamp"]),
             raw={"key": "LedgerListUSD", "timestamp": 2},
         ),

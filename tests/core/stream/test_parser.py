@@ -139,7 +139,9 @@ def test_orders_one_message_for_each_row() -> None:
     first, second, third = parsed({"topic": "sor", "args": [ORDER, {"orderId": 2}, "text"]})
     assert isinstance(first, OrderUpdate)
     assert (first.order_id, first.price, first.side) == (987654321, Decimal("101.5"), "BUY")
-    assert (first.client_order_id, first.last_execution_time_ms) == ("mine-1", 1757352788000)
+    assert (first.client_order_id, first.time_in_force) == ("mine-1", "DAY")
+    assert first.last_execution_time == datetime(2025, 9, 8, 17, 33, 8, tzinfo=UTC)
+    assert str(first.quantity) == "10"
     assert first.raw == ORDER
     assert isinstance(second, OrderUpdate)
     assert (second.order_id, second.status, second.raw) == (2, None, {"orderId": 2})
@@ -271,7 +273,10 @@ def test_bars() -> None:
     assert isinstance(bars, BarsUpdate)
     assert (bars.conid, bars.server_id, bars.bar_length) == (5, "9", 300)
     assert isinstance(bars.bars, list)
-    assert (bars.bars[0].high, bars.bars[0].start_ms) == (Decimal("2.5"), 1788888788000)
+    assert (bars.bars[0].high, bars.bars[0].time) == (
+        Decimal("2.5"),
+        datetime(2026, 9, 8, 17, 33, 8, tzinfo=UTC),
+    )
 
 
 def test_a_price_ladder() -> None:

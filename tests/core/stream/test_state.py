@@ -549,7 +549,7 @@ def test_the_other_topics_are_confirmed_by_their_messages() -> None:
         stream.take_in([data], 1)
     assert stream.confirmed == {each.key for each in requests}
     balance = read(stream)[2]
-    assert (balance.cash_balance, balance.timestamp) == (5, 9)  # type: ignore[union-attr]
+    assert (balance.cash_balance, balance.timestamp) == (5, datetime.fromtimestamp(9, UTC))  # type: ignore[union-attr]
     assert balance.raw == {"key": "LedgerListUSD", "timestamp": 9}  # type: ignore[union-attr]
 
 

@@ -34,8 +34,8 @@ def weights(client: bezant.Client, account_id: str) -> dict[int, Decimal]:
     return {each.conid: each.market_value / whole for each in positions}
 
 
-def to_close(client: bezant.Client, account_id: str) -> list[tuple[int, str, Decimal]]:
-    """Return the orders that close all positions: contract, side and quantity of each."""
+def to_close(client: bezant.Client, account_id: str) -> list[tuple[int, bezant.Side, Decimal]]:
+    """Return what closes each position: contract, side and quantity."""
     return [
         (each.conid, "SELL" if each.quantity > 0 else "BUY", abs(each.quantity))
         for each in client.all_positions(account_id)

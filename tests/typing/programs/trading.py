@@ -44,17 +44,44 @@ def buy(client: bezant.Client, account_id: str, symbol: str, limit: Decimal) -> 
 def raise_limits(client: bezant.Client, account_id: str, step: Decimal) -> None:
     """Raise the limit of each open order to buy."""
     for order in client.open_orders(account_id):
-        if order.side == "BUY" and order.price is not None:
+        side, kind, time_in_force = order.side, order.order_type, order.time_in_force
+        if not (bezant.is_side(side) and bezant.is_order_type(kind)):
+            continue  # an option that is exercised, or an order type that only TWS has
+        if side == "BUY" and order.price is not None and bezant.is_time_in_force(time_in_force):
+            assert_type(kind, bezant.OrderType)
             client.api.orders.modify_open_order(
                 account_id=order.account_id,
                 order_id=order.order_id,
                 conid=order.conid,
-                order_type="LMT",
-                side=order.side,
-                time_in_force="DAY",
+                order_type=kind,
+                side=side,
+                time_in_force=time_in_force,
                 quantity=order.remaining_quantity + order.filled_quantity,
                 price=order.price + step,
             )
+
+
+def ticket_of(
+    conid: int,
+    side: bezant.Side,
+    kind: bezant.OrderType = "MKT",
+    time_in_force: bezant.TimeInForce = "DAY",
+) -> OrderTicket:
+    """Return a ticket for one unit."""
+    return OrderTicket(
+        conid=conid, side=side, order_type=kind, time_in_force=time_in_force, quantity=1
+    )
+
+
+def orders_by(client: bezant.Client, states: list[bezant.OrderFilter]) -> dict[str, int]:
+    """Count the orders in some states, by side and type."""
+    counts: dict[str, int] = {}
+    for order in client.api.orders.get_open_orders(filters=states).orders:
+        assert_type(order.side, bezant.Side | str)
+        assert_type(order.status, bezant.OrderStatusName | str)
+        key: str = f"{order.side} {order.order_type}"
+        counts[key] = counts.get(key, 0) + (order.status != "Filled")
+    return counts
 
 
 def cancel_all(client: bezant.Client) -> list[int]:

@@ -48,9 +48,9 @@ def _row(row: dict[str, Any]) -> LadderRow:
     return LadderRow(
         row=None if number is None else int(number),
         price=_number(quoted if at else price),
-        bid_size=_number(row.get("bid")),
-        ask_size=_number(row.get("ask")),
-        last_size=_number(size) if at else None,
+        bid_size=_quantity(row.get("bid")),
+        ask_size=_quantity(row.get("ask")),
+        last_size=_quantity(size) if at else None,
         focus=_number(row.get("focus")) == 1,
     )
 
@@ -60,6 +60,11 @@ def _number(value: object) -> Decimal | None:
         return None if value is None else converters.to_decimal(value)
     except (ValueError, ArithmeticError):
         return None
+
+
+def _quantity(value: object) -> Decimal | None:
+    number = _number(value)
+    return None if number is None else converters.without_fraction(number)
 
 
 def _complete(known: LadderUpdate | None, update: LadderUpdate) -> LadderUpdate:
