@@ -83,7 +83,7 @@ class AsyncStreamWorker:
         """Whether the stream has ended."""
         return self.state.phase is Phase.ENDED
 
-    # Opening.
+    # Methods that open the connection.
 
     async def open(self) -> None:
         """Connect for the first time and wait until the gateway is ready.
@@ -153,7 +153,7 @@ class AsyncStreamWorker:
             self._take_in(batch)
             await self.flush()
 
-    # Background work.
+    # Methods of the background worker.
 
     async def _run(self) -> None:
         try:
@@ -302,7 +302,7 @@ class AsyncStreamWorker:
         with self.lock:
             self.state.end(reason, rt.monotonic())
 
-    # Order check.
+    # Methods that check the orders over REST.
 
     def check_orders(self) -> None:
         """Start the worker that requests over REST the orders that the stream does not send."""
@@ -374,7 +374,7 @@ class AsyncStreamWorker:
             _logger.info("%s", error)
             return None
 
-    # Commands and messages.
+    # Methods for commands and messages.
 
     async def flush(self) -> None:
         """Send the commands that are due, in order.
