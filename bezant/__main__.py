@@ -1,4 +1,4 @@
-"""The ``bezant`` command, also ``python -m bezant``."""
+"""Command line program ``bezant``, also ``python -m bezant``: parses the arguments."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _seconds(text: str) -> float:
         value = float(text)
     except ValueError:
         value = math.nan
-    # The longest timeout of a client.
+    # A client allows no longer timeout than this.
     if not 0 < value <= 2_000_000:
         raise argparse.ArgumentTypeError(
             f"must be a number of seconds above 0 and up to 2,000,000, not {text!r}"
@@ -227,7 +227,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command.
 
     Args:
-        argv: its arguments, by default the program's.
+        argv: arguments of the command; by default those of the program.
 
     Returns:
         The exit status: 0 when all went well, 2 when no gateway answers, the session cannot be

@@ -1,6 +1,6 @@
 """All errors that bezant raises.
 
-They derive from `BezantError`, so ``except BezantError`` catches all of them::
+All errors derive from `BezantError`, so ``except BezantError`` catches them all::
 
     BezantError
     ├── InvalidBaseUrl            the base URL does not parse (also a ValueError)
@@ -119,7 +119,8 @@ class BezantError(Exception):
         retryable: whether the same call may succeed later.
         attempts: number of attempts at the call, retries included.
         unknown_outcomes: calls with side effects, such as orders, that ``client.map`` or
-            ``client.gather`` cut off because of this error. Each may have been carried out.
+            ``client.gather`` cut off because of this error. IBKR may have carried out each of these
+            calls.
     """
 
     retryable: bool = False
@@ -144,7 +145,7 @@ def cut_off(count: int) -> str:
 
 
 class InvalidBaseUrl(BezantError, ValueError):
-    """The base URL does not parse, or a gateway cannot have it."""
+    """The base URL does not parse, or is not the URL of a gateway."""
 
 
 class InvalidRequest(BezantError, ValueError):
@@ -154,7 +155,7 @@ class InvalidRequest(BezantError, ValueError):
 class OAuthRequired(InvalidRequest):
     """The operation needs OAuth, and the client is one of a gateway; nothing was sent.
 
-    The gateway does not pass such operations on. They are in ``client.oauth_api``.
+    The gateway does not forward such operations to IBKR. They are in ``client.oauth_api``.
     """
 
 
@@ -172,7 +173,7 @@ class WrongContext(BezantError):
 class CredentialsUnavailable(BezantError):
     """The function passed as ``auth`` raised an error; nothing was sent.
 
-    ``__cause__`` is that error.
+    The error's ``__cause__`` is the error that the function raised.
     """
 
     retryable = True
@@ -227,21 +228,22 @@ class ConnectionLost(HttpError):
 
 
 class OutcomeUnknown(HttpError):
-    """A call with side effects failed after it may have been sent: IBKR may have carried it out.
+    """A call with side effects failed after it may have been sent; IBKR may have executed it.
 
     Either no response arrived, or the response does not tell the result. If the response could not
     be read, ``__cause__`` is a `DecodeError`.
 
     Never send the call again blindly. For an order, first search ``client.orders()`` and
-    ``client.trades()`` for its client order id, which is in their ``client_order_id``.
+    ``client.trades()`` for its client order id, which orders and trades have in their field
+    ``client_order_id``.
 
     Attributes:
         status: the HTTP status of the response; None if no response arrived.
         target: path of the request with its ids, such as ``/v1/api/iserver/account/DU1/orders``.
         client_order_ids: the client order ids (``cOID``) of the orders in the call, or of the
-            orders that the confirmation question was about; empty if they had none.
-        item: if ``client.map`` or ``client.gather`` cut the call off, the item whose function made
-            it; else None.
+            orders that the confirmation question was about; empty if the orders had none.
+        item: if ``client.map`` or ``client.gather`` cut the call off, the item for which the call
+            was made; otherwise None.
     """
 
     def __init__(
@@ -261,7 +263,7 @@ class OutcomeUnknown(HttpError):
 class PrerequisiteFailed(BezantError):
     """A prerequisite call failed, so an order, a cancel or a reply was not sent.
 
-    Nothing was placed, changed or cancelled: you may make the call again. ``__cause__`` is the
+    Nothing was placed, changed or cancelled, so you may make the call again. ``__cause__`` is the
     error of the prerequisite call.
     """
 
@@ -275,8 +277,10 @@ class AccountBusy(BezantError):
     because IBKR invalidates an open question when another order arrives.
 
     Attributes:
-        question_ids: ids of the other order's open questions; the first is in the message.
-        client_order_ids: the client order ids (``cOID``) of the other order; empty if it had none.
+        question_ids: ids of the other order's open questions; the error's message contains the
+            first id.
+        client_order_ids: the client order ids (``cOID``) of the other order; empty if the other
+            order had none.
         retry_after: seconds until the other order no longer blocks the account; 0 if that order
             has no response yet.
     """
@@ -322,7 +326,8 @@ class RateLimited(ApiError):
     """429: too many requests. Further requests risk a block of your whole IP address.
 
     Attributes:
-        retry_after: seconds to wait, from the response's Retry-After; None if it has none.
+        retry_after: seconds to wait, from the response's header Retry-After; None without this
+            header.
     """
 
     retryable = True
@@ -343,8 +348,8 @@ class RateLimited(ApiError):
 class UpstreamError(ApiError):
     """5xx: the gateway or IBKR's servers behind it failed, or are not ready yet.
 
-    ``retryable`` is true for 502, 503 and 504, and for responses that ask for another call first.
-    It is also true for errors with status 400 and 200 that ask for another call first.
+    ``retryable`` is true for 502, 503 and 504, and for any response that requires another call
+    first, also with status 400 and 200.
     """
 
     def __init__(
@@ -361,7 +366,7 @@ class UpstreamError(ApiError):
 
 
 class _Unshown:
-    """Hides a value, which may hold secrets, from tools that print an error's attributes."""
+    """Wrapper that hides a value with secrets from tools that print an error's attributes."""
 
     __slots__ = ("value",)
 
@@ -370,7 +375,7 @@ class _Unshown:
 
 
 class Refused(ApiError):
-    """The response has status 200 but contains an error; or a 5xx is a known refusal."""
+    """IBKR refused the call: with an error in a response with status 200, or with a known 5xx."""
 
     def __init__(
         self,
@@ -386,9 +391,9 @@ class Refused(ApiError):
 
     @property
     def response(self) -> Any:
-        """The whole response, as the call would have returned it.
+        """The whole response, in the form that the call would have returned.
 
-        It has the data that came with the error; None if there is no such data.
+        The response has the data that came with the error; None if no data came with it.
         """
         return self._response.value
 
@@ -396,20 +401,20 @@ class Refused(ApiError):
 class PreviewRefused(Refused):
     """An order preview says that IBKR would refuse the order.
 
-    ``preview`` has the figures that came with the refusal.
+    The attribute ``preview`` has the figures that came with the refusal.
     """
 
     @property
     def preview(self) -> OrderPreview:
-        """Amount, margins, warning, and the ``error``; None for each part that did not come."""
+        """The preview: amount, margins, warning and ``error``; None for each missing part."""
         preview: OrderPreview = self.response
         return preview
 
 
 class UnexpectedRedirect(ApiError):
-    """A redirect that does not lead to the gateway's login page.
+    """The gateway sent a redirect that does not lead to its login page.
 
-    The path is unknown, or a proxy in front of the gateway wants a login.
+    Either the path is unknown, or a proxy in front of the gateway requires a login.
     """
 
 
@@ -426,10 +431,11 @@ class DecodeError(BezantError):
 
 
 class MissingValue(BezantError):
-    """A field that IBKR always sends is missing from the response or unreadable, and was read.
+    """Your program read a field that IBKR always sends, and that this response lacks.
 
-    All other fields of the model read as usual. ``model.has("name")`` tells whether a value is
-    there, without raising.
+    The field is missing from the response, or its value is unreadable. You can read all other
+    fields of the model. ``model.has("name")`` returns whether a field has a value, and raises no
+    error.
 
     Attributes:
         field: name of the field in Python.
@@ -447,7 +453,8 @@ class MissingValue(BezantError):
 class IncompleteList(BezantError):
     """A list lacks orders or executions that this client knows of, or is empty without proof.
 
-    It is not reliable. Strikes are empty, for example, until the session has searched the symbol.
+    The list is not reliable. Lists of strikes, for example, are empty until the session has
+    searched for the symbol.
 
     Attributes:
         order_ids: ids of the orders that are missing, or whose executions are missing.
@@ -503,28 +510,29 @@ class SessionError(BezantError):
 
 
 class NotAuthenticated(SessionError):
-    """Not logged in: the gateway sent a 401, a redirect to its login page, or the page itself.
+    """Nobody is logged in: the gateway sent a 401, a redirect to its login page, or that page.
 
     Also raised if ``client.session.initialize()`` could not open the brokerage session. Only a
     login in the browser helps, unless ``needs_login`` is False: the gateway also responds with 401
-    to calls that the user name may not make, such as a call about an account that it cannot see.
+    to calls that the user name may not make, such as a call about an account that the user name
+    cannot see.
     """
 
     needs_login = True
 
 
 class NotEstablished(SessionError):
-    """Authenticated, but the brokerage session is not set up yet. Retry in a few seconds."""
+    """The brokerage session is authenticated, but not set up yet. Retry in a few seconds."""
 
     retryable = True
 
 
 class NoAccounts(NotEstablished):
-    """The gateway lists no account: the session is not ready. Retry in a few seconds."""
+    """The gateway lists no account, so the session is not ready. Retry in a few seconds."""
 
 
 class NoSession(SessionError):
-    """Logged in, but the brokerage session is closed; ``client.session.initialize()`` opens it.
+    """The brokerage session is closed, the login is not; ``client.session.initialize()`` opens it.
 
     Calls about orders and market data fail; the gateway still serves the portfolio.
     """
@@ -533,7 +541,7 @@ class NoSession(SessionError):
 
 
 class CompetingSession(NoSession):
-    """The user name trades somewhere else: in TWS, on the phone, or through another gateway.
+    """The user name is in use somewhere else: in TWS, on the phone, or through another gateway.
 
     ``client.session.initialize(compete=True)`` ends the other session.
     """
@@ -571,7 +579,7 @@ class WsClosed(WsError):
     """The WebSocket is closed.
 
     Attributes:
-        code: the close code. Through the gateway it is 1000 or 1006, whatever the cause.
+        code: the close code. Through the gateway the code is 1000 or 1006, whatever the cause.
         reason: the reason that the peer gave, usually empty.
     """
 
@@ -592,7 +600,7 @@ class WsProtocolError(WsError):
 class OrdersUnknown(WsError):
     """``ws.orders`` has no current list of orders: wait for it with ``ws.orders.wait()``.
 
-    The list is missing until the gateway has sent it, and again after each interruption.
+    The orders are not known until the gateway has sent its list, and again after each interruption.
     """
 
     retryable = True

@@ -40,12 +40,13 @@ class OperationEntry(NamedTuple):
             ``needs_oauth``.
         python_name: name of the method in that group.
         summary: one-line description.
-        idempotent: whether sending it twice has the same effect as sending it once.
-        limit: key of its own rate limit; empty if only the session's limit applies.
-        response: type of what the method returns, as text: ``None``, ``str``, ``Any``,
+        idempotent: whether sending the call twice has the same effect as sending it once.
+        limit: key of the operation's own rate limit; empty if only the session's limit applies.
+        response: type of the method's return value, as text: ``None``, ``str``, ``Any``,
             ``BinaryResponse``, or models with their modules in `bezant.models`, such as
             ``list[orders.Trade]``.
-        needs_oauth: whether only IBKR's own host serves it, to clients that sign in with OAuth.
+        needs_oauth: whether only IBKR's own host serves the operation, to clients that sign in with
+            OAuth.
     """
 
     id: str
@@ -61,7 +62,7 @@ class OperationEntry(NamedTuple):
 
     @property
     def response_type(self) -> Any:
-        """Type of what the method returns, such as ``list[Trade]``."""
+        """Type of the method's return value, such as ``list[Trade]``."""
         return _type_of(self.response)
 
     def __str__(self) -> str:
@@ -111,13 +112,13 @@ _ENTRIES: Final = {place: _entry(place) for place in _PLACES.values()}
 OPERATIONS: Final[Mapping[str, OperationEntry]] = MappingProxyType(
     {entry.id: entry for entry in _ENTRIES.values()}
 )
-"""All operations by their id."""
+"""All operations of the API, by IBKR's operation id."""
 
 _WORD: Final = re.compile(r"[a-z0-9]+")
 
 
 def by_path(method: str, path: str) -> OperationEntry | None:
-    """Find an operation by its call.
+    """Find an operation by the method and path of its call.
 
     Args:
         method: HTTP method.
@@ -143,7 +144,7 @@ def search(words: str) -> list[OperationEntry]:
     Operations with more of the words in their id, path or name come first.
 
     Args:
-        words: such as ``place order``; case does not matter.
+        words: the words, such as ``place order``; case does not matter.
 
     Raises:
         InvalidRequest: ``words`` is not text.

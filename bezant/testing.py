@@ -1,12 +1,14 @@
 """Plugin for pytest: a simulated gateway and clients of it, for your own project's tests.
 
 pytest loads it automatically once bezant is installed. The fixtures need
-`pip install "bezant[sim]"`. Nothing is imported until a test uses one of them:
+`pip install "bezant[sim]"`. The plugin imports nothing else until a test uses one of these
+fixtures:
 
 - `ibkr_gateway`: a `bezant.sim.SimulatedGateway`, a new one for each test;
 - `ibkr_client`: a `bezant.Client` of that gateway;
 - `async_ibkr_client`: a `bezant.AsyncClient` of that gateway, for pytest-asyncio, for anyio, or for
-  `asyncio.run` in a plain test. It belongs to the event loop that first uses it, which closes it.
+  `asyncio.run` in a plain test. The client belongs to the event loop that first uses it, and is
+  closed at the end of that loop.
 
 ```python
 import bezant
@@ -86,7 +88,7 @@ _DEFAULTS: IbkrOptions = {"positions": 5, "quote_interval": 0.02}
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker."""
+    """Register the marker `ibkr` with pytest."""
     config.addinivalue_line(
         "markers",
         f"{_MARKER}(positions=5, scenario='file.toml', time='hand', pacing='enforced'): options of"
@@ -97,7 +99,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def ibkr_options() -> IbkrOptions:
-    """Default options of all gateways; override it in a conftest.py. Markers take precedence."""
+    """Default options of all gateways; override this fixture in conftest.py. Markers come first."""
     return {}
 
 
@@ -105,7 +107,7 @@ def ibkr_options() -> IbkrOptions:
 def ibkr_gateway(
     request: pytest.FixtureRequest, ibkr_options: IbkrOptions
 ) -> Iterator[SimulatedGateway]:
-    """Simulated gateway, a new one for each test, logged in, on a free port."""
+    """New simulated gateway for each test, logged in, on a free port."""
     with _gateway(_options(request.node, ibkr_options), request.path.parent) as gateway:
         yield gateway
 
@@ -140,7 +142,7 @@ def async_ibkr_client(
 
 
 def _options(node: pytest.Item, general: IbkrOptions) -> dict[str, Any]:
-    """Merge the options of a test: the defaults, the project's, then the markers'."""
+    """Return the options of a test, merged from the defaults, the project and the markers."""
     options: dict[str, Any] = {**_DEFAULTS, **general}
     for marker in reversed(list(node.iter_markers(_MARKER))):
         if marker.args:
@@ -172,7 +174,7 @@ def _gateway(options: Mapping[str, Any], folder: Path) -> SimulatedGateway:
 
 @contextlib.contextmanager
 def _naming_the_marker() -> Generator[None]:
-    """Report invalid options as a usage error, without the simulation's own frames."""
+    """Report invalid options in a `with` block as a usage error, without internal frames."""
     try:
         yield
     except (TypeError, ValueError) as error:
@@ -198,9 +200,9 @@ def _close_with_loop(client: AsyncClient) -> Callable[[], None]:
     """Close a client in the event loop that it will belong to; return a fallback for teardown.
 
     A fixture that is not asynchronous works with every plugin that runs tests on an event loop,
-    but it cannot close the client: the loop is often closed before the fixture ends. A loop closes
-    the asynchronous generators that were started in it when it ends, so the client's first call
-    starts a generator that closes the client.
+    but such a fixture cannot close the client: the loop is often closed before the fixture ends.
+    When a loop ends, it closes the asynchronous generators that were started in it. The client's
+    first call therefore starts a generator that closes the client.
     """
     from bezant._runtime._async.concurrency import Owner
 

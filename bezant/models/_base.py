@@ -18,7 +18,7 @@ class Portable(msgspec.Struct, kw_only=True, frozen=True):
     """Value that can leave the program: as a dict, as JSON, and as a field of pydantic models."""
 
     def has(self, name: str) -> bool:
-        """Return whether a field holds a value: the response had it, not null, and readable.
+        """Return whether a field has a value: the response contained one, and it could be read.
 
         Args:
             name: the field's name in Python, such as ``"market_price"``.
@@ -31,7 +31,7 @@ class Portable(msgspec.Struct, kw_only=True, frozen=True):
         return peek(self, name) is not None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields by their Python names; models within become dicts, too.
+        """Return the fields as a dict by their Python names; models inside become dicts, too.
 
         Values stay Python values (`Decimal`, `datetime`); sets become sorted lists. Optional fields
         without a value are None; an always-present field that is missing is left out.
@@ -45,7 +45,7 @@ class Portable(msgspec.Struct, kw_only=True, frozen=True):
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
         """Return the model's schema for pydantic, which calls this for a field of its models."""
-        from ._pydantic import schema_of  # only where pydantic is installed
+        from ._pydantic import schema_of  # imported here because pydantic may not be installed
 
         own = "to_dict" in vars(cls)
         values = cls.to_dict if own else _values
@@ -57,16 +57,18 @@ class Model(Portable, kw_only=True, frozen=True, omit_defaults=True, gc=False):
 
     Most fields are optional: None if the response does not have the field, leaves it empty, or
     holds a value that cannot be read. Fields that IBKR always sends have a plain type such as
-    `str`; if one is missing after all, reading it raises `MissingValue`, and everything else reads
-    as usual. `has` tells whether a value is there. The repr leaves out fields that are None.
+    `str`; if such a field is missing after all, reading it raises `MissingValue`, and you can still
+    read all other fields. `has` returns whether a field has a value. The repr leaves out fields
+    that are None.
     """
 
     @classmethod
     def from_json(cls, data: bytes | str) -> Self:
         """Decode stored JSON into the model, exactly as a client does.
 
-        It accepts the same spellings, and issues a `DriftWarning` for each value that does not fit.
-        It is thread-safe. A msgspec decoder of your own is not, until each type was decoded once.
+        The method accepts the same spellings of values as a client, and issues a `DriftWarning` for
+        each value that does not fit. The method is thread-safe. A msgspec decoder of your own is
+        not thread-safe until each type was decoded once.
 
         Args:
             data: one JSON object, such as the body of a response.
@@ -74,7 +76,7 @@ class Model(Portable, kw_only=True, frozen=True, omit_defaults=True, gc=False):
         Raises:
             DecodeError: the data is not a JSON object, or the model is for requests only.
         """
-        # Imported here, because the core's modules import this one.
+        # These modules are imported here, because the core's modules import this module.
         from .._core.decoding.reading import from_json
         from .._runtime._shared.inspection import lock_inspections
 
@@ -99,7 +101,7 @@ def to_json_default(value: object) -> object:
     as in pydantic; times and dates become ISO 8601, sets sorted lists, and bytes text in Base64.
 
     Raises:
-        TypeError: it is of another type.
+        TypeError: the value is of another type.
     """
     if isinstance(value, Portable):
         return value.to_dict()
@@ -125,7 +127,7 @@ def _values(model: msgspec.Struct) -> dict[str, Any]:
 
 
 def peek(model: msgspec.Struct, name: str) -> Any:
-    """Return a field's value; None for a missing always-present field, instead of raising."""
+    """Return a field's value, or None instead of an error if an always-present field is missing."""
     value = object.__getattribute__(model, name)
     return None if value is UNSET else value
 
@@ -152,7 +154,7 @@ def _plain(value: Any) -> Any:
 
 
 class _Missing:
-    """Text in a repr for an always-present value that is missing."""
+    """Placeholder in a repr for an always-present value that is missing."""
 
     def __repr__(self) -> str:
         return "<missing>"
@@ -164,8 +166,8 @@ MISSING: Final = _Missing()
 class _Incomplete:
     """Mixin of models that lack an always-present value.
 
-    Only objects that lack one are of such a class, so complete objects pay nothing. The slot of a
-    missing value holds msgspec's UNSET, which msgspec leaves out of JSON.
+    Only objects that lack a value are of such a class, so reading complete objects costs nothing
+    extra. The slot of a missing value holds msgspec's UNSET, which msgspec leaves out of JSON.
     """
 
     __slots__ = ()
@@ -202,8 +204,8 @@ def incomplete(model: type[M], values: dict[str, Any], operation: str) -> M:
 
     Args:
         model: the model.
-        values: the values that are there, by field name.
-        operation: the call or topic that they come from, for errors.
+        values: the values of the other fields, by field name.
+        operation: the call or topic from which the values come, for errors.
     """
     made: Any = _classes.get(model)
     if made is None:
@@ -222,7 +224,7 @@ def narrowed(found: Model, model: type[M]) -> M:
     """Return an instance of a subclass of a model as an instance of the model itself.
 
     Args:
-        found: the instance; it may lack always-present values.
+        found: the instance, which may lack always-present values.
         model: the model.
     """
     names = frozenset(model.__struct_fields__)
@@ -233,7 +235,7 @@ def narrowed(found: Model, model: type[M]) -> M:
 
 
 def required(model: type[msgspec.Struct]) -> tuple[str, ...]:
-    """Return the names of a model's fields that have no default: they are always present."""
+    """Return the names of a model's always-present fields, which are those without a default."""
     names, defaults = model.__struct_fields__, model.__struct_defaults__
     if len(defaults) < len(names):
         defaults = (msgspec.NODEFAULT,) * (len(names) - len(defaults)) + defaults

@@ -1,4 +1,4 @@
-"""A stock's listing, resolved from its symbol."""
+"""`Listing`: a stock's listing, as a lookup of its symbol finds it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Listing(Model, frozen=True, kw_only=True):
     Attributes:
         conid: IBKR's id of the contract.
         symbol: the symbol in its normal form.
-        exchange: exchange that lists it.
+        exchange: exchange that lists the stock.
         name: name of the company.
         is_us: whether the exchange is in the United States.
         currency: trading currency; None if it was not requested.

@@ -1,4 +1,4 @@
-"""Schemas of models for pydantic and FastAPI; only pydantic loads this module."""
+"""Makes schemas of models for pydantic and FastAPI; only pydantic loads this module."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from typing import Any, Final, Union, cast, get_args, get_origin, get_type_hints
 import msgspec
 from pydantic_core import core_schema
 
-# Classes of `_wire` that stand for a plain type in the annotations of models, by their name.
+# In annotations of models, classes of `_wire` with these names stand for the plain types of the
+# same name.
 _PLAIN: Final[dict[str, type]] = {
     each.__name__: each for each in (datetime, date, str, int, Decimal)
 }
@@ -28,21 +29,21 @@ def schema_of(
     *,
     typed: bool,
 ) -> core_schema.CoreSchema:
-    """Return the schema of a model.
+    """Return the pydantic schema of a model.
 
-    It accepts instances of the model, and objects with the fields by their Python names. It writes
-    the fields by their Python names.
+    The schema accepts instances of the model, and objects with the fields by their Python names. It
+    writes the fields by their Python names.
 
     Args:
         model: the model.
         generate: pydantic's function that makes the schema of a type.
         needed: names of the fields that are always present.
-        values: returns what to write of an instance.
-        typed: whether these are the model's fields.
+        values: function that returns the values of an instance to write.
+        typed: whether the written values are the model's own fields.
     """
     ref = f"{model.__module__}.{model.__qualname__}:{id(model)}"
     making = _making.get()
-    if model in making:  # a model whose fields lead to itself
+    if model in making:  # the model contains itself through its fields
         return core_schema.definition_reference_schema(ref)
     token = _making.set(making | {model})
     hints = get_type_hints(model)

@@ -1,4 +1,4 @@
-"""Reprs of models that hold secrets."""
+"""Makes the reprs of models that contain secrets."""
 
 from __future__ import annotations
 
@@ -20,6 +20,6 @@ def shown(model: Model, *secrets: str) -> list[tuple[str, Any]]:
 
     Args:
         model: the model.
-        secrets: names of its secret fields.
+        secrets: names of the model's secret fields.
     """
     return [(name, _HIDDEN if value and name in secrets else value) for name, value in pairs(model)]

@@ -13,7 +13,7 @@ __all__ = ["AuthStatus", "ServerInfo", "Tickle", "TickleHmds", "TickleServer"]
 
 
 class ServerInfo(Model, frozen=True, kw_only=True, rename="camel"):
-    """The server behind the session.
+    """Server at IBKR that serves the session.
 
     Attributes:
         server_name: name of the server.
@@ -29,18 +29,18 @@ class AuthStatus(Model, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         authenticated: whether the brokerage session is open. An open session may not be usable
-            yet. If it is false, somebody may still be logged in.
+            yet. If the flag is false, somebody may still be logged in.
         established: whether the session is set up and usable. Trade only when this is true. Older
-            gateways do not send it.
+            gateways do not send this flag.
         connected: whether the gateway is connected to IBKR's backend.
         competing: whether the user name is in use somewhere else.
         message: message of the gateway, usually empty.
-        fail: reason why it is not authenticated, usually empty.
+        fail: reason why the session is not authenticated, usually empty.
         server_info: the server behind the session.
         hardware_info: the gateway's machine.
         mac: the gateway's network address (``MAC``).
         passed: whether IBKR accepted the call that opens the session
-            (``POST /iserver/auth/ssodh/init``); other calls do not send it.
+            (``POST /iserver/auth/ssodh/init``); other responses do not have this flag.
     """
 
     authenticated: bool | None = None
@@ -56,7 +56,7 @@ class AuthStatus(Model, frozen=True, kw_only=True, rename="camel"):
 
     @property
     def ready(self) -> bool:
-        """Whether the session is usable: established, or authenticated if that flag is missing."""
+        """Whether the session is usable: established, or authenticated without `established`."""
         if self.established is None:
             return self.authenticated is True
         return self.authenticated is True and self.established is True
@@ -66,7 +66,7 @@ class TickleHmds(Model, frozen=True, kw_only=True, rename="camel"):
     """The historical data farm's part of the response to a tickle.
 
     Attributes:
-        error: why it has no session.
+        error: why the historical data farm has no session.
     """
 
     auth_status: list[Any] | None = None

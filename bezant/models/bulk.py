@@ -1,4 +1,4 @@
-"""Outcomes and progress of a bulk map."""
+"""`Outcome` and `Progress` of bulk work with `Client.map`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Outcome(Record, Generic[T, R], frozen=True):
     Attributes:
         item: the item.
         index: index of the item among all items, from 0.
-        error: the error that the function raised; None if it returned.
+        error: the error that the function raised; None if the function returned a value.
     """
 
     hidden: ClassVar[frozenset[str]] = frozenset({"_value"})
@@ -28,12 +28,12 @@ class Outcome(Record, Generic[T, R], frozen=True):
 
     @property
     def ok(self) -> bool:
-        """Whether the function returned a value."""
+        """Whether the function returned a value for this item."""
         return self.error is None
 
     @property
     def value(self) -> R:
-        """Return value of the function.
+        """The value that the function returned for this item.
 
         Raises:
             Exception: the error that the function raised instead.
@@ -44,7 +44,7 @@ class Outcome(Record, Generic[T, R], frozen=True):
 
 
 class Progress(Record, frozen=True):
-    """Progress of a bulk map.
+    """Progress of bulk work with `Client.map` or `Client.gather`.
 
     Attributes:
         done: number of outcomes so far, failed items included.

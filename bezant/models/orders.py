@@ -80,7 +80,7 @@ class OrderStatus(Model, frozen=True, kw_only=True):
         parent_order_id: the order that this one waits for.
         children_order_ids: the orders that wait for this one.
         oca_group_id: the group of which one order cancels the others.
-        oca_group_type: what a fill does to the others of the group, such as
+        oca_group_type: effect of a fill on the other orders of the group, such as
             ``ReduceOnFillNonBlock``.
         background_color: background color for display (``bg_color``).
         foreground_color: text color for display (``fg_color``).
@@ -274,7 +274,7 @@ class Trade(Model, frozen=True, kw_only=True):
         symbol: the symbol.
         time: time of the execution; in UTC (``trade_time_r``).
         contract_description_2: the rest of the description, such as expiry and strike.
-        open_close: whether it opens or closes a position; None if IBKR does not know.
+        open_close: whether the execution opens or closes a position; None if IBKR does not know.
         position: quantity of the contract held at the time of the response.
     """
 
@@ -380,8 +380,8 @@ class OrderReply(Model, frozen=True, kw_only=True, rename="camel"):
         is_suppressible: whether questions of this kind can be suppressed.
         error: reason of the refusal, if other orders of the call were not refused.
         parent_order_id: order that this order waits for.
-        success: whether it was placed.
-        warning_message: a warning about it.
+        success: whether the order was placed.
+        warning_message: a warning about the order.
     """
 
     encrypt_message: str | None = msgspec.field(default=None, name="encrypt_message")
@@ -572,9 +572,9 @@ class PreviewEffect(Model, frozen=True, kw_only=True):
     """A position or funds before or after the order.
 
     Attributes:
-        label: what it is, in words (``L``).
-        key: what it is, such as ``CURRENT_POS`` (``N``).
-        values: its values, as texts (``V``).
+        label: name of the figure, in words (``L``).
+        key: key of the figure, such as ``CURRENT_POS`` (``N``).
+        values: values of the figure, as texts (``V``).
     """
 
     label: str | None = msgspec.field(default=None, name="L")
@@ -591,7 +591,7 @@ class OrderPreview(Model, frozen=True, kw_only=True):
         amount: amount of money.
         position: number of units held; negative when short.
         accrued_interest: null in every response so far.
-        action: what IBKR proposes to do first, such as ``convert_from_base_currency``.
+        action: action that IBKR proposes to take first, such as ``convert_from_base_currency``.
         allocations: each account's part of an adviser's order.
         conversion: the call that says how much currency to convert first (``cqe``).
         data: positions and funds before and after the order.

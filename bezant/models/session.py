@@ -53,7 +53,7 @@ class SsoSession(Model, frozen=True, kw_only=True, rename="camel"):
         unique_login_id: id of the login.
         is_pending_applicant: whether the account is not open yet.
         hardware_info: the gateway's machine.
-        is_gw: whether it is a session of the gateway.
+        is_gw: whether the session is one of the gateway.
     """
 
     auth_time: Time | None = msgspec.field(default=None, name="AUTH_TIME")

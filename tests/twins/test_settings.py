@@ -58,7 +58,7 @@ def test_a_copy_takes_the_settings_that_concern_no_connection(client: Any) -> No
 @twins
 def test_the_docstring_and_the_page_explain_every_setting(client: Any) -> None:
     page = PAGE.read_text(encoding="utf-8")
-    table = page[page.index("## Settings") : page.index("The client opens no connection")]
+    table = page[page.index("## Settings") : page.index("A client opens no connection")]
     explained = re.findall(r"^    (\w+): ", inspect.getdoc(client) or "", re.MULTILINE)
     for name in parameters(client):
         assert name in explained

@@ -379,8 +379,16 @@ def index(plan: Plan) -> str:
     text += "from __future__ import annotations\n\n"
     text += "from collections.abc import Mapping\nfrom typing import Final\n\n"
     for title, name, found in (
-        ("Operations that have a method.", "OPERATIONS", plan.operations),
-        ("Operations that only raw calls make.", "RAW", plan.raw),
+        (
+            "These operations have a method. Value: module and constant of the row.",
+            "OPERATIONS",
+            plan.operations,
+        ),
+        (
+            "Only raw calls make these operations. Value: module and constant of the row.",
+            "RAW",
+            plan.raw,
+        ),
     ):
         text += f"# {title}\n{name}: Final[Mapping[str, str]] = {{\n"
         for each in found:
@@ -403,8 +411,9 @@ def limits(plan: Plan) -> str:
     for name, each in found.get("gateway", {}).items():
         text += wrapped(each["doc"], "# ") + f"\n{name.upper()}: Final = {each['value']!r}\n"
     if session := found.get("session"):
-        text += f"# All requests of a session together.\nSESSION_LIMIT: Final = {_limit(session)}\n"
-    text += "# Limits of one operation, by the `limit` of its row.\n"
+        text += "# This limit applies to all requests of a session together.\n"
+        text += f"SESSION_LIMIT: Final = {_limit(session)}\n"
+    text += "# Key: the `limit` of an operation's row. Value: the limits of that operation.\n"
     text += "LIMITS: Final[Mapping[str, tuple[Limit, ...]]] = {\n"
     for key, rows in found.get("calls", {}).items():
         text += f'    "{key}": ({"".join(f"{_limit(each)}, " for each in rows)}),\n'

@@ -86,7 +86,7 @@ class AsyncStreamWorker:
         """Whether the stream has ended."""
         return self.state.phase is Phase.ENDED
 
-    # Opening.
+    # Methods that open the connection.
 
     async def open(self) -> None:
         """Connect for the first time and wait until the gateway is ready.
@@ -156,7 +156,7 @@ class AsyncStreamWorker:
             self._take_in(batch)
             await self.flush()
 
-    # Background work.
+    # Methods of the background worker.
 
     async def _run(self) -> None:
         try:
@@ -308,7 +308,7 @@ class AsyncStreamWorker:
         with self.lock:
             self.state.end(reason, rt.monotonic())
 
-    # Order check.
+    # Methods that check the orders over REST.
 
     def check_orders(self) -> None:
         """Start the worker that requests over REST the orders that the stream does not send."""
@@ -420,7 +420,7 @@ class AsyncStreamWorker:
             _logger.info("%s", error)
             return None
 
-    # Commands and messages.
+    # Methods for commands and messages.
 
     async def flush(self) -> None:
         """Send the commands that are due, in order.

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-# Operations that have a method.
+# These operations have a method. Value: module and constant of the row.
 OPERATIONS: Final[Mapping[str, str]] = {
     "GET /gw/api/v1/accounts": "account_management.GET_REQUEST_FILE",
     "PATCH /gw/api/v1/accounts": "account_management.UPDATE_ACCOUNTS",
@@ -205,7 +205,7 @@ OPERATIONS: Final[Mapping[str, str]] = {
     "GET /iserver/watchlists": "watchlists.GET_ALL_WATCHLISTS",
 }
 
-# Operations that only raw calls make.
+# Only raw calls make these operations. Value: module and constant of the row.
 RAW: Final[Mapping[str, str]] = {
     "POST /pa/summary": "analyst.GET_SUMMARY",
     "POST /iserver/account/orders": "orders.SUBMIT_ORDERS_OF_ACCOUNTS",

@@ -189,8 +189,8 @@ GET_CONTRACT_STRIKES = Endpoint(
     id="getContractStrikes",
     summary=(
         "Return the strikes of an underlying's options or warrants in a month; IBKR sends "
-        "empty lists until the session has made a search for the symbol, so the client makes "
-        "it and asks again."
+        "empty lists until the session has searched for the symbol, so after empty lists the "
+        "client sends that search and then the request again."
     ),
     operation=Operation(
         "GET", "/iserver/secdef/strikes", idempotent=True, empty_until_searched=True

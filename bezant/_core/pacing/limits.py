@@ -10,19 +10,23 @@ from .limit import Limit
 
 __all__ = ["LIMITS", "SESSION_LIMIT", "Limit"]
 
-# Maximum number of calls in flight. The gateway serves five, and its own keepalive is one of them.
+# At most this many calls are in flight. The gateway serves five, and its own keepalive is one of
+# them.
 MAX_IN_FLIGHT: Final = 4
-# Slots that only a tickle or a cancel may use, so that slow calls never end the session.
+# Only a tickle or a cancel may use this many of the slots, so that slow calls never end the
+# session.
 KEPT_FOR_TICKLE: Final = 1
-# Slots that reads may not use. A cancel never waits for an order without a response.
+# Reads may not use this many of the slots, which are kept for orders. A cancel never waits for an
+# order without a response.
 KEPT_FOR_ORDERS: Final = 1
-# WebSockets that the gateway serves at a time. Another one gets no response until one of them ends.
+# The gateway serves this many WebSockets at a time. A further WebSocket gets no response until
+# another one ends.
 MAX_STREAMS: Final = 5
-# Seconds for which IBKR blocks an address. Its pages say 15 minutes, older ones 10.
+# IBKR blocks an address for this many seconds. IBKR's pages say 15 minutes, older pages 10.
 PENALTY: Final = 900.0
-# All requests of a session together.
+# This limit applies to all requests of a session together.
 SESSION_LIMIT: Final = Limit(10, 1.0)
-# Limits of one operation, by the `limit` of its row.
+# Key: the `limit` of an operation's row. Value: the limits of that operation.
 LIMITS: Final[Mapping[str, tuple[Limit, ...]]] = {
     "GET /fyi/unreadnumber": (Limit(1, 1.0),),
     "GET /fyi/settings": (Limit(1, 1.0),),

@@ -137,7 +137,7 @@ class StreamState:
         self._checks_session = False
         self._competing = False
 
-    # Connection.
+    # Methods about the connection.
 
     def _move(self, event: Event, now: float) -> bool:
         phase = TRANSITIONS.get((self.phase, event))
@@ -269,7 +269,7 @@ class StreamState:
             self.message_buffer.put(Gap(reason=self._reason, since=self._since, until=until), until)
             self._since = None
 
-    # Received messages.
+    # Methods about received messages.
 
     def take_in(self, batch: Sequence[bytes], now: float) -> None:
         """Process WebSocket messages in the order of their arrival."""
@@ -407,7 +407,7 @@ class StreamState:
             # The stream connects again, because the socket of an ended session receives nothing.
             self.lost("the gateway has another session now", now, now + self._offset)
 
-    # Orders.
+    # Methods about orders.
 
     def _check_orders(self, now: float) -> None:
         arguments = self._subscriptions.arguments(ORDERS.key)
@@ -449,7 +449,7 @@ class StreamState:
         else:
             self.order_check.missed(_unknown("a message about them could not be read"), now)
 
-    # Refused subscriptions, and subscriptions without messages.
+    # Methods about refused subscriptions, and subscriptions without messages.
 
     def _on_refusal(self, message: ErrorMessage, now: float) -> None:
         """Plan to send a refused subscription again, and report the first refusal as a gap."""
@@ -626,7 +626,7 @@ class StreamState:
         check_command(text)
         (self._outgoing if self.phase is Phase.READY else self._held).append(text)
 
-    # Commands and deadlines.
+    # Methods about commands and deadlines.
 
     def _send(self, key: str, now: float) -> None:
         self._outgoing.append(self._subscriptions.command(key))

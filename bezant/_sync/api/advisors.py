@@ -365,7 +365,7 @@ class AdvisorsApi(Group):
         ``POST /iserver/account/allocation/group``.
 
         Args:
-            accounts: its members, with amounts if the method needs them.
+            accounts: members of the group, with amounts if the method needs amounts.
             default_method: method to split orders: ``A`` by available equity, ``E`` equally, ``N``
                 by net liquidation value, ``C`` by cash, ``P`` by percent, ``R`` by ratio, ``S`` by
                 shares.
@@ -399,12 +399,12 @@ class AdvisorsApi(Group):
         ``PUT /iserver/account/allocation/group``.
 
         Args:
-            accounts: its members, with amounts if the method needs them.
+            accounts: members of the group, with amounts if the method needs amounts.
             default_method: method to split orders: ``A`` by available equity, ``E`` equally, ``N``
                 by net liquidation value, ``C`` by cash, ``P`` by percent, ``R`` by ratio, ``S`` by
                 shares.
             name: the group's name, or its new name.
-            prev_name: its current name, to rename it.
+            prev_name: current name of the group, to rename the group.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.

@@ -325,8 +325,8 @@ class ContractsApi(Group):
     ) -> Strikes:
         """Return the strikes of an underlying's options or warrants in a month.
 
-        IBKR sends empty lists until the session has made a search for the symbol, so the client
-        makes it and asks again.
+        IBKR sends empty lists until the session has searched for the symbol, so after empty lists
+        the client sends that search and then the request again.
 
         ``GET /iserver/secdef/strikes``.
 

@@ -87,7 +87,7 @@ class StreamWorker:
         """Whether the stream has ended."""
         return self.state.phase is Phase.ENDED
 
-    # Opening.
+    # Methods that open the connection.
 
     def open(self) -> None:
         """Connect for the first time and wait until the gateway is ready.
@@ -157,7 +157,7 @@ class StreamWorker:
             self._take_in(batch)
             self.flush()
 
-    # Background work.
+    # Methods of the background worker.
 
     def _run(self) -> None:
         try:
@@ -309,7 +309,7 @@ class StreamWorker:
         with self.lock:
             self.state.end(reason, rt.monotonic())
 
-    # Order check.
+    # Methods that check the orders over REST.
 
     def check_orders(self) -> None:
         """Start the worker that requests over REST the orders that the stream does not send."""
@@ -421,7 +421,7 @@ class StreamWorker:
             _logger.info("%s", error)
             return None
 
-    # Commands and messages.
+    # Methods for commands and messages.
 
     def flush(self) -> None:
         """Send the commands that are due, in order.

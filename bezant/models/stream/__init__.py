@@ -24,4 +24,4 @@ from .session import SessionMessage
 Message: TypeAlias = (
     MarketDataMessage | OrderMessage | AccountMessage | SessionMessage | ControlMessage
 )
-"""Everything that a stream can deliver."""
+"""Union of all messages that a stream can deliver."""

@@ -30,9 +30,10 @@ class MessageModel(Model, frozen=True, kw_only=True):
 
 
 class StateModel(MessageModel, frozen=True, kw_only=True):
-    """Stream message of the gateway with everything that is known now.
+    """Stream message that the stream has completed with earlier values.
 
-    The gateway sends only what changed. The stream adds what it sent before on the same connection.
+    The gateway sends only the values that changed. The stream adds the values that the gateway sent
+    before on the same connection.
     """
 
     changed: frozenset[str] = msgspec.field(default=frozenset(), name="bezant:changed")

@@ -1,4 +1,4 @@
-"""Accounts, balances, and profit and loss of a stream."""
+"""Messages of a stream about accounts, balances, and profit and loss."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ __all__ = [
 
 
 class AccountUpdate(MessageModel, frozen=True, kw_only=True):
-    """The accounts of the session and their properties (topic ``act``).
+    """Message with the accounts of the session and their properties (topic ``act``).
 
     Attributes:
         accounts: the ids of the accounts.
         selected_account: the account that calls without an account use.
-        is_paper: whether it is a paper account.
-        supports_fractions: whether it can trade fractions (``isFT``).
+        is_paper: whether the session is of a paper account.
+        supports_fractions: whether the accounts can trade fractions of shares (``isFT``).
         aliases: names that the owner gave the accounts, by account.
         groups: an adviser's groups of accounts.
         profiles: an adviser's allocation profiles.
@@ -54,7 +54,8 @@ class Pnl(StateModel, frozen=True, kw_only=True):
         net_liquidation_value: net liquidation value (``nl``).
         excess_liquidity: excess liquidity, beyond the margin (``uel``).
         market_value: market value of the positions (``mv``).
-        changed: names of the fields that have another value than in the previous message about it.
+        changed: names of the fields that have another value than in the previous message about this
+            account.
         raw: the row as received.
     """
 
@@ -72,12 +73,13 @@ class SummaryUpdate(StateModel, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         account_id: the account's id.
-        key: which value, such as ``NetLiquidation-S``.
+        key: IBKR's name of the value, such as ``NetLiquidation-S``.
         amount: the value, if it is money (``monetaryValue``).
-        currency: its currency.
+        currency: currency of the amount.
         value: the value, if it is not money.
         timestamp: time of the value, in UTC.
-        changed: names of the fields that have another value than in the previous message about it.
+        changed: names of the fields that have another value than in the previous message about this
+            value.
         raw: the row as received.
     """
 
@@ -95,7 +97,7 @@ class LedgerUpdate(StateModel, frozen=True, kw_only=True, rename="camel"):
     Attributes:
         account_id: the account's id.
         key: ``LedgerList`` and the currency. ``LedgerListBASE`` is the sum of all in the account's
-            base currency: never add it to the others.
+            base currency: never add this row to the others.
         currency: the currency (``secondKey``).
         cash_balance: cash balance.
         settled_cash: settled cash.
@@ -121,7 +123,8 @@ class LedgerUpdate(StateModel, frozen=True, kw_only=True, rename="camel"):
         t_bonds_market_value: market value of the treasury bonds.
         warrants_market_value: market value of the warrants.
         severity: unused.
-        changed: names of the fields that have another value than in the previous message about it.
+        changed: names of the fields that have another value than in the previous message about this
+            currency.
         raw: the row as received.
     """
 

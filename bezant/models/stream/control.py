@@ -1,4 +1,4 @@
-"""Messages that a stream makes itself: interruptions and unreadable frames."""
+"""Messages that a stream makes itself, about interruptions and unreadable frames."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ __all__ = [
 
 
 class Gap(StreamMessage, frozen=True, kw_only=True):
-    """Messages may be missing here, or are known to be missing.
+    """Mark in a stream where messages may be missing, or are known to be missing.
 
-    After every interruption it comes before the first message of the new connection. Without a
-    ``topic``, messages of any topic may be missing. With a ``topic`` and a ``count``, the buffer
-    was full and dropped ``count`` messages of it, because your program did not read the stream.
-    With a ``topic`` alone, the gateway refuses the subscription to it, or stays silent although
-    there is something to send; the stream subscribes again, with growing pauses. It requests
-    missing orders and executions from REST.
+    After every interruption, a `Gap` comes before the first message of the new connection. Without
+    a ``topic``, messages of any topic may be missing. With a ``topic`` and a ``count``, the buffer
+    was full and dropped ``count`` messages of the topic, because your program did not read the
+    stream fast enough. With a ``topic`` alone, the gateway refuses the subscription to the topic,
+    or stays silent although there is something to send; the stream then subscribes again, with
+    growing pauses, and requests missing orders and executions from REST.
 
     Attributes:
-        reason: text of the reason.
+        reason: reason of the gap, as text.
         since: time when the stream was last known to be complete.
-        until: time when it was complete again.
-        topic: IBKR's name of the topic, such as ``sor``; None for all.
-        count: number of missing messages; None if it is unknown.
+        until: time when the stream was complete again.
+        topic: IBKR's name of the topic, such as ``sor``; None for all topics.
+        count: number of missing messages; None if the number is unknown.
     """
 
     reason: str
@@ -45,7 +45,7 @@ class Gap(StreamMessage, frozen=True, kw_only=True):
 
 
 class Reconnected(StreamMessage, frozen=True, kw_only=True):
-    """The stream has a new connection and renews all its subscriptions.
+    """Message that the stream has a new connection and renews all its subscriptions.
 
     Attributes:
         attempts: number of attempts to connect.
@@ -57,13 +57,13 @@ class Reconnected(StreamMessage, frozen=True, kw_only=True):
 
 
 class SessionLost(StreamMessage, frozen=True, kw_only=True):
-    """The gateway is no longer logged in; reported once until it is logged in again.
+    """Message that the session is lost; it comes once, until somebody is logged in again.
 
     The stream keeps trying to reconnect. Log in on the gateway's page in a browser.
 
     Attributes:
         reason: the gateway's text, or the error of the attempt to connect.
-        at: time when the stream noticed it.
+        at: time when the stream noticed the loss.
     """
 
     reason: str
@@ -76,7 +76,7 @@ class StreamStats(StreamMessage, frozen=True, kw_only=True):
     Attributes:
         received: messages received on the socket.
         conflated: quotes merged into other unread quotes.
-        missed: messages dropped because the buffer was full; each is counted in a `Gap`.
+        missed: messages dropped because the buffer was full; a `Gap` counts these messages.
         buffered: unread messages.
         reconnects: connections after the first one.
         last_heard: time of the last message.
@@ -93,10 +93,10 @@ class StreamStats(StreamMessage, frozen=True, kw_only=True):
 
 
 class Other(StreamMessage, frozen=True, kw_only=True):
-    """A message of a topic for which there is no message class.
+    """Message of a topic that has no message class.
 
     Attributes:
-        topic: its topic; empty if it has none.
+        topic: topic of the message; empty if the message has no topic.
         payload: the message in plain Python values; the text if it is not JSON.
     """
 
@@ -109,7 +109,7 @@ class Malformed(StreamMessage, frozen=True, kw_only=True):
 
     Attributes:
         data: the bytes.
-        reason: error of the decoder.
+        reason: the decoder's error, as text.
     """
 
     data: bytes

@@ -25,16 +25,17 @@ __all__ = [
     "StreamBar",
 ]
 
-# IBKR's text of the volume can have a wrong unit, such as "65595.7B" for 65.6 million.
+# The exact volume is used instead, because IBKR's text of the volume can have a wrong unit, such as
+# "65595.7B" for 65.6 million.
 _VOLUME = "87"
 _EXACT_VOLUME = "87_raw"
 _NUMERIC = frozenset({"price", "money", "size", "volume", "number", "percent"})
 
 
-# It cannot be part of a reference cycle, and there are so many that traversing them would cost the
-# garbage collector as much as decoding them.
+# `gc=False` excludes these objects from garbage collection. They cannot be part of a reference
+# cycle, and there are so many that traversing them would take as long as decoding them.
 class MarketData(StreamMessage, frozen=True, kw_only=True, gc=False):
-    """Market data of one contract: all fields that are known, and the names of the changed ones.
+    """Market data of one contract: all known fields, and the names of the fields that changed.
 
     A field is None if the gateway has not sent it on this connection, or has left it empty. Prices
     and sizes are exact.
@@ -44,10 +45,10 @@ class MarketData(StreamMessage, frozen=True, kw_only=True, gc=False):
         conid_ex: the contract with its exchange and its legs, as you subscribed to it.
         raw: the fields that the gateway sent in this message, by IBKR's id.
         merged: how many unread messages were merged into this one.
-        state: all fields that are known now, as the gateway wrote them, by IBKR's id; None if they
-            are those in `raw`.
-        before: what `changed` compares with: all fields as they were before this message; or, if
-            messages were merged into this one, the ids of the changed fields.
+        state: all fields that are known now, as the gateway wrote them, by IBKR's id; None if these
+            are the fields in `raw`.
+        before: basis of `changed`: all fields as they were before this message; or, if messages
+            were merged into this one, the ids of the changed fields.
     """
 
     conid: int
@@ -66,12 +67,12 @@ class MarketData(StreamMessage, frozen=True, kw_only=True, gc=False):
         """Return whether a field is known, not null, and readable.
 
         Args:
-            name: one of our names, such as ``"volume"``, or IBKR's id.
+            name: bezant's name of the field, such as ``"volume"``, or IBKR's id.
         """
         return self.get(name) is not None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all known fields by our names, and what the message says about itself.
+        """Return all known fields by bezant's names, together with the message's other attributes.
 
         Values stay Python values (`Decimal`, `datetime`).
         """
@@ -96,13 +97,13 @@ class MarketData(StreamMessage, frozen=True, kw_only=True, gc=False):
     def changed(self) -> frozenset[str]:
         """Names of the fields that have another value than in the previous message.
 
-        They are the names of `values`. In the first message about a contract, and in the first one
-        after a `Gap`, they are all fields that have a value.
+        The names are those of `values`. In the first message about a contract, and in the first
+        message after a `Gap`, `changed` has all fields that have a value.
         """
         return frozenset(NAMES.get(code, code) for code in self.changed_codes())
 
     def changed_codes(self) -> frozenset[str]:
-        """Return `changed` by IBKR's ids."""
+        """Return the changed fields by IBKR's ids, instead of the names of `changed`."""
         before = self.before
         if isinstance(before, frozenset):
             return before
@@ -122,10 +123,10 @@ class MarketData(StreamMessage, frozen=True, kw_only=True, gc=False):
             return None
 
     def get(self, field: str) -> Decimal | int | bool | str | None:
-        """Return a field by our name or IBKR's id, converted by its kind.
+        """Return the value of a field by bezant's name or IBKR's id, converted by the field's kind.
 
-        Returns None if the field is not known, or if its value is empty or cannot be read;
-        ``state`` has the text.
+        The result is None if the field is not known, or if its value is empty or cannot be read;
+        ``state`` has IBKR's text.
 
         Raises:
             InvalidRequest: the field is not a string.
@@ -153,7 +154,7 @@ class MarketData(StreamMessage, frozen=True, kw_only=True, gc=False):
 
     @property
     def values(self) -> dict[str, Decimal | int | bool | str | None]:
-        """Every known field by our name, or by IBKR's id if it has none, converted."""
+        """All known fields, converted, by bezant's name or, without a name, by IBKR's id."""
         return {NAMES.get(code, code): self.get(code) for code in self._known() if code.isdigit()}
 
     def _number(self, code: str) -> Decimal | None:
@@ -208,10 +209,10 @@ class MarketData(StreamMessage, frozen=True, kw_only=True, gc=False):
 
     @property
     def availability(self) -> Availability | None:
-        """Whether the data is real time, delayed or frozen, or why there is none.
+        """Availability of the data: real time, delayed or frozen, or the reason why there is none.
 
         ``no agreement``: the agreement on market data has not been signed. None if the gateway has
-        not said it. IBKR can change it from one message to the next.
+        not sent the availability. IBKR can change it from one message to the next.
         """
         return availability_of(self.get("6509"))
 
@@ -229,7 +230,7 @@ class StreamBar(MessageModel, frozen=True, kw_only=True):
         low: lowest price.
         close: last price.
         volume: volume.
-        time: its start, in UTC.
+        time: start of the bar, in UTC.
     """
 
     open: Decimal | None = msgspec.field(default=None, name="o")
@@ -243,7 +244,8 @@ class StreamBar(MessageModel, frozen=True, kw_only=True):
 class BarsUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
     """Historical bars of a contract (topic ``smh``).
 
-    The gateway replaces parameters that it does not accept by its own defaults.
+    If the gateway does not accept a parameter of the subscription, it silently uses its own
+    default.
 
     Attributes:
         conid: the contract.
@@ -267,10 +269,10 @@ class BarsUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
 
 
 class LadderRow(StreamMessage, frozen=True, kw_only=True):
-    """One price of `LadderUpdate`.
+    """One price of a price ladder (`LadderUpdate`).
 
     Attributes:
-        row: its number, from the top.
+        row: number of the row, from the top.
         price: the price.
         bid_size: the size bid at this price.
         ask_size: the size asked at this price.
@@ -287,13 +289,13 @@ class LadderRow(StreamMessage, frozen=True, kw_only=True):
 
 
 class LadderUpdate(StreamMessage, frozen=True, kw_only=True):
-    """Price ladder of a contract (topic ``sbd``): all rows that are known now.
+    """Price ladder of a contract (topic ``sbd``), with all known rows.
 
     Attributes:
         account_id: the account of the subscription.
         conid: the contract.
         rows: the rows, from the top.
-        changed: ``rows``, if one of them changed.
+        changed: ``rows``, if a row has changed.
         changed_rows: numbers of the changed rows.
         raw: the message as received.
     """

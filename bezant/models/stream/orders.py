@@ -1,4 +1,4 @@
-"""Orders and executions of a stream."""
+"""Messages of a stream about orders and executions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = [
 
 
 class OrderUpdate(StateModel, frozen=True, kw_only=True, rename="camel"):
-    """One order as it is now (topic ``sor``).
+    """Current values of one order (topic ``sor``).
 
     Attributes:
         order_id: the order's id.
@@ -36,8 +36,9 @@ class OrderUpdate(StateModel, frozen=True, kw_only=True, rename="camel"):
         ticker: the contract's symbol.
         status: the order's status, such as ``Submitted`` or ``Filled``.
         side: ``BUY`` or ``SELL``; ``EXER`` to exercise an option.
-        order_type: such as ``LMT``, as a ticket has it; IBKR's text for a type that none has.
-        time_in_force: such as ``DAY`` or ``GTC``, as a ticket has it.
+        order_type: the order's type in the spelling of tickets, such as ``LMT``, or IBKR's text if
+            tickets have no such type.
+        time_in_force: how long the order stays open, in the spelling of tickets, such as ``DAY``.
         price: limit or stop price.
         quantity: quantity ordered (``totalSize``).
         filled_quantity: quantity filled.
@@ -49,21 +50,23 @@ class OrderUpdate(StateModel, frozen=True, kw_only=True, rename="camel"):
         order_ccp_status: the status in IBKR's books. ``Pending Submit`` on an ``Inactive`` order
             means that a question about the order has no reply yet.
         conid_ex: the contract, with ``@`` and its exchange if the order names one (``conidex``).
-        sec_type: such as ``STK``.
+        sec_type: the contract's type, such as ``STK``.
         listing_exchange: the exchange that lists the contract.
         company_name: the company.
         contract_description_1: first part of the contract's description, such as the symbol
             (``description1``).
-        contract_description_2: rest of it, such as expiry and strike (``description2``).
+        contract_description_2: rest of the contract's description, such as expiry and strike
+            (``description2``).
         cash_currency: currency of the price (``cashCcy``).
         original_order_type: order type that a filled order had (``origOrderType``).
-        outside_rth: whether it can fill outside regular trading hours (``outsideRTH``).
+        outside_rth: whether the order can fill outside regular trading hours (``outsideRTH``).
         size_and_fills: quantity filled and quantity ordered, as text.
         is_event_trading: ``1`` if the contract is an event contract.
         supports_tax_opt: ``1`` if you can choose the tax lots.
         background_color: color of IBKR's own pages (``bgColor``).
         foreground_color: color of IBKR's own pages (``fgColor``).
-        changed: names of the fields that have another value than in the previous message about it.
+        changed: names of the fields that have another value than in the previous message about this
+            order.
         raw: the row as received.
     """
 
@@ -101,14 +104,14 @@ class OrderUpdate(StateModel, frozen=True, kw_only=True, rename="camel"):
 
 
 class TradeUpdate(StateModel, frozen=True, kw_only=True):
-    """An execution (topic ``str``), with everything that is known about it.
+    """Execution of an order (topic ``str``), with all its known values.
 
     IBKR can send an execution twice, the second time with its commission. A repetition without a
     change is not delivered.
 
     Attributes:
         execution_id: the execution's id.
-        order_id: the order's id; IBKR leaves it out of old executions.
+        order_id: the order's id; IBKR omits the id in old executions.
         account_id: the account's id.
         conid: the contract.
         symbol: the contract's symbol.
@@ -128,7 +131,7 @@ class TradeUpdate(StateModel, frozen=True, kw_only=True):
         listing_exchange: the exchange that lists the contract.
         company_name: the company.
         contract_description_1: first part of the contract's description, such as the symbol.
-        contract_description_2: rest of it, such as expiry and strike.
+        contract_description_2: rest of the contract's description, such as expiry and strike.
         account_code: the account's id again (``accountCode``).
         account_allocation_name: the account or the group of accounts that the order was for.
         clearing_id: the clearing firm's id.
@@ -136,7 +139,8 @@ class TradeUpdate(StateModel, frozen=True, kw_only=True):
         liquidation_trade: ``1`` if IBKR made the trade, also for currency conversions.
         is_event_trading: ``1`` if the contract is an event contract.
         supports_tax_opt: ``1`` if you can choose the tax lots.
-        changed: names of the fields that have another value than in the previous message about it.
+        changed: names of the fields that have another value than in the previous message about this
+            execution.
         raw: the row as received.
     """
 

@@ -22,12 +22,12 @@ __all__ = [
 
 
 class System(StreamMessage, frozen=True, kw_only=True):
-    """The gateway is ready on this connection (topic ``system``).
+    """First message of a connection: the gateway is ready (topic ``system``).
 
     Attributes:
         user_name: the user name.
-        is_paper: whether it is a paper account.
-        supports_fractions: whether it can trade fractions (``isFT``).
+        is_paper: whether the session is of a paper account.
+        supports_fractions: whether the accounts can trade fractions of shares (``isFT``).
     """
 
     user_name: str
@@ -39,7 +39,7 @@ class Heartbeat(StreamMessage, frozen=True, kw_only=True):
     """The gateway's heartbeat, about every 10 seconds (topic ``system``).
 
     Attributes:
-        sent_at: when it was sent, by the gateway's clock.
+        sent_at: time of the heartbeat, by the gateway's clock.
     """
 
     sent_at: datetime | None
@@ -48,17 +48,17 @@ class Heartbeat(StreamMessage, frozen=True, kw_only=True):
 class SessionStatus(StateModel, frozen=True, kw_only=True):
     """State of the brokerage session (topic ``sts``).
 
-    The gateway sends it on each connection and on every change.
+    The gateway sends this message on each connection and on every change.
 
     Attributes:
-        authenticated: whether it is logged in.
+        authenticated: whether the brokerage session is authenticated.
         competing: whether another session uses the same user name.
-        message: what the gateway says about it.
+        message: the gateway's text about the state.
         fail: why the login failed.
         connected: whether the gateway is connected to IBKR.
         established: whether the session is set up and usable.
         server_name: the server behind the session (``serverName``).
-        server_version: the build of its software (``serverVersion``).
+        server_version: the build of the server's software (``serverVersion``).
         user_name: the user name (``username``).
         changed: names of the fields that have another value than in the previous message.
         raw: the row as received.
@@ -76,12 +76,12 @@ class SessionStatus(StateModel, frozen=True, kw_only=True):
 
 
 class Notice(MessageModel, frozen=True, kw_only=True):
-    """A notification from IBKR for the user (topic ``ntf``).
+    """Notification from IBKR for the user (topic ``ntf``).
 
     Attributes:
-        id: its id.
-        title: its title.
-        text: its text.
+        id: id of the notification.
+        title: title of the notification.
+        text: text of the notification.
         url: a page with more information.
         raw: the row as received.
     """
@@ -94,7 +94,7 @@ class Notice(MessageModel, frozen=True, kw_only=True):
 
 
 class Prompt(MessageModel, frozen=True, kw_only=True, rename="camel"):
-    """A question about an order, which waits for you to choose an option (topic ``ntf``).
+    """Question about an order, which waits until you choose an option (topic ``ntf``).
 
     Reply to it with ``POST /iserver/notification``.
 
@@ -118,11 +118,11 @@ class Prompt(MessageModel, frozen=True, kw_only=True, rename="camel"):
 
 
 class Bulletin(MessageModel, frozen=True, kw_only=True):
-    """A bulletin about IBKR's systems, such as problems of an exchange (topic ``blt``).
+    """Bulletin about IBKR's systems, such as problems of an exchange (topic ``blt``).
 
     Attributes:
-        id: its id.
-        message: its text.
+        id: id of the bulletin.
+        message: text of the bulletin.
         raw: the row as received.
     """
 
@@ -132,7 +132,7 @@ class Bulletin(MessageModel, frozen=True, kw_only=True):
 
 
 class ErrorMessage(MessageModel, frozen=True, kw_only=True):
-    """The gateway rejected a command, such as a subscription.
+    """Message that the gateway has rejected a command, such as a subscription.
 
     The stream sends a refused subscription again, with growing pauses.
 

@@ -74,7 +74,7 @@ def parse_scenario(text: str, where: str = "scenario") -> Scenario:
 
     Args:
         text: the text.
-        where: its name in error messages.
+        where: name of the text in error messages, such as its path.
 
     Raises:
         ScenarioError: the text is not TOML, or has an unknown key or value.
@@ -92,7 +92,7 @@ def scenario_of(given: Mapping[str, Any], where: str = "scenario") -> Scenario:
 
     Args:
         given: content of a TOML or JSON file.
-        where: its name in error messages.
+        where: name of the text in error messages, such as its path.
 
     Raises:
         ScenarioError: a key or a value is unknown.
