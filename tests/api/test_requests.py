@@ -342,6 +342,48 @@ def test_a_value_that_is_not_allowed_is_never_sent(
     assert str(caught.value).startswith(endpoint.operation.name)
 
 
+PLAIN: dict[str, Any] = {"conid": 1, "side": "BUY", "orderType": "LMT", "tif": "DAY", "quantity": 1}
+WRONG_PLAIN = [
+    ({"side": "BYU"}, r"orders\[1\]\.side must be one of 'BUY', 'SELL', not 'BYU'"),
+    ({"orderType": "Limit"}, r"orders\[1\]\.order_type must be one of 'LMT'"),
+    ({"quantity": 0}, r"orders\[1\]\.quantity must be above 0"),
+    ({"ordertype": "LMT"}, r"orders\[1\] has no field 'ordertype'; use the fields of OrderTicket"),
+    ({5: "LMT"}, r"orders\[1\] has no field 5"),
+    ({"order_type": "MKT"}, r"orders\[1\] has 'order_type' twice"),
+    ({"side": None}, r"orders\[1\] has no side, which OrderTicket requires; nothing was sent"),
+    ({"price": True}, r"OrderTicket: .*bool.*orders\[1\].price"),
+    ({"price": float("nan")}, r"orders\[1\]\.price is not a finite number"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "error"), WRONG_PLAIN)
+@pytest.mark.parametrize("endpoint", [orders.SUBMIT_NEW_ORDERS, orders.PREVIEW_MARGIN_IMPACT])
+def test_a_plain_ticket_is_checked_as_a_typed_one(
+    endpoint: Endpoint, wrong: dict[Any, Any], error: str
+) -> None:
+    with pytest.raises(InvalidRequest, match=error):
+        request(endpoint, account_id="DU1", orders=[TICKET, {**PLAIN, **wrong}])
+
+
+def test_a_plain_ticket_is_sent_as_a_typed_one() -> None:
+    ours = {"conid": 1, "side": "BUY", "order_type": "LMT", "time_in_force": "DAY", "quantity": 1}
+    made = [
+        request(orders.SUBMIT_NEW_ORDERS, account_id="DU1", orders=tickets).body
+        for tickets in ([TICKET], [PLAIN], (ours,), [{**ours, "price": None}])
+    ]
+    assert len(set(made)) == 1
+
+
+def test_plain_values_in_place_of_other_models() -> None:
+    allocation = {"allocation_profile": {"alloc_type": "SHARE"}}
+    made = request(orders.MODIFY_OPEN_ORDER, **MODIFY, **GOOD, json_payload=allocation)
+    assert b'"jsonPayload":{"allocation_profile":{"alloc_type":"SHARE"}}' in made.body
+    with pytest.raises(InvalidRequest, match="json_payload has no field 'allocation'"):
+        request(orders.MODIFY_OPEN_ORDER, **MODIFY, **GOOD, json_payload={"allocation": 1})
+    with pytest.raises(InvalidRequest, match="orders must be a list"):
+        request(orders.SUBMIT_NEW_ORDERS, account_id="DU1", orders=PLAIN)
+
+
 def test_allowed_values_are_sent() -> None:
     for side, kind in (("BUY", "MKT"), ("SELL", "MOC")):
         values = {**MODIFY, **GOOD, "side": side, "order_type": kind}

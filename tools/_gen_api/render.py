@@ -335,6 +335,10 @@ def _endpoint(plan: Plan, operation: Operation) -> str:
             for name, values in allowed.items()
         )
         text += f"    choices={{\n{pairs}    }},\n"
+    modelled = {each.name: _model_name(plan, each.shape) for each in checked}
+    if any(modelled.values()):
+        pairs = "".join(f'        "{name}": "{kind}",\n' for name, kind in modelled.items() if kind)
+        text += f"    models={{\n{pairs}    }},\n"
     if any(each.place == "extra" for each in operation.parameters):
         text += "    extra=True,\n"
     if operation.sends:
@@ -348,6 +352,14 @@ def _response(plan: Plan, operation: Operation) -> str:
     for record in records(operation.answer):
         text = re.sub(rf"\b{record.name}\b", f"{plan.homes[id(record)]}.{record.name}", text)
     return text
+
+
+def _model_name(plan: Plan, shape: Shape) -> str:
+    """Return the model of a parameter, with its module; empty for other types."""
+    if isinstance(shape, ListOf):
+        inner = _model_name(plan, shape.item)
+        return f"list[{inner}]" if inner else ""
+    return f"{plan.homes[id(shape)]}.{shape.name}" if isinstance(shape, Record) else ""
 
 
 def _kind(shape: Shape) -> str:

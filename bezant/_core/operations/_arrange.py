@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import cache
+from importlib import import_module
 from typing import Any, Final, Literal, NamedTuple, cast, get_args, get_origin
 from urllib.parse import urlencode
 
@@ -17,6 +18,7 @@ from ..http.messages import Payload
 from ..http.request import encode_body, fill_path
 from ._base import Endpoint
 
+_MODELS: Final = Model.__module__.rpartition(".")[0]
 JWT = "application/jwt"
 FORM = "application/x-www-form-urlencoded"
 
@@ -35,6 +37,8 @@ def arrange(endpoint: Endpoint, values: Mapping[str, object]) -> Arranged:
     Raises:
         InvalidRequest: a value cannot be sent.
     """
+    if endpoint.models:
+        values = {**values, **_as_models(endpoint, values)}
     if endpoint.forms:
         from ._forms import check  # imported here because few operations need it
 
@@ -50,6 +54,57 @@ def arrange(endpoint: Endpoint, values: Mapping[str, object]) -> Arranged:
         params.update(cast("Mapping[str, object]", extra))
     headers = {key: str(value) for key, value in _given(endpoint.header, values).items()}
     return Arranged(path, params or None, _payload(endpoint, values, tuple(headers.items())))
+
+
+def _as_models(endpoint: Endpoint, values: Mapping[str, object]) -> dict[str, object]:
+    """Return the arguments that are mappings, or lists with mappings, as models.
+
+    Raises:
+        InvalidRequest: a mapping does not have the fields of the model.
+    """
+    found: dict[str, object] = {}
+    for name, model in endpoint.models.items():
+        value, operation = values[name], endpoint.operation.name
+        if model.startswith("list["):
+            if isinstance(value, list | tuple):
+                found[name] = [
+                    _as_model(each, model[5:-1], f"{name}[{number}]", operation)
+                    for number, each in enumerate(cast("Sequence[object]", value))
+                ]
+        else:
+            found[name] = _as_model(value, model, name, operation)
+    return found
+
+
+def _as_model(value: object, model: str, place: str, operation: str) -> object:
+    """Return a mapping by Python or wire names as a model; other values as they are.
+
+    Raises:
+        InvalidRequest: the model has no such field, or requires another one.
+    """
+    if not isinstance(value, Mapping):
+        return value
+    module, _, name = model.partition(".")
+    kind: type[Model] = getattr(import_module(f"{_MODELS}.{module}"), name)
+    fields = msgspec.structs.fields(kind)
+    names = {key: each.name for each in fields for key in (each.name, each.encode_name)}
+    told: dict[str, object] = {}
+    for key, each in cast("Mapping[object, object]", value).items():
+        field = names.get(key) if isinstance(key, str) else None
+        if field is None or field in told:
+            what = f"no field {shown(key)}" if field is None else f"{shown(key)} twice"
+            raise InvalidRequest(
+                f"{place} has {what}; use the fields of {name}; nothing was sent",
+                operation=operation,
+            )
+        told[field] = each
+    for each in fields:
+        if each.required and told.get(each.name) is None:
+            raise InvalidRequest(
+                f"{place} has no {each.encode_name}, which {name} requires; nothing was sent",
+                operation=operation,
+            )
+    return kind(**told)
 
 
 def _given(names: Mapping[str, str], values: Mapping[str, object]) -> dict[str, object]:

@@ -38,6 +38,8 @@ class Endpoint(Record, eq=False, frozen=True):
             or a list of them (``list[str]``, ``list[any]``).
         forms: forms of parameters, by Python name: keys of `_forms.FORMS`.
         choices: allowed values of parameters, or of their items, by Python name.
+        models: models of parameters, by Python name, with their modules in `bezant.models`
+            (``list[orders.OrderTicket]``); a mapping that is passed instead becomes the model.
         extra: whether the argument ``query`` may contain more query values, under IBKR's own names.
         sends: form of the body. ``fields``: an object of parameters; ``form``: a form of them;
             ``whole``: the parameter ``body`` as JSON; ``signed``: the same, or a signed JWT as
@@ -55,5 +57,6 @@ class Endpoint(Record, eq=False, frozen=True):
     kinds: Mapping[str, str] = msgspec.field(default_factory=_no_names)
     forms: Mapping[str, str] = msgspec.field(default_factory=_no_names)
     choices: Mapping[str, tuple[str | int, ...]] = msgspec.field(default_factory=_no_choices)
+    models: Mapping[str, str] = msgspec.field(default_factory=_no_names)
     extra: bool = False
     sends: str = ""

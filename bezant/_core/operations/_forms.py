@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from ..._wire.redaction import shown
 from ...errors import InvalidRequest
@@ -84,10 +84,7 @@ def _tickets(name: str, value: object, operation: str) -> None:
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
         return  # the check of types has a better error
     for index, each in enumerate(cast("Iterable[object]", value)):
-        if isinstance(each, Mapping):
-            quantity: Any = cast("Mapping[str, object]", each).get("quantity")
-        else:
-            quantity = getattr(each, "quantity", None)
+        quantity: object = getattr(each, "quantity", None)
         if quantity is not None:
             _quantity(f"{name}[{index}].quantity", quantity, operation)
 

@@ -87,6 +87,9 @@ SET_ACCOUNT_INVESTMENT_IN_MODEL = Endpoint(
         "model": "str",
         "request_id": "int",
     },
+    models={
+        "account_list": "list[advisors.AccountInvestment]",
+    },
     sends="fields",
 )
 
@@ -182,6 +185,10 @@ SET_MODEL_TARGET_POSITIONS = Endpoint(
         "position_targets": "list[any]",
         "request_id": "int",
     },
+    models={
+        "cash_targets": "list[advisors.CashTarget]",
+        "position_targets": "list[advisors.PositionTarget]",
+    },
     sends="fields",
 )
 
@@ -261,6 +268,9 @@ CREATE_ALLOCATION_GROUP = Endpoint(
     choices={
         "default_method": ("A", "E", "N", "C", "P", "R", "S"),
     },
+    models={
+        "accounts": "list[advisors.GroupMemberChange]",
+    },
     sends="fields",
 )
 
@@ -289,6 +299,9 @@ MODIFY_ALLOCATION_GROUP = Endpoint(
     },
     choices={
         "default_method": ("A", "E", "N", "C", "P", "R", "S"),
+    },
+    models={
+        "accounts": "list[advisors.GroupMemberChange]",
     },
     sends="fields",
 )

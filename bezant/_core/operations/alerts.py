@@ -86,6 +86,9 @@ CREATE_ALERT = Endpoint(
         "send_message": (0, 1),
         "time_in_force": ("GTC", "GTD"),
     },
+    models={
+        "conditions": "list[alerts.NewAlertCondition]",
+    },
     sends="fields",
 )
 

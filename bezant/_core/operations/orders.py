@@ -215,6 +215,9 @@ MODIFY_OPEN_ORDER = Endpoint(
         "time_in_force": ("DAY", "GTC", "OPG", "IOC", "PAX", "OVT", "OND"),
         "trailing_type": ("amt", "%"),
     },
+    models={
+        "json_payload": "orders.OrderPayload",
+    },
     sends="fields",
 )
 
@@ -246,6 +249,9 @@ SUBMIT_NEW_ORDERS = Endpoint(
     forms={
         "orders": "tickets",
     },
+    models={
+        "orders": "list[orders.OrderTicket]",
+    },
     sends="fields",
 )
 
@@ -271,6 +277,9 @@ PREVIEW_MARGIN_IMPACT = Endpoint(
     },
     forms={
         "orders": "tickets",
+    },
+    models={
+        "orders": "list[orders.OrderTicket]",
     },
     sends="fields",
 )

@@ -34,5 +34,8 @@ GET_SCANNER_RESULTS = Endpoint(
         "location": "str",
         "type_": "str",
     },
+    models={
+        "filter_": "list[scanner.ScanCondition]",
+    },
     sends="fields",
 )

@@ -44,6 +44,9 @@ CREATE_WATCHLIST = Endpoint(
     forms={
         "id_": "digits",
     },
+    models={
+        "rows": "list[watchlists.WatchlistRow]",
+    },
     sends="fields",
 )
 
