@@ -38,6 +38,9 @@ class Operation(Record, frozen=True):
         priority: its position in the queue, and which slots it may use.
         may_be_empty: whether the first response of a session may be empty although there are rows.
         empty_until_searched: whether its response is empty until the session searched the symbol.
+        empty_until_ready: whether the first responses of a session may be empty although there is
+            something, so that an empty one is requested once more.
+        never_empty: whether there always is something, so that an empty response is an error.
         lists: the content of its response, for the check of empty lists; ``order`` is one order.
         texts: key of its rows in the table of known error texts (`known_texts.OWN`).
         about_session: its relation to the session. ``login``: a 401 means that nobody is logged in.
@@ -59,6 +62,8 @@ class Operation(Record, frozen=True):
     priority: Literal["tickle", "cancel", "order", "read"] = "read"
     may_be_empty: bool = False
     empty_until_searched: bool = False
+    empty_until_ready: bool = False
+    never_empty: bool = False
     lists: Literal["", "accounts", "orders", "order", "executions"] = ""
     texts: str = ""
     about_session: Literal["", "login", "state"] = ""
