@@ -35,6 +35,7 @@ from bezant import (
     UpstreamError,
 )
 from bezant._core.http.backoff import Backoff
+from bezant._core.session import first_answer
 from bezant._core.stream import execution_check
 from bezant._core.stream.buffer import MessageBuffer
 from bezant._core.stream.phases import Timing
@@ -415,6 +416,8 @@ async def test_a_refused_subscription_to_orders_is_an_event(raw: RawGateway) -> 
                 assert message is not None
                 seen.append(message)
             await until(lambda: sum(each.startswith("sor") for each in gateway.texts) >= 3)
+            # The gateway has the third command, and the stream not yet the refusal of it.
+            await until(lambda: "refuses" in ws._stream_worker.state.orders.reason)
             with pytest.raises(OrdersUnknown, match="refuses to send them"):
                 ws.orders.values()
     errors = [each for each in seen if isinstance(each, ErrorMessage)]
@@ -514,6 +517,100 @@ async def test_a_quote_without_an_agreement_is_not_waited_for(raw: RawGateway) -
         quote = (await client.snapshots([8894], timeout=60))[8894]
     assert (quote.last, quote.availability) == (None, "no agreement")
     assert len(gateway.names("snapshot")) == 2
+
+
+async def test_an_empty_response_that_cannot_be_is_an_error(
+    raw: RawGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(first_answer, "READY", Backoff(0.01, 0.01))
+    row: dict[str, object] = {"rowType": 1, "dpl": 15.7, "nl": 10000.0, "upl": 607.0}
+    ready = False
+    # Number of empty responses.
+    empty = {"/portfolio/DU1234567/ledger": 1, "/portfolio/DU1234567/summary": 2}
+
+    def answer(call: Call) -> object:
+        if empty.get(call.path, 0) > 0:
+            empty[call.path] -= 1
+            return {}
+        if call.path.endswith("/ledger"):
+            return {"USD": rows.ledger()}
+        if call.path.endswith("/summary"):
+            return {"netliquidation": {"amount": 1.0, "currency": "USD"}}
+        if call.path.endswith("/pnl/partitioned"):
+            return {"upnl": {f"{ACCOUNT}.Core": row} if ready else {}}
+        return [] if call.path.endswith("/subaccounts") else None
+
+    gateway = ScriptedGateway(raw, answer)
+    async with AsyncClient(raw.base_url, pacing=False) as client:
+        portfolio = client.api.portfolio
+        assert list(await portfolio.get_portfolio_ledger(account_id=ACCOUNT)) == ["USD"]
+        found = await portfolio.get_portfolio_summary(account_id=ACCOUNT)
+        assert list(found) == ["netliquidation"]
+        with pytest.raises(IncompleteList, match="stream that subscribes"):
+            await client.api.accounts.get_pnl()
+        with pytest.raises(IncompleteList, match="proves nothing"):
+            await portfolio.get_all_subaccounts()
+        ready = True
+        assert (await client.api.accounts.get_pnl()).upnl
+    counts = [
+        len(gateway.names(each)) for each in ("ledger", "summary", "partitioned", "subaccounts")
+    ]
+    assert counts == [2, 3, 4, 3]
+
+
+async def test_an_empty_first_response_is_requested_again(
+    raw: RawGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(first_answer, "READY", Backoff(0.01, 0.01))
+    cold = True
+
+    def answer(call: Call) -> object:
+        nonlocal cold
+        if call.path == "/iserver/secdef/search":
+            was, cold = cold, False
+            return [] if was or call.query["symbol"] == "NONE" else [rows.search_hit(265598)]
+        return [] if call.path.endswith("/positions") else None
+
+    gateway = ScriptedGateway(raw, answer)
+    async with AsyncClient(raw.base_url, pacing=False) as client:
+        contracts = client.api.contracts
+        assert len(await contracts.search_contracts(symbol="AAPL")) == 1
+        assert await contracts.search_contracts(symbol="NONE") == []
+        assert len(gateway.names("search")) == 3
+        for _ in range(2):
+            assert await client.api.portfolio.get_combo_positions(account_id=ACCOUNT) == []
+        assert len(gateway.names("combo")) == 3
+
+
+async def test_empty_contracts_are_checked_with_a_search(raw: RawGateway) -> None:
+    searched = False
+    option = {
+        "conid": 7, "currency": "USD", "exchange": "SMART", "ticker": "AAPL", "secType": "OPT",
+        "listingExchange": None, "companyName": "APPLE INC", "validExchanges": "SMART",
+        "right": "C", "strike": 295.0,
+    }  # fmt: skip
+
+    def answer(call: Call) -> object:
+        nonlocal searched
+        match call.path:
+            case "/iserver/secdef/search":
+                searched = True
+                return [rows.search_hit(265598)]
+            case "/iserver/secdef/info":
+                return [option] if searched else []
+            case "/trsrv/secdef":
+                return {"secdef": [{"conid": 265598, "ticker": "AAPL"}]}
+            case _:
+                return None
+
+    ScriptedGateway(raw, answer)
+    async with AsyncClient(raw.base_url) as client:
+        (found,) = await client.api.contracts.get_contract_info(
+            conid=265598, sec_type="OPT", month="JUL26", strike=295, right="C"
+        )
+        assert (found.conid, found.right) == (7, "C")
+        searched = False
+        assert await client.api.contracts.get_contract_info(issuer_id="e1", sec_type="BOND") == []
 
 
 async def test_a_combination_has_a_quote_and_a_stream(raw: RawGateway) -> None:

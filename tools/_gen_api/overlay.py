@@ -32,7 +32,7 @@ OPERATION_KEYS = frozenset(
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "about_session": ("login", "state"),
     "effect": ("none", "order", "account", "session"),
-    "first_answer": ("may be empty", "empty until searched"),
+    "first_answer": ("may be empty", "empty until searched", "empty until ready", "never empty"),
     "lists": ("accounts", "orders", "order", "executions"),
     "order": ("place", "reply", "cancel"),
     "priority": ("tickle", "cancel", "order", "read"),

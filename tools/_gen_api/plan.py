@@ -80,6 +80,8 @@ class Operation:
     about_session: str = ""
     may_be_empty: bool = False
     empty_until_searched: bool = False
+    empty_until_ready: bool = False
+    never_empty: bool = False
     lists: str = ""
     needs_oauth: bool = False
     parameters: list[Parameter] = field(default_factory=list)
@@ -224,6 +226,8 @@ class Planner:
             about_session=str(entry.get("about_session", "")),
             may_be_empty=entry.get("first_answer") == "may be empty",
             empty_until_searched=entry.get("first_answer") == "empty until searched",
+            empty_until_ready=entry.get("first_answer") == "empty until ready",
+            never_empty=entry.get("first_answer") == "never empty",
             lists=str(entry.get("lists", "")),
             needs_oauth=entry["group"] in self.plan.needs_oauth,
             refusal=str(entry.get("refusal", "")),

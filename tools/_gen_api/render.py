@@ -290,6 +290,10 @@ def _operation(operation: Operation) -> str:
         facts.append("may_be_empty=True")
     if operation.empty_until_searched:
         facts.append("empty_until_searched=True")
+    if operation.empty_until_ready:
+        facts.append("empty_until_ready=True")
+    if operation.never_empty:
+        facts.append("never_empty=True")
     if operation.lists:
         facts.append(f'lists="{operation.lists}"')
     if operation.texts:

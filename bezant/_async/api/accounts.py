@@ -54,7 +54,7 @@ class AsyncAccountsApi(AsyncGroup):
     async def get_pnl(self) -> PnlToday:
         """Return the day's profit and loss by account.
 
-        Empty until a stream has requested it once.
+        IBKR sends nothing until a stream has requested it once, which raises `IncompleteList`.
 
         ``GET /iserver/account/pnl/partitioned``.
 

@@ -40,6 +40,9 @@ class Operation(Record, frozen=True):
         may_be_empty: whether the first response of a session may be empty although there are rows.
         empty_until_searched: whether the response is empty until the session has searched for the
             symbol.
+        empty_until_ready: whether the first response of a session may be empty although there are
+            values; the client then requests the values once more.
+        never_empty: whether a correct response always has content, so that an empty one is an error.
         lists: content of the response's list, for the check of empty lists; ``order`` is one order.
         texts: key of the operation's rows in the table of known error texts (`known_texts.OWN`).
         about_session: the call's relation to the session. ``login``: a 401 means that nobody is
@@ -61,6 +64,8 @@ class Operation(Record, frozen=True):
     priority: Literal["tickle", "cancel", "order", "read"] = "read"
     may_be_empty: bool = False
     empty_until_searched: bool = False
+    empty_until_ready: bool = False
+    never_empty: bool = False
     lists: Literal["", "accounts", "orders", "order", "executions"] = ""
     texts: str = ""
     about_session: Literal["", "login", "state"] = ""

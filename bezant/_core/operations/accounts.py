@@ -35,7 +35,8 @@ SET_ACTIVE_ACCOUNT = Endpoint(
 GET_PNL = Endpoint(
     id="getPnl",
     summary=(
-        "Return the day's profit and loss by account; empty until a stream has requested it once."
+        "Return the day's profit and loss by account; IBKR sends nothing until a stream has "
+        "requested it once, which raises `IncompleteList`."
     ),
     operation=Operation(
         "GET",
@@ -43,6 +44,7 @@ GET_PNL = Endpoint(
         idempotent=True,
         requires="trading accounts",
         limit="GET /iserver/account/pnl/partitioned",
+        never_empty=True,
     ),
     response="accounts.PnlToday",
 )

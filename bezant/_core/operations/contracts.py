@@ -116,7 +116,12 @@ GET_CONTRACT_INFO = Endpoint(
     id="getContractInfo",
     summary="Return the contracts of an underlying, month, strike and right.",
     operation=Operation(
-        "GET", "/iserver/secdef/info", idempotent=True, wrap_as="[]", texts="contract"
+        "GET",
+        "/iserver/secdef/info",
+        idempotent=True,
+        wrap_as="[]",
+        empty_until_searched=True,
+        texts="contract",
     ),
     response="list[contracts.ContractRow]",
     query={
@@ -137,7 +142,7 @@ GET_CONTRACT_INFO = Endpoint(
 SEARCH_CONTRACTS = Endpoint(
     id="getContractSymbols",
     summary="Search for underlyings by symbol or company name; the rows have no meaningful order.",
-    operation=Operation("GET", "/iserver/secdef/search", idempotent=True),
+    operation=Operation("GET", "/iserver/secdef/search", idempotent=True, empty_until_ready=True),
     response="list[contracts.SearchHit]",
     query={
         "symbol": "symbol",
@@ -157,7 +162,7 @@ SEARCH_CONTRACTS = Endpoint(
 SEARCH_CONTRACTS_FROM_BODY = Endpoint(
     id="getContractSymbolsFromBody",
     summary="Search for underlyings by symbol or company name, with POST.",
-    operation=Operation("POST", "/iserver/secdef/search", idempotent=True),
+    operation=Operation("POST", "/iserver/secdef/search", idempotent=True, empty_until_ready=True),
     response="list[contracts.SearchHit]",
     body={
         "fund": "fund",

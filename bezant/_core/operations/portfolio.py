@@ -40,7 +40,11 @@ GET_POSITIONS_FOR_CONID = Endpoint(
     id="getAllAccountsForConid",
     summary="Return the positions in one contract, by account.",
     operation=Operation(
-        "GET", "/portfolio/positions/{conid}", idempotent=True, requires="accounts"
+        "GET",
+        "/portfolio/positions/{conid}",
+        idempotent=True,
+        requires="accounts",
+        empty_until_ready=True,
     ),
     response="dict[str, list[_positions.Position]]",
     path={
@@ -52,7 +56,11 @@ GET_ALL_SUBACCOUNTS = Endpoint(
     id="getAllSubaccounts",
     summary="Return up to 100 sub-accounts of an advisor or broker.",
     operation=Operation(
-        "GET", "/portfolio/subaccounts", idempotent=True, limit="GET /portfolio/subaccounts"
+        "GET",
+        "/portfolio/subaccounts",
+        idempotent=True,
+        limit="GET /portfolio/subaccounts",
+        never_empty=True,
     ),
     response="list[_portfolio.Account]",
 )
@@ -87,7 +95,11 @@ GET_COMBO_POSITIONS = Endpoint(
     id="getComboPositions",
     summary="Return positions that were entered as combinations, with their legs.",
     operation=Operation(
-        "GET", "/portfolio/{accountId}/combo/positions", idempotent=True, requires="accounts"
+        "GET",
+        "/portfolio/{accountId}/combo/positions",
+        idempotent=True,
+        requires="accounts",
+        empty_until_ready=True,
     ),
     response="list[portfolio.ComboPosition]",
     path={
@@ -104,7 +116,11 @@ GET_PORTFOLIO_LEDGER = Endpoint(
         "Return balances by currency; ``BASE`` is the sum of all, so do not add it to the others."
     ),
     operation=Operation(
-        "GET", "/portfolio/{accountId}/ledger", idempotent=True, requires="accounts"
+        "GET",
+        "/portfolio/{accountId}/ledger",
+        idempotent=True,
+        requires="accounts",
+        never_empty=True,
     ),
     response="dict[str, portfolio.LedgerRow]",
     path={
@@ -126,7 +142,11 @@ GET_FIRST_POSITIONS = Endpoint(
     id="undocumented_get_portfolio_accountid_positions",
     summary="Return the first page of an account's positions.",
     operation=Operation(
-        "GET", "/portfolio/{accountId}/positions", idempotent=True, requires="accounts"
+        "GET",
+        "/portfolio/{accountId}/positions",
+        idempotent=True,
+        requires="accounts",
+        empty_until_ready=True,
     ),
     response="list[_positions.Position]",
     path={
@@ -153,7 +173,11 @@ GET_PAGINATED_POSITIONS = Endpoint(
         "page number."
     ),
     operation=Operation(
-        "GET", "/portfolio/{accountId}/positions/{pageId}", idempotent=True, requires="accounts"
+        "GET",
+        "/portfolio/{accountId}/positions/{pageId}",
+        idempotent=True,
+        requires="accounts",
+        empty_until_ready=True,
     ),
     response="list[_positions.Position]",
     path={
@@ -172,7 +196,11 @@ GET_PORTFOLIO_SUMMARY = Endpoint(
     id="getPortfolioSummary",
     summary="Return about 140 figures of an account by key, in its base currency.",
     operation=Operation(
-        "GET", "/portfolio/{accountId}/summary", idempotent=True, requires="accounts"
+        "GET",
+        "/portfolio/{accountId}/summary",
+        idempotent=True,
+        requires="accounts",
+        never_empty=True,
     ),
     response="dict[str, portfolio.SummaryFigure]",
     path={
@@ -184,7 +212,11 @@ GET_POSITION_BY_CONID = Endpoint(
     id="getPositionByConid",
     summary="Return an account's position in one contract.",
     operation=Operation(
-        "GET", "/portfolio/{accountid}/position/{conid}", idempotent=True, requires="accounts"
+        "GET",
+        "/portfolio/{accountid}/position/{conid}",
+        idempotent=True,
+        requires="accounts",
+        empty_until_ready=True,
     ),
     response="list[_positions.Position]",
     path={
@@ -196,7 +228,9 @@ GET_POSITION_BY_CONID = Endpoint(
 GET_UNCACHED_POSITIONS = Endpoint(
     id="getUncachedPositions",
     summary="Return all positions of an account in one list, bypassing the cache.",
-    operation=Operation("GET", "/portfolio2/{accountId}/positions", idempotent=True),
+    operation=Operation(
+        "GET", "/portfolio2/{accountId}/positions", idempotent=True, empty_until_ready=True
+    ),
     response="list[portfolio.UncachedPosition]",
     path={
         "account_id": "accountId",

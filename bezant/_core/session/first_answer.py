@@ -8,19 +8,24 @@ a response with orders.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from msgspec import Struct
 
 from ..._wire.order_status import state_of_order
 from ..._wire.redaction import shown
-from ...errors import InvalidRequest
+from ...errors import IncompleteList, InvalidRequest
 from ...models._base import peek
+from ..http.backoff import Backoff
 from ..http.operation import Operation
 from ..pacing.limits import LIMITS
 
 if TYPE_CHECKING:
     from ...models.orders import LiveOrder, LiveOrders, Trade
+
+
+# Pauses before a response that may not be ready yet is requested again.
+READY: Final = Backoff(0.25, 1.0)
 
 
 def may_be_incomplete(answer: object) -> bool:
@@ -36,6 +41,32 @@ def is_empty(answer: object) -> bool:
     if isinstance(answer, Struct):
         return all(not peek(answer, name) for name in answer.__struct_fields__)
     return not answer
+
+
+def requests_again(operation: Operation, *, new: bool) -> int:
+    """Return how many times an empty response of an operation is requested again.
+
+    Args:
+        operation: the operation.
+        new: whether this session has had no response to the operation for the account yet.
+    """
+    if operation.never_empty:
+        return 2
+    return 1 if operation.empty_until_ready and new else 0
+
+
+def pause_before(request: int) -> float:
+    """Return the seconds before an empty response is requested again for the n-th time."""
+    return READY.delay(request)
+
+
+def never_empty(operation: Operation) -> IncompleteList:
+    """Return the error for an empty response where there always is something."""
+    return IncompleteList(
+        "the response is empty, which proves nothing: IBKR sends that until the values are ready; "
+        "try again in a few seconds; a stream that subscribes to them makes IBKR collect them",
+        operation=operation.name,
+    )
 
 
 def brings_nothing(values: Mapping[str, object]) -> bool:

@@ -7,8 +7,16 @@ from typing import Any, TypeVar, cast
 
 from ..._core.operations._arrange import arrange, text_of
 from ..._core.operations._base import Endpoint
-from ..._core.session.first_answer import brings_nothing, is_empty, may_be_incomplete
+from ..._core.session.first_answer import (
+    brings_nothing,
+    is_empty,
+    may_be_incomplete,
+    never_empty,
+    pause_before,
+    requests_again,
+)
 from ..._core.settings.settings import Settings
+from ..._runtime import _sync as rt
 from ..http.pipeline import Pipeline
 
 T = TypeVar("T")
@@ -33,7 +41,8 @@ class Group:
         )
         if operation.may_be_empty:
             pipeline.started(operation, account)
-        if operation.empty_until_searched and is_empty(answer):
+        searchable = operation.empty_until_searched and values.get("conid") is not None
+        if searchable and is_empty(answer):
             # imported here because it is rarely needed
             from ..http.underlying import search_underlying
 
@@ -48,6 +57,19 @@ class Group:
             answer = pipeline.call(
                 operation, type_, self._settings, path=path, params=params, json=json
             )
+        if operation.empty_until_ready or operation.never_empty:
+            account = str(values.get("account_id", ""))
+            times = requests_again(operation, new=pipeline.is_new(operation, account))
+            for number in range(1, times + 1):
+                if not is_empty(answer):
+                    break
+                rt.sleep(pause_before(number))
+                answer = pipeline.call(
+                    operation, type_, self._settings, path=path, params=params, json=json
+                )
+            if operation.never_empty and is_empty(answer):
+                raise never_empty(operation)
+            pipeline.started(operation, account)
         return cast("T", text_of(answer)) if isinstance(answer, str) else answer
 
     def _of_one_account(

@@ -7,8 +7,16 @@ from typing import Any
 import pytest
 
 from bezant import InvalidRequest, MarketDataFields
+from bezant._core.http.operation import Operation
 from bezant._core.marketdata.snapshots import POLL, Quotes
-from bezant._core.session.first_answer import brings_nothing, is_open, may_be_incomplete
+from bezant._core.session.first_answer import (
+    brings_nothing,
+    is_open,
+    may_be_incomplete,
+    never_empty,
+    pause_before,
+    requests_again,
+)
 from bezant.models.orders import LiveOrder, LiveOrders, Trade
 
 from ..samples import some
@@ -104,3 +112,20 @@ def test_contracts_that_cannot_be_requested() -> None:
 def test_pauses_grow_to_a_second() -> None:
     pauses = [POLL.delay(polls) for polls in range(1, 8)]
     assert pauses == [0.1, 0.2, 0.4, 0.8, 1.0, 1.0, 1.0]
+
+
+def test_how_often_an_empty_response_is_requested_again() -> None:
+    plain = Operation("GET", "/x", idempotent=True)
+    ready = Operation("GET", "/x", idempotent=True, empty_until_ready=True)
+    never = Operation("GET", "/x", idempotent=True, never_empty=True)
+    for operation, new, again in (
+        (plain, 0, 0),
+        (ready, 0, 1),
+        (never, 2, 2),
+    ):
+        assert requests_again(operation, new=False) == new
+        assert requests_again(operation, new=True) == again
+    assert (pause_before(1), pause_before(2), pause_before(9)) == (0.25, 0.5, 1.0)
+    error = never_empty(never)
+    assert error.retryable
+    assert error.operation == "GET /x"
