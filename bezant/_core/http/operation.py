@@ -42,7 +42,7 @@ class Operation(Record, frozen=True):
             symbol.
         empty_until_ready: whether the first response of a session may be empty although there are
             values; the client then requests the values once more.
-        never_empty: whether a correct response always has content, so that an empty one is an error.
+        never_empty: whether a correct response always has content; an empty one is an error.
         lists: content of the response's list, for the check of empty lists; ``order`` is one order.
         texts: key of the operation's rows in the table of known error texts (`known_texts.OWN`).
         about_session: the call's relation to the session. ``login``: a 401 means that nobody is
