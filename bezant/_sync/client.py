@@ -445,13 +445,16 @@ class Client(ClientBase):
         """
         from .._core.marketdata.snapshots import POLL, Quotes
         from .._core.operations.market_data import GET_MD_SNAPSHOT
+        from .marketdata.lines import make_room
         from .waiting import Polling
 
         check_seconds("timeout", timeout)
         quotes = Quotes(conids, fields)
+        make_room(self._pipeline, self._settings, quotes.contracts)
         polling = Polling(POLL, timeout)
         while True:
             for batch in quotes.batches():
+                self._pipeline.limiter.requested_lines(batch)
                 asked = {"conids": batch, "fields": quotes.codes}
                 rows = self._pipeline.call(
                     GET_MD_SNAPSHOT.operation, list[object], self._settings, params=asked
@@ -462,3 +465,24 @@ class Client(ClientBase):
                 if error is not None:
                     raise error
                 return quotes.found()
+
+    @property
+    def market_data_lines(self) -> int:
+        """Number of market data lines that this process uses at the gateway.
+
+        IBKR gives 100 by default, and further contracts may receive nothing. A stream and the
+        snapshots of a contract share a line. A snapshot keeps its line for about 15 minutes. Old
+        snapshots are released when a further contract needs a line.
+        """
+        return self._pipeline.limiter.lines
+
+    def release_snapshots(self) -> None:
+        """Release the market data lines of contracts that no stream of this process uses.
+
+        ``POST /iserver/marketdata/unsubscribe`` for each contract whose snapshot this process has
+        requested. Other programs with the same gateway lose their subscriptions to these, too.
+        """
+        from .marketdata.lines import release
+
+        self._pipeline.check()
+        release(self._pipeline, self._settings, self._pipeline.limiter.idle_lines())

@@ -34,7 +34,9 @@ from bezant import (
     TradeUpdate,
     UpstreamError,
 )
+from bezant._async.marketdata import lines as market_data_lines
 from bezant._core.http.backoff import Backoff
+from bezant._core.marketdata import lines
 from bezant._core.session import first_answer
 from bezant._core.stream import execution_check
 from bezant._core.stream.buffer import MessageBuffer
@@ -490,7 +492,8 @@ async def test_empty_strikes_are_checked_with_a_search(raw: RawGateway) -> None:
                 return {"call": found, "put": found}
             case "/trsrv/secdef":
                 return definitions
-        return None
+            case _:
+                return None
 
     gateway = ScriptedGateway(raw, answer)
     async with AsyncClient(raw.base_url) as client:
@@ -643,6 +646,54 @@ async def test_a_combination_has_a_quote_and_a_stream(raw: RawGateway) -> None:
             await quote.cancel()
             await until(lambda: f"umd+{spread}+{{}}" in gateway.texts)
     assert len(gateway.names("snapshot")) == 1
+
+
+async def test_market_data_lines_are_counted_and_released(
+    raw: RawGateway, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(lines, "DEFAULT_LINES", 2)
+    monkeypatch.setattr(market_data_lines, "DEFAULT_LINES", 2)
+    released: list[int] = []
+
+    def answer(call: Call) -> object:
+        if call.path == "/iserver/marketdata/snapshot":
+            row = {"31": "5", "84": "4", "86": "6", "85": "1", "88": "1", "7059": "1"}
+            return [{**row, "conid": int(each)} for each in call.query["conids"].split(",")]
+        if call.path == "/iserver/marketdata/unsubscribe":
+            released.append(call.body["conid"])
+            return (
+                {"success": True} if call.body["conid"] != 2 else Reply(500, {"error": "unknown"})
+            )
+        return None
+
+    gateway = ScriptedGateway(raw, answer)
+    async with AsyncClient(raw.base_url, pacing=False) as client:
+        assert client.market_data_lines == 0
+        await client.snapshots([1, 2])
+        assert client.market_data_lines == 2
+        await client.snapshots([2, 1])
+        assert released == []
+        async with AsyncWsClient.connect(client) as ws:
+            first = await ws.subscribe_market_data(3)  # the oldest snapshot makes room
+            assert (released, client.market_data_lines) == ([2], 2)
+            second = await ws.quote(3)
+            await ws.subscribe_market_data(1)
+            assert (released, client.market_data_lines) == ([2], 2)
+            assert "by default" not in caplog.text
+            await client.snapshots([4])
+            assert client.market_data_lines == 3
+            assert "IBKR gives 2 lines by default" in caplog.text
+            await client.release_snapshots()
+            assert (released, client.market_data_lines) == ([2, 4], 2)
+            await first.cancel()
+            assert client.market_data_lines == 2
+            await second.cancel()
+            assert client.market_data_lines == 1
+            await client.snapshots([1])
+        assert client.market_data_lines == 1
+        await client.release_snapshots()
+        assert (released, client.market_data_lines) == ([2, 4, 1], 0)
+    assert len(gateway.names("unsubscribe")) == 3
 
 
 async def test_quotes_that_another_session_has_are_an_error(raw: RawGateway) -> None:

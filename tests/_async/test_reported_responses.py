@@ -15,6 +15,7 @@ from bezant import (
     BadRequest,
     DecodeError,
     MarketData,
+    MarketDataFields,
     NotAuthenticated,
     NotFound,
     OutcomeUnknown,
@@ -284,3 +285,21 @@ async def test_a_stream_sends_the_cookies_of_calls(raw: RawGateway) -> None:
     (handshake,) = (each for each in raw.requests if "upgrade" in each.headers)
     cookies = handshake.headers["cookie"].split("; ")
     assert sorted(cookies) == [f"api={TOKEN}", "x-sess-uuid=0.abc.1777.def"]
+
+
+async def test_a_cold_quote_is_waited_for(raw: RawGateway) -> None:
+    cold = {"conid": 9, "conidEx": "9", "55": "-", "31": "N/A"}
+    found = [cold, cold, {**cold, "55": "KO", "31": "C62.10", "87": "65595.7B", "87_raw": 65.6e6}]
+
+    def answer(call: Call) -> object:
+        if not call.path.endswith("/snapshot"):
+            return None
+        return [found.pop(0) if len(found) > 1 else found[0]]
+
+    gateway = ScriptedGateway(raw, answer)
+    fields = MarketDataFields.from_names("last", "symbol", "volume")
+    async with AsyncClient(raw.base_url, pacing=False) as client:
+        quote = (await client.snapshots([9], fields, timeout=60))[9]
+    assert (quote.last, quote.is_close) == (Decimal("62.10"), True)
+    assert (quote.get("symbol"), quote.get("volume")) == ("KO", Decimal(65_600_000))
+    assert len(gateway.names("snapshot")) == 3

@@ -36,11 +36,13 @@ from bezant import (
     WsClient,
 )
 from bezant._core.http.backoff import Backoff
+from bezant._core.marketdata import lines
 from bezant._core.session import first_answer
 from bezant._core.stream import execution_check
 from bezant._core.stream.buffer import MessageBuffer
 from bezant._core.stream.phases import Timing
 from bezant._runtime._sync.concurrency import connecting
+from bezant._sync.marketdata import lines as market_data_lines
 from bezant.models.orders import OrderTicket
 from tests.support import rows
 from tests.support._sync import until
@@ -489,7 +491,8 @@ def test_empty_strikes_are_checked_with_a_search(raw: RawGateway) -> None:
                 return {"call": found, "put": found}
             case "/trsrv/secdef":
                 return definitions
-        return None
+            case _:
+                return None
 
     gateway = ScriptedGateway(raw, answer)
     with Client(raw.base_url) as client:
@@ -642,6 +645,54 @@ def test_a_combination_has_a_quote_and_a_stream(raw: RawGateway) -> None:
             quote.cancel()
             until(lambda: f"umd+{spread}+{{}}" in gateway.texts)
     assert len(gateway.names("snapshot")) == 1
+
+
+def test_market_data_lines_are_counted_and_released(
+    raw: RawGateway, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(lines, "DEFAULT_LINES", 2)
+    monkeypatch.setattr(market_data_lines, "DEFAULT_LINES", 2)
+    released: list[int] = []
+
+    def answer(call: Call) -> object:
+        if call.path == "/iserver/marketdata/snapshot":
+            row = {"31": "5", "84": "4", "86": "6", "85": "1", "88": "1", "7059": "1"}
+            return [{**row, "conid": int(each)} for each in call.query["conids"].split(",")]
+        if call.path == "/iserver/marketdata/unsubscribe":
+            released.append(call.body["conid"])
+            return (
+                {"success": True} if call.body["conid"] != 2 else Reply(500, {"error": "unknown"})
+            )
+        return None
+
+    gateway = ScriptedGateway(raw, answer)
+    with Client(raw.base_url, pacing=False) as client:
+        assert client.market_data_lines == 0
+        client.snapshots([1, 2])
+        assert client.market_data_lines == 2
+        client.snapshots([2, 1])
+        assert released == []
+        with WsClient.connect(client) as ws:
+            first = ws.subscribe_market_data(3)  # the oldest snapshot makes room
+            assert (released, client.market_data_lines) == ([2], 2)
+            second = ws.quote(3)
+            ws.subscribe_market_data(1)
+            assert (released, client.market_data_lines) == ([2], 2)
+            assert "by default" not in caplog.text
+            client.snapshots([4])
+            assert client.market_data_lines == 3
+            assert "IBKR gives 2 lines by default" in caplog.text
+            client.release_snapshots()
+            assert (released, client.market_data_lines) == ([2, 4], 2)
+            first.cancel()
+            assert client.market_data_lines == 2
+            second.cancel()
+            assert client.market_data_lines == 1
+            client.snapshots([1])
+        assert client.market_data_lines == 1
+        client.release_snapshots()
+        assert (released, client.market_data_lines) == ([2, 4, 1], 0)
+    assert len(gateway.names("unsubscribe")) == 3
 
 
 def test_quotes_that_another_session_has_are_an_error(raw: RawGateway) -> None:

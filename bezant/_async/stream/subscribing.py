@@ -11,6 +11,7 @@ from ..._core.stream.topics import bars, ladder, ledger, market_data, orders, pn
 from ..._runtime import _async as rt
 from ..._wire.redaction import shown
 from ...errors import InvalidRequest, WsClosed, WsError
+from ..marketdata.lines import make_room
 from .handles import AsyncOrders, AsyncQuote, AsyncSubscription
 from .worker import AsyncStreamWorker
 
@@ -233,8 +234,13 @@ class AsyncSubscribing:
     async def _subscribe(self, request: SubscriptionRequest) -> Interest:
         self._check_open()
         worker = self._stream_worker
+        topic, _, contract = request.key.partition("+")
+        if topic == market_data.MARKET_DATA.key and contract not in worker.market_data:
+            client = self._client
+            await make_room(client._pipeline, client._settings, [contract])
         with worker.lock:
             interest = worker.state.subscribe(request, now=rt.monotonic())
+            worker.market_data = worker.state.market_data
         try:
             await worker.flush()
         except WsError:
@@ -245,6 +251,7 @@ class AsyncSubscribing:
         except BaseException:
             with worker.lock:
                 worker.state.unsubscribe(interest)
+                worker.market_data = worker.state.market_data
             raise
         return interest
 
@@ -254,6 +261,10 @@ class AsyncSubscribing:
             return
         with worker.lock:
             worker.state.unsubscribe(interest)
+            before, worker.market_data = worker.market_data, worker.state.market_data
+        for contract in before - worker.market_data:
+            # The gateway ends the subscription of snapshots, too.
+            self._client._pipeline.limiter.released_line(contract)
         try:
             await worker.flush()
         except WsError:

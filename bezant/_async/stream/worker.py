@@ -70,6 +70,7 @@ class AsyncStreamWorker:
             tickled=lambda: client._pipeline.session_token,
             watch=client._pipeline.streamed,
         )
+        self.market_data: frozenset[str] = frozenset()
         self._reconnect = reconnect
         self._timing = timing
         self._stopping = rt.Event()

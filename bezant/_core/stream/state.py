@@ -38,6 +38,7 @@ from .readiness import Readiness
 from .reconnection import Reconnection
 from .subscriptions import Interest, SubscriptionRegistry
 from .topic import SubscriptionRequest, TicReply, check_command
+from .topics.market_data import MARKET_DATA
 from .topics.orders import ORDERS
 from .topics.registry import BY_MESSAGE, TOPICS, topic_of_key
 from .topics.trades import TRADES, trade_from
@@ -607,6 +608,12 @@ class StreamState:
     def subscribed(self) -> list[str]:
         """Keys of all subscriptions, the oldest subscription first."""
         return self._subscriptions.all_keys()
+
+    @property
+    def market_data(self) -> frozenset[str]:
+        """The contracts with a subscription to market data."""
+        found = [each.partition("+") for each in self._subscriptions.all_keys()]
+        return frozenset(name for topic, _, name in found if topic == MARKET_DATA.key)
 
     @property
     def confirmed(self) -> set[str]:

@@ -15,6 +15,7 @@ from ..._core.pacing.limiter import QueuedCall, RateLimiter
 from ..._core.pacing.limits import MAX_STREAMS
 
 if TYPE_CHECKING:
+    from ..._core.marketdata.lines import MarketDataLines
     from ..._core.pacing.shared import Denied
 
 
@@ -24,6 +25,11 @@ class Stream(Protocol):
     @property
     def ended(self) -> bool:
         """Whether the WebSocket is closed."""
+        ...
+
+    @property
+    def market_data(self) -> frozenset[str]:
+        """The contracts with a subscription to market data."""
         ...
 
 
@@ -65,6 +71,7 @@ class ProcessRateLimiter:
         self._wakers: dict[QueuedCall, Callable[[], None]] = {}
         self._forgiven = False
         self._streams: weakref.WeakSet[Stream] = weakref.WeakSet()
+        self._line_state: MarketDataLines | None = None
 
     @_changing
     def enter(self, queued: QueuedCall, owner: object) -> float:
@@ -166,6 +173,47 @@ class ProcessRateLimiter:
             return False
         self._streams.add(stream)
         return True
+
+    @property
+    def _lines(self) -> MarketDataLines:
+        if self._line_state is None:
+            from ..._core.marketdata.lines import MarketDataLines  # not every process needs it
+
+            self._line_state = MarketDataLines()
+        return self._line_state
+
+    def _streamed(self) -> frozenset[str]:
+        return frozenset[str]().union(
+            *(each.market_data for each in list(self._streams) if not each.ended)
+        )
+
+    @property
+    def lines(self) -> int:
+        """Number of market data lines that snapshots and streams of this process use."""
+        with self._lock:
+            return self._lines.count(self._streamed(), time.monotonic())
+
+    @_changing
+    def requested_lines(self, contracts: list[str]) -> None:
+        """Record a request for snapshots."""
+        self._lines.requested(contracts, time.monotonic())
+
+    @_changing
+    def released_line(self, contract: str) -> None:
+        """Record that the subscription to a contract has ended."""
+        self._lines.released(contract)
+
+    @_changing
+    def idle_lines(self) -> list[str]:
+        """Return the contracts that only a snapshot uses."""
+        return self._lines.idle(self._streamed(), time.monotonic())
+
+    @_changing
+    def surplus_lines(self, contracts: list[str]) -> tuple[list[str], int]:
+        """Return the contracts to release for further ones, and the lines in use after that."""
+        streamed, now = self._streamed(), time.monotonic()
+        surplus = self._lines.surplus(streamed, now, contracts)
+        return surplus, self._lines.count({*streamed, *contracts}, now) - len(surplus)
 
     @_changing
     def penalise(self, seconds: float | None) -> None:

@@ -71,6 +71,7 @@ class StreamWorker:
             tickled=lambda: client._pipeline.session_token,
             watch=client._pipeline.streamed,
         )
+        self.market_data: frozenset[str] = frozenset()
         self._reconnect = reconnect
         self._timing = timing
         self._stopping = rt.Event()
