@@ -195,9 +195,7 @@ class AccountSummary(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class SegmentFunds(Model, frozen=True, kw_only=True):
-    """Funds of a segment.
-
-    Figures are texts that end in their currency.
+    """Funds of a segment, in ``currency``.
 
     Attributes:
         look_ahead_available_funds: funds available after the next margin change (``Lk Ahd Avlbl
@@ -208,37 +206,42 @@ class SegmentFunds(Model, frozen=True, kw_only=True):
             Lqdty``).
         sma: special memorandum account.
         look_ahead_next_change: time of the next margin change (``Lk Ahd Nxt Chng``).
+        currency: currency of the figures.
         buying_power: buying power on margin, as text with its currency.
     """
 
-    look_ahead_available_funds: str | None = msgspec.field(default=None, name="Lk Ahd Avlbl Fnds")
-    predicted_post_expiry_excess: str | None = msgspec.field(
+    look_ahead_available_funds: Decimal | None = msgspec.field(
+        default=None, name="Lk Ahd Avlbl Fnds"
+    )
+    predicted_post_expiry_excess: Decimal | None = msgspec.field(
         default=None, name="Prdctd Pst-xpry Excss"
     )
-    current_available: str | None = None
-    current_excess: str | None = None
-    overnight_available: str | None = None
-    overnight_excess: str | None = None
-    look_ahead_excess_liquidity: str | None = msgspec.field(default=None, name="Lk Ahd Excss Lqdty")
-    sma: str | None = msgspec.field(default=None, name="SMA")
+    current_available: Decimal | None = None
+    current_excess: Decimal | None = None
+    overnight_available: Decimal | None = None
+    overnight_excess: Decimal | None = None
+    look_ahead_excess_liquidity: Decimal | None = msgspec.field(
+        default=None, name="Lk Ahd Excss Lqdty"
+    )
+    sma: Decimal | None = msgspec.field(default=None, name="SMA")
     leverage: Decimal | None = None
     look_ahead_next_change: str | None = msgspec.field(default=None, name="Lk Ahd Nxt Chng")
-    buying_power: str | None = None
     day_trades_left: str | None = None
-    look_ahead_available: str | None = None
-    look_ahead_excess: str | None = None
+    currency: str | None = None
+    buying_power: Decimal | None = None
+    look_ahead_available: Decimal | None = None
+    look_ahead_excess: Decimal | None = None
 
 
 class SegmentBalances(Model, frozen=True, kw_only=True):
-    """Balances of a segment.
-
-    Figures are texts that end in their currency.
+    """Balances of a segment, in ``currency``.
 
     Attributes:
         mtd_interest: interest of the month so far.
         pending_debit_card_charges: pending debit card charges (``Pndng Dbt Crd Chrgs``).
         equity_with_loan_value: equity with loan value (``equity_with_loan``).
         net_liquidation_value: net liquidation value (``net_liquidation``).
+        currency: currency of the figures.
         previous_day_equity_with_loan: equity with loan value of the day before (``Prvs Dy Eqty Wth
             Ln Vl``).
         securities_gross_position_value: gross value of positions in securities
@@ -249,28 +252,31 @@ class SegmentBalances(Model, frozen=True, kw_only=True):
             (``previous_day_equity_with_loan``).
     """
 
-    mtd_interest: str | None = msgspec.field(default=None, name="MTD Interest")
-    pending_debit_card_charges: str | None = msgspec.field(default=None, name="Pndng Dbt Crd Chrgs")
-    cash: str | None = None
-    equity_with_loan_value: str | None = msgspec.field(default=None, name="equity_with_loan")
-    net_liquidation_value: str | None = msgspec.field(default=None, name="net_liquidation")
-    previous_day_equity_with_loan: str | None = msgspec.field(
+    mtd_interest: Decimal | None = msgspec.field(default=None, name="MTD Interest")
+    pending_debit_card_charges: Decimal | None = msgspec.field(
+        default=None, name="Pndng Dbt Crd Chrgs"
+    )
+    cash: Decimal | None = None
+    equity_with_loan_value: Decimal | None = msgspec.field(default=None, name="equity_with_loan")
+    net_liquidation_value: Decimal | None = msgspec.field(default=None, name="net_liquidation")
+    currency: str | None = None
+    previous_day_equity_with_loan: Decimal | None = msgspec.field(
         default=None, name="Prvs Dy Eqty Wth Ln Vl"
     )
-    securities_gross_position_value: str | None = msgspec.field(
+    securities_gross_position_value: Decimal | None = msgspec.field(
         default=None, name="sec_gross_pos_val"
     )
-    net_liquidation_uncertainty: str | None = msgspec.field(default=None, name="Nt Lqdtn Uncrtnty")
-    previous_day_equity_with_loan_: str | None = msgspec.field(
+    net_liquidation_uncertainty: Decimal | None = msgspec.field(
+        default=None, name="Nt Lqdtn Uncrtnty"
+    )
+    previous_day_equity_with_loan_: Decimal | None = msgspec.field(
         default=None, name="previous_day_equity_with_loan"
     )
-    rg_t_eqty_wth_ln_vl: str | None = msgspec.field(default=None, name="Rg T Eqty Wth Ln Vl")
+    rg_t_eqty_wth_ln_vl: Decimal | None = msgspec.field(default=None, name="Rg T Eqty Wth Ln Vl")
 
 
 class SegmentMargins(Model, frozen=True, kw_only=True):
-    """Margins of a segment.
-
-    Figures are texts that end in their currency.
+    """Margins of a segment, in ``currency``.
 
     Attributes:
         predicted_post_expiry_margin_at_open: margin expected at the open after expiry (``Prdctd
@@ -281,27 +287,29 @@ class SegmentMargins(Model, frozen=True, kw_only=True):
             Mntnnc Mrgn``).
         projected_liquidity_initial_margin: expected initial margin
             (``projected_liquidity_inital_margin``).
+        currency: currency of the figures.
         reg_t_margin: margin by Regulation T.
     """
 
-    predicted_post_expiry_margin_at_open: str | None = msgspec.field(
+    predicted_post_expiry_margin_at_open: Decimal | None = msgspec.field(
         default=None, name="Prdctd Pst-xpry Mrgn @ Opn"
     )
-    projected_look_ahead_maintenance_margin: str | None = msgspec.field(
+    projected_look_ahead_maintenance_margin: Decimal | None = msgspec.field(
         default=None, name="Prjctd Lk Ahd Mntnnc Mrgn"
     )
-    projected_overnight_maintenance_margin: str | None = msgspec.field(
+    projected_overnight_maintenance_margin: Decimal | None = msgspec.field(
         default=None, name="Prjctd Ovrnght Mntnnc Mrgn"
     )
-    current_initial: str | None = None
-    current_maint: str | None = None
-    projected_liquidity_initial_margin: str | None = msgspec.field(
+    current_initial: Decimal | None = None
+    current_maint: Decimal | None = None
+    projected_liquidity_initial_margin: Decimal | None = msgspec.field(
         default=None, name="projected_liquidity_inital_margin"
     )
-    projected_overnight_initial_margin: str | None = None
-    reg_t_margin: str | None = msgspec.field(default=None, name="RegT Margin")
-    look_ahead_initial: str | None = None
-    look_ahead_maint: str | None = None
+    projected_overnight_initial_margin: Decimal | None = None
+    currency: str | None = None
+    reg_t_margin: Decimal | None = msgspec.field(default=None, name="RegT Margin")
+    look_ahead_initial: Decimal | None = None
+    look_ahead_maint: Decimal | None = None
 
 
 class MarketValues(Model, frozen=True, kw_only=True):

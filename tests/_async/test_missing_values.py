@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 import pytest
 
-from bezant import AsyncClient, AsyncSymbolCache, Drift, MissingValue, SymbolNotFound
+from bezant import AsyncClient, AsyncSymbolCache, Drift, MissingValue
 from bezant.models import Account, Position, StockListing
 from bezant.models._base import Model, required
 from bezant.models.contracts import SearchHit
@@ -162,8 +162,10 @@ async def test_a_symbol_lookup_survives_faults(raw: RawGateway, fault: str) -> N
         async with connect(raw, drifts) as client:
             cache = AsyncSymbolCache(client)
             if name == "conid":
-                with pytest.raises(SymbolNotFound):
+                with pytest.raises(MissingValue, match=r"StockListing\.conid"):
                     await cache.conid_for("A")
+                with pytest.raises(MissingValue, match=r"StockListing\.conid"):
+                    await cache.conids_for(["A"])
             else:
                 assert await cache.conid_for("A") == 5
         assert {each.field for each in drifts} <= {wire}

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 import pytest
 
-from bezant import Client, Drift, MissingValue, SymbolCache, SymbolNotFound
+from bezant import Client, Drift, MissingValue, SymbolCache
 from bezant.models import Account, Position, StockListing
 from bezant.models._base import Model, required
 from bezant.models.contracts import SearchHit
@@ -163,8 +163,10 @@ def test_a_symbol_lookup_survives_faults(raw: RawGateway, fault: str) -> None:
         with connect(raw, drifts) as client:
             cache = SymbolCache(client)
             if name == "conid":
-                with pytest.raises(SymbolNotFound):
+                with pytest.raises(MissingValue, match=r"StockListing\.conid"):
                     cache.conid_for("A")
+                with pytest.raises(MissingValue, match=r"StockListing\.conid"):
+                    cache.conids_for(["A"])
             else:
                 assert cache.conid_for("A") == 5
         assert {each.field for each in drifts} <= {wire}

@@ -293,8 +293,9 @@ class Reader:
                 continue
             self._settle_field(record, wire, each, fix)
             text = isinstance(each.shape, Scalar) and each.shape.kind == "str"
-            numbers = place.get("numbers") and "type" not in fix
-            if text and numbers and set() < each.seen.kinds <= NUMBERS:
+            numbers = place.get("numbers") if "type" not in fix else None
+            fits = numbers == "with currency" or set() < each.seen.kinds <= NUMBERS
+            if text and numbers and fits:
                 each.shape = Scalar("decimal")
         self._arrange(record, place.get("order", []))
         self._name_fields(record, same, fixes)

@@ -8,8 +8,8 @@ from typing import Final
 from urllib.parse import quote
 
 from ..._wire.redaction import shown
-from ...errors import AmbiguousSymbol, InvalidRequest, SymbolNotFound
-from ...models._base import peek
+from ...errors import AmbiguousSymbol, InvalidRequest, MissingValue, SymbolNotFound
+from ...models._base import Model, peek
 from ...models._contracts import (
     ContractDefinition,
     ContractDefinitions,
@@ -88,16 +88,19 @@ def chunks(symbols: Iterable[str]) -> Iterator[list[str]]:
 
 
 def listings(symbol: str, response: Mapping[str, list[StockCompany]]) -> list[Listing]:
-    """Return the listings of a symbol from a response, each contract once."""
+    """Return the listings of a symbol in a response, each contract once.
+
+    Raises:
+        MissingValue: a listing cannot be read, and may be the right listing.
+    """
     found: dict[int, Listing] = {}
     for company in response.get(symbol) or []:
-        contracts: list[StockListing] = peek(company, "contracts") or []
-        for contract in contracts:
-            if conid := peek(contract, "conid"):
+        for contract in company.contracts:
+            if contract.conid:
                 found.setdefault(
-                    conid,
+                    contract.conid,
                     Listing(
-                        conid=conid,
+                        conid=contract.conid,
                         symbol=symbol,
                         exchange=peek(contract, "exchange") or "",
                         name=peek(company, "name") or "",
@@ -133,6 +136,7 @@ def choose(key: Key, candidates: Sequence[Listing]) -> Listing:
     Raises:
         SymbolNotFound: no listing matches.
         AmbiguousSymbol: several listings match.
+        MissingValue: none matches, but the exchange or currency of a listing is not known.
     """
     symbol, exchange, currency = key
     fitting = [
@@ -143,6 +147,9 @@ def choose(key: Key, candidates: Sequence[Listing]) -> Listing:
     ]
     wish = "".join((f" on {exchange}" if exchange else "", f" in {currency}" if currency else ""))
     if not fitting:
+        for each in candidates:
+            _refuse_unknown(each, "exchange", each.exchange, exchange, StockListing)
+            _refuse_unknown(each, "currency", each.currency, currency, ContractDefinition)
         others = f"; its listings are {_list(candidates)}" if candidates else ""
         raise SymbolNotFound(
             f"IBKR knows no stock {symbol!r}{wish}{others}. For options, futures, bonds and "
@@ -163,6 +170,24 @@ def choose(key: Key, candidates: Sequence[Listing]) -> Listing:
             candidates=fitting,
         )
     return fitting[0]
+
+
+def _refuse_unknown(
+    listing: Listing, name: str, value: str | None, wanted: str, model: type[Model]
+) -> None:
+    """Refuse to say that no listing matches if the value that has to match is missing.
+
+    Raises:
+        MissingValue: it is missing.
+    """
+    if wanted and not value:
+        raise MissingValue(
+            f"the {name} of {listing.conid}, a listing of {listing.symbol!r}, is missing, so it is "
+            f"not known whether it matches {wanted!r}; pass no {name}, or use listings()",
+            operation=STOCKS.name,
+            field=name,
+            model=model.__name__,
+        )
 
 
 def _list(candidates: Sequence[Listing], limit: int = 8) -> str:

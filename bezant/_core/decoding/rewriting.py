@@ -1,6 +1,7 @@
 """Rewriting of responses in which one field has several keys, or one text several values.
 
-Few responses need the rewriting: the state of an order, the results of new orders and previews.
+Few responses need the rewriting: the state of an order, the results of new orders, previews, and
+the figures of an account's segments.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Hashable, Mapping
 from functools import cache, lru_cache, partial
-from typing import Any, Final, cast, get_args
+from typing import Any, Final, cast, get_args, get_origin
 
 import msgspec
 
@@ -19,6 +20,8 @@ Row = dict[str, Any]
 
 # These fields of a preview contain several figures as text.
 _FIGURES: Final = ("amount", "equity", "initial", "maintenance", "position")
+# Models with a segment's figures; a response has one for each segment, by its name.
+_SEGMENTS: Final = frozenset({"SegmentBalances", "SegmentFunds", "SegmentMargins"})
 _NOTHING: Final = frozenset({"", "NA", "N/A"})
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -28,9 +31,12 @@ def rewrites_of(type_: Hashable) -> Callable[[Row], None] | None:
     """Return the function that rewrites an object of a response; None for most types.
 
     Args:
-        type_: the type of the response: a model, or a list of a model.
+        type_: the type of the response: a model, or a list or mapping of a model.
     """
-    model: Any = get_args(type_)[0] if get_args(type_) else type_
+    inner = get_args(type_)
+    if get_origin(type_) is dict:
+        return _split_segments if getattr(inner[1], "__name__", "") in _SEGMENTS else None
+    model: Any = inner[0] if inner else type_
     if aliases := getattr(model, "__aliases__", None):
         return partial(_rename, aliases)
     return _split_figures if getattr(model, "__name__", "") == "OrderPreview" else None
@@ -66,6 +72,13 @@ def _split_figures(row: Row) -> None:
     """Convert a preview's figures to numbers, such as ``~ 1,978.60 USD (10 Shares)``."""
     for name in _FIGURES:
         part = row.get(name)
+        if isinstance(part, dict):
+            _split(cast("Row", part))
+
+
+def _split_segments(row: Row) -> None:
+    """Make numbers of the figures of each segment, such as ``994,831 USD``."""
+    for part in row.values():
         if isinstance(part, dict):
             _split(cast("Row", part))
 

@@ -16,6 +16,13 @@ from .topics.orders import is_whole, order_from
 MAX_ORDERS: Final = 5_000
 
 _Row = dict[str, Any]
+# Keys whose values cannot change during an interruption.
+_IDENTITY: Final = frozenset(
+    {
+        *("orderId", "order_ref", "acct", "account", "side", "conid", "conidex", "ticker"),
+        *("secType", "listingExchange", "companyName", "description1", "description2", "cashCcy"),
+    }
+)
 
 NOT_SUBSCRIBED: Final = (
     "the orders are not known: there is no subscription to them; call subscribe_orders(), then "
@@ -186,7 +193,7 @@ class OrderBook:
                 self._put(order_id, {**row, **old})
                 continue
             self._confirm(order_id)
-            merged = {**old, **row, **newer}
+            merged = {**self._base(order_id), **row, **newer}
             self._put(order_id, merged)
             if old.get("status") != merged["status"]:
                 # The message contains only newer fields, and none from before the interruption.
@@ -210,15 +217,24 @@ class OrderBook:
             return None
         self.version += 1
         if row is None:
-            self._put(order_id, {key: old[key] for key in old if key != "status"})
+            names = _IDENTITY if order_id in self._outdated else old.keys() - {"status"}
+            self._outdated.discard(order_id)
+            self._put(order_id, {key: old[key] for key in old if key in names})
             self._stale.discard(order_id)
             self._received.discard(order_id)
             self.unconfirmed.add(order_id)
             return None
         self._confirm(order_id)
         news = {**row, **self._newer.get(order_id, {})}
-        self._put(order_id, {**old, **news})
+        self._put(order_id, {**self._base(order_id), **news})
         return None if old.get("status") == row["status"] else order_from(news, self._report)
+
+    def _base(self, order_id: int) -> _Row:
+        """Return what the book knows of an order, without values from before an interruption."""
+        if order_id not in self._outdated:
+            return self._rows[order_id]
+        self._outdated.discard(order_id)
+        return {}
 
     # Access to the orders.
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from ..._core.contracts import symbols as rules
 from ..._runtime import _sync as rt
 from ..._wire.redaction import shown
-from ...errors import AmbiguousSymbol, InvalidRequest, SymbolNotFound
+from ...errors import AmbiguousSymbol, InvalidRequest, MissingValue, SymbolNotFound
 from ...models._contracts import ContractDefinitions, StockCompany
 from ...models._listing import Listing
 from ..client import Client
@@ -65,6 +65,7 @@ class SymbolCache:
         Raises:
             SymbolNotFound: no listing matches.
             AmbiguousSymbol: several listings match; the error lists them.
+            MissingValue: a listing cannot be read, so it is not known whether it matches.
             InvalidRequest: the symbol, exchange or currency is invalid.
         """
         key = rules.key_for(symbol, exchange, currency)
@@ -97,9 +98,9 @@ class SymbolCache:
                 request for every 200 listings.
 
         Raises:
-            SymbolNotFound: a symbol has no matching listing; the error is about the first such
-                symbol. AmbiguousSymbol: a symbol has several matching listings; the error is about
-                the first such symbol.
+            SymbolNotFound: a symbol has no matching listing.
+            AmbiguousSymbol: a symbol has several matching listings.
+            MissingValue: a listing of a symbol cannot be read.
             InvalidRequest: an argument is invalid; nothing was sent.
         """
         if isinstance(symbols, str):
@@ -109,7 +110,7 @@ class SymbolCache:
         keys = {symbol: rules.key_for(symbol, exchange, currency) for symbol in symbols}
         now = rt.monotonic()
         missing = {key[0]: key for key in keys.values() if not self._table.knows(key, now)}
-        unclear: dict[rules.Key, AmbiguousSymbol] = {}
+        unclear: dict[rules.Key, AmbiguousSymbol | MissingValue] = {}
         for chunk in rules.chunks(missing):
             unclear |= self._look_up_many([missing[symbol] for symbol in chunk])
         conids: dict[str, int] = {}
@@ -120,26 +121,33 @@ class SymbolCache:
             conids[symbol] = self._look_up(key) if conid is None else conid
         return conids
 
-    def _look_up_many(self, keys: list[rules.Key]) -> dict[rules.Key, AmbiguousSymbol]:
-        """Look up symbols with one call and cache the contracts; return the ambiguous ones."""
+    def _look_up_many(
+        self, keys: list[rules.Key]
+    ) -> dict[rules.Key, AmbiguousSymbol | MissingValue]:
+        """Look up symbols with one call and cache the contracts; return errors about the others."""
         response = self._client._pipeline.call(
             rules.STOCKS,
             dict[str, list[StockCompany]],
             self._client._settings,
             params={"symbols": [symbol for symbol, _, _ in keys]},
         )
-        found = {key: rules.listings(key[0], response) for key in keys}
+        unclear: dict[rules.Key, AmbiguousSymbol | MissingValue] = {}
+        found: dict[rules.Key, list[Listing]] = {}
+        for key in keys:
+            try:
+                found[key] = rules.listings(key[0], response)
+            except MissingValue as error:
+                unclear[key] = error
         if keys[0][2]:
             every = [each for candidates in found.values() for each in candidates]
             known = {each.conid: each for each in self._with_currencies(every)}
-            found = {key: [known[each.conid] for each in found[key]] for key in keys}
-        unclear: dict[rules.Key, AmbiguousSymbol] = {}
+            found = {key: [known[each.conid] for each in rows] for key, rows in found.items()}
         for key, candidates in found.items():
             try:
                 self._table.found(key, rules.choose(key, candidates).conid)
             except SymbolNotFound as error:
                 self._table.missed(key, error, rt.monotonic())
-            except AmbiguousSymbol as error:
+            except (AmbiguousSymbol, MissingValue) as error:
                 unclear[key] = error
         return unclear
 
@@ -167,6 +175,10 @@ class SymbolCache:
         """Return all listings of a symbol, so that you can choose one (``GET /trsrv/stocks``).
 
         The list is empty if the symbol is unknown.
+
+        Raises:
+            MissingValue: a listing has no contract id.
+            InvalidRequest: the symbol is invalid.
         """
         return self._listings(rules.normalise(symbol))
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bezant import AmbiguousSymbol, InvalidRequest, Listing, SymbolNotFound
+from bezant import AmbiguousSymbol, InvalidRequest, Listing, MissingValue, SymbolNotFound
 from bezant._core.contracts.symbols import (
     DEFINITIONS,
     STOCKS,
@@ -101,12 +101,11 @@ def test_each_contract_is_listed_once() -> None:
                 contracts=[
                     some(StockListing, conid=1, exchange="NYSE", is_us=True),
                     some(StockListing, conid=1, exchange="AGAIN"),
-                    some(StockListing, exchange="without a contract"),
+                    some(StockListing, conid=0, exchange="without a contract"),
                     some(StockListing, conid=3),
                 ],
             ),
-            some(StockCompany),
-            some(StockCompany, contracts=None),
+            some(StockCompany, contracts=[]),
         ],
         "OTHER": [some(StockCompany, contracts=[some(StockListing, conid=9)])],
     }
@@ -116,6 +115,30 @@ def test_each_contract_is_listed_once() -> None:
         (3, "", "ACME CORP", False),
     ]
     assert listings("UNKNOWN", answer) == []
+
+
+@pytest.mark.parametrize(
+    ("company", "field"),
+    [
+        (some(StockCompany, name="ACME CORP"), "contracts"),
+        (some(StockCompany, contracts=[some(StockListing, exchange="NYSE")]), "conid"),
+    ],
+)
+def test_a_listing_that_cannot_be_read_is_not_an_unknown_stock(
+    company: StockCompany, field: str
+) -> None:
+    with pytest.raises(MissingValue) as caught:
+        listings("ACME", {"ACME": [company]})
+    assert caught.value.field == field
+
+
+def test_no_listing_matches_only_if_the_exchange_and_the_currency_are_known() -> None:
+    unknown = Listing(conid=3, symbol="ACME", exchange="", name="", is_us=False)
+    with pytest.raises(MissingValue, match="the exchange of 3, a listing of 'ACME', is missing"):
+        choose(("ACME", "NYSE", ""), [unknown])
+    with pytest.raises(MissingValue, match="the currency of 3"):
+        choose(("ACME", "", "USD"), [unknown])
+    assert choose(("ACME", "", ""), [unknown]) is unknown
 
 
 def test_currencies_come_from_the_definitions() -> None:
@@ -150,7 +173,7 @@ def test_the_one_listing_that_fits(key: Key, candidates: list[Listing], expected
     [
         (("ACME", "", ""), []),
         (("ACME", "TSE", ""), [MEXI, NYSE]),
-        (("ACME", "", "EUR"), [MEXI, NYSE, listing(6, "X")]),
+        (("ACME", "", "EUR"), [MEXI, NYSE, listing(6, "X", currency="GBP")]),
         (("ACME", "NYSE", "EUR"), [NYSE]),
     ],
 )

@@ -11,6 +11,7 @@ import pytest
 from bezant import DecodeError, Position
 from bezant._core.decoding.decoder import decode
 from bezant._core.decoding.rewriting import rewrites_of
+from bezant.models.accounts import SegmentBalances, SegmentFunds
 from bezant.models.orders import OrderPreview, OrderReply, OrderStatus
 from bezant.models.portfolio import UncachedPosition
 
@@ -130,6 +131,28 @@ def test_an_unreadable_figure_costs_its_field(text: object) -> None:
 def test_amounts_that_are_no_object_are_reported(amount: object) -> None:
     found, drifts = read({"amount": amount}, OrderPreview)
     assert (found.amount, len(drifts)) == (None, 1)
+
+
+def test_figures_of_segments_are_numbers_with_a_currency() -> None:
+    body = {
+        "total": {
+            "current_available": "-994,831 USD", "leverage": "n/a", "SMA": "",
+            "Lk Ahd Nxt Chng": "@ 16:00:00", "day_trades_left": "Unlimited",
+        },
+        "Crypto at Paxos": {"current_available": "0 USD", "leverage": "1.01"},
+        "x": None,
+    }  # fmt: skip
+    found, drifts = read(body, dict[str, SegmentFunds])
+    total, crypto = found["total"], found["Crypto at Paxos"]
+    assert (total.current_available, total.currency) == (Decimal(-994831), "USD")
+    assert (total.leverage, total.sma) == (None, None)
+    assert (total.look_ahead_next_change, total.day_trades_left) == ("@ 16:00:00", "Unlimited")
+    assert (crypto.current_available, crypto.leverage) == (Decimal(0), Decimal("1.01"))
+    assert [each.found for each in drifts] == ["null"]
+    body = {"total": {"cash": "-433,765 USD", "net_liquidation": "1,288,301 USD"}}
+    found, drifts = read(body, dict[str, SegmentBalances])
+    assert (found["total"].cash, found["total"].net_liquidation_value) == (-433765, 1288301)
+    assert drifts == []
 
 
 def test_other_types_are_read_in_one_pass() -> None:

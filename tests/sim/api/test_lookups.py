@@ -104,7 +104,7 @@ def test_futures_currencies_rules_algos(client: Client) -> None:
     assert {each.currency for each in pairs} == {"EUR", "GBP", "CHF"}
     rules = contracts.get_info_and_rules(conid=AAPL).rules
     assert rules
-    assert "limit" in (rules.order_types or [])
+    assert "LMT" in rules.order_types
     assert rules.increment == Decimal("0.01")
     (algo,) = contracts.get_algos_by_instrument(conid=AAPL, algos="Vwap").algos or []
     assert (algo.id, algo.parameters) == ("Vwap", algo.parameters)
