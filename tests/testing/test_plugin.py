@@ -82,7 +82,8 @@ def test_fixtures_and_markers(project: Project) -> None:
         seen = set()
 
         def test_defaults(ibkr_gateway, ibkr_client):
-            assert len(ibkr_client.all_positions(ibkr_gateway.account_id)) == 5
+            assert ibkr_client.all_positions(ibkr_gateway.account_id) == []
+            assert ibkr_gateway.orders == []
             ibkr_gateway.logout()
             ibkr_gateway.faults.fail_next("/tickle")
             seen.add(ibkr_gateway)
@@ -98,6 +99,7 @@ def test_fixtures_and_markers(project: Project) -> None:
             def test_marker(self, ibkr_gateway, ibkr_client):
                 assert ibkr_gateway.account_id == "DU7654321"
                 assert len(ibkr_client.all_positions("DU7654321")) == 3
+                assert ibkr_gateway.orders == []
                 before = ibkr_gateway.clock.now()
                 ibkr_gateway.clock.advance(60)
                 assert ibkr_gateway.clock.now() == before + 60

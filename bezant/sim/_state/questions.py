@@ -23,15 +23,18 @@ if TYPE_CHECKING:
 MAX_SUPPRESSED = 51
 _LIFETIME = 60.0
 _REMEMBERED = 1000
+# With the words of IBKR by which clients recognise a question.
 _TEXTS = {
-    "o10153": "A cap on the price may be set, so that the order trades in an orderly market.",
-    "o163": "The limit price is further from the market than the percentage that was set.",
-    "o354": "There is no market data for this contract: the order is blind.",
-    "o383": "The quantity is above the size limit that was set.",
-    "o451": "The value of the order is above the limit that was set.",
+    "o163": "The order's price exceeds \nthe Percentage constraint of 3%.",
+    "o354": "You are submitting an order without market data.",
+    "o383": "The order size exceeds the Size Limit of the account.",
+    "o451": "The order value exceeds the Total Value Limit of the account.",
     "o10151": "The market is closed: a market order will trade at whatever price it opens with.",
-    "o10223": "The order is for an amount of money: the quantity follows from the price.",
-    "o10331": "A stop order trades at the market once its stop is reached, at any price.",
+    "o10153": "To avoid trading at a price that is not consistent with a fair and orderly market, "
+    "a cap on the price may be set.",
+    "o10223": "Orders that express size using a monetary value (cash quantity) are provided on a "
+    "non-guaranteed basis.",
+    "o10331": "You are about to submit a stop order. At its stop it trades at any price.",
 }
 
 

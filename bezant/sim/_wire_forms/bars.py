@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from .._state.state import State
 
 _MAX_BARS = 1000
+# A period in capital letters is not refused. It stands for this many bars, whatever it says.
+_BARS_OF_CAPITALS = 84
 _MAX_KEPT = 20_000
 _FACTOR = 100
 _SAMPLES = 6
@@ -181,11 +183,11 @@ class History:
             begin = _count(span, span_unit, end, extended=extended)
             rows: list[dict[str, Any]] = []
             for each in spans:
-                if rows and each.end <= begin:
+                if rows and each.end <= begin and period == period.lower():
                     break
                 if each.end > each.begin:
                     rows.append(self._bar(exchange, path, each))
-                if len(rows) == _MAX_BARS:
+                if len(rows) == (_MAX_BARS if period == period.lower() else _BARS_OF_CAPITALS):
                     break
         rows.reverse()
         return _body(path.contract, rows, period, length, extended=extended)
