@@ -29,6 +29,7 @@ FaultKind = Literal[
     "ws_fragment",
     "ws_oversize",
     "ws_flood",
+    "ws_refuse",
     "end_market_data",
 ]
 """Kinds of faults on demand."""
@@ -117,8 +118,10 @@ class Fault:
         self._left = 0
 
     def fits(self, method: str, path: str) -> bool:
-        """Return whether the fault hits a request with this method and path."""
-        right = self.method in (None, method) and path.endswith(self.path)
+        """Return whether it hits a request."""
+        # Commands of a WebSocket are hit by their own kind only.
+        own = (self.kind == "ws_refuse") == (method == "WS")
+        right = own and self.method in (None, method) and path.endswith(self.path)
         return right and self.waiting
 
     def hit(self, times: int = 1) -> None:
