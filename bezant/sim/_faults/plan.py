@@ -118,7 +118,7 @@ class Fault:
         self._left = 0
 
     def fits(self, method: str, path: str) -> bool:
-        """Return whether it hits a request."""
+        """Return whether the fault hits a request with this method and path."""
         # Commands of a WebSocket are hit by their own kind only.
         own = (self.kind == "ws_refuse") == (method == "WS")
         right = own and self.method in (None, method) and path.endswith(self.path)
