@@ -77,7 +77,7 @@ def test_the_runtime_pair_has_the_same_parameters(name: str) -> None:
 
 
 def test_the_runtime_functions_have_the_same_parameters() -> None:
-    for name in ("sleep", "call", "call_within", "caller"):
+    for name in ("sleep", "call", "call_within", "caller", "guarded"):
         assert parameters(getattr(_async, name)) == parameters(getattr(_sync, name))
     assert set(_async.__all__) == {
         *CLASSES,
@@ -90,6 +90,7 @@ def test_the_runtime_functions_have_the_same_parameters() -> None:
         "caller",
         "chance",
         "connecting",
+        "guarded",
         "limiter_for",
         "monotonic",
         "order_turns_for",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .._shared.http import Attempt
 
 C = TypeVar("C")
+T = TypeVar("T")
 
 monotonic = time.monotonic
 wall_time = time.time
@@ -65,6 +66,16 @@ class StateLock:
     def __enter__(self) -> None: ...
 
     def __exit__(self, *exc_info: object) -> None: ...
+
+
+def guarded(lock: StateLock, function: Callable[[], T]) -> Callable[[], T]:
+    """Return a function that calls the function while it holds the lock."""
+
+    def call() -> T:
+        with lock:
+            return function()
+
+    return call
 
 
 class Lock:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..._core.decoding.drift import Drift
@@ -72,6 +73,8 @@ class StreamWorker:
             watch=client._pipeline.streamed,
         )
         self.market_data: frozenset[str] = frozenset()
+        # Returns the oldest unread message, or None. A reader calls it for every message.
+        self.take: Callable[[], Message | None] = rt.guarded(self.lock, message_buffer.take)
         self._reconnect = reconnect
         self._timing = timing
         self._stopping = rt.Event()
@@ -438,11 +441,6 @@ class StreamWorker:
                 if command is None or socket is None:
                     return
                 socket.send(command)
-
-    def take(self) -> Message | None:
-        """Return the oldest unread message; None if the buffer is empty."""
-        with self.lock:
-            return self.state.message_buffer.take()
 
     def abandon(self) -> None:
         """End the stream without waiting. You may call this method from any thread."""
