@@ -300,7 +300,7 @@ class SimulatedGateway(MarketControls, SessionControls):
         return self._pacing
 
     async def _serve_websocket(self, websocket: WebSocket) -> None:
-        connection = WsConnection(websocket, self._state, self._slots)
+        connection = WsConnection(websocket, self._state, self._slots, self._faults.take_command)
         closed = [each for each in self._connections if each.closed]
         for each in closed[: max(0, len(closed) - _MAX_CLOSED)]:
             self._connections.remove(each)

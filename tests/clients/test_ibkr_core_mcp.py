@@ -36,6 +36,7 @@ def test_rest(gateway: SimulatedGateway, client: Any) -> None:
     assert client.get_accounts()[0].account_id == account
     assert {row.conid for row in client.get_positions(account)} >= {AAPL}
     assert str(client.search_contract("AAPL")[0].conid) == str(AAPL)
+    client.get_brokerage_accounts()
     client.get_market_snapshot([AAPL], ["31", "84"])
     rows = client.get_market_snapshot([AAPL], ["31", "84"])
     assert str(rows[0]["31"]).lstrip("CH") == "250.00"

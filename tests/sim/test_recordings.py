@@ -15,7 +15,8 @@ import pytest
 
 from bezant.sim import Clock, Held, Scenario, SimulatedGateway
 
-from .recorded import Recording, Shape, differences, recordings
+from .conftest import Ws
+from .recorded import Recording, Shape, differences, frames, recordings
 
 AAPL = 265598
 LIMIT = {"conid": AAPL, "side": "BUY", "orderType": "LMT", "tif": "DAY", "quantity": 1}
@@ -505,3 +506,82 @@ def test_the_simulated_response_is_like_the_recorded_ones(
 @pytest.mark.skipif(not RECORDED, reason="reference data is not here")
 def test_every_explanation_is_needed() -> None:
     assert EXPLAINED.keys() <= {operation for operation, _ in RECORDED}
+
+
+# Topics that the simulation does not send: IBKR sends them of its own accord, or for exercises.
+NOT_SENT = {"shs", "inp", "blt"}
+# Every difference of frames that stays, by topic.
+FRAMES_EXPLAINED: dict[str, dict[str, str]] = {
+    "sts": {
+        f"-? .args.{key}": "in recordings before 2026 only" for key in ("serverName", "username")
+    }
+    | {"-? .args.serverVersion": "in recordings before 2026 only"},
+    "sor": {
+        "+ .args[].avgPrice": "no recorded frame is of a filled order; the list of orders has it",
+    },
+    "str": {
+        f"+ .args[].{key}": "recorded in the list of trades, and not in a stream"
+        for key in ("open_close", "submitter")
+    },
+}
+
+
+def by_topic() -> dict[str, list[tuple[Any, bool]]]:
+    found: defaultdict[str, list[tuple[Any, bool]]] = defaultdict(list)
+    for body, documented in frames():
+        found[_topic_of(body)].append((body, documented))
+    return {name: rows for name, rows in found.items() if name not in NOT_SENT}
+
+
+FIELDS_OF_FRAMES = ",".join(f'"{each}"' for each in FIELDS.split(","))
+
+
+def _topic_of(body: Any) -> str:
+    topic = str(body.get("topic", "error")).partition("+")[0]
+    if "error" in body:
+        return "refusal" if topic != "error" else "error"
+    if topic == "system":
+        return "heartbeat" if "hb" in body else "system"
+    return topic
+
+
+FRAMES_RECORDED = by_topic()
+
+
+@pytest.mark.parametrize("topic", FRAMES_RECORDED)
+def test_the_simulated_frames_are_like_the_recorded_ones(
+    sim: Simulated, open_ws: Callable[..., Ws], topic: str
+) -> None:
+    ws = open_ws(ready=False, url=sim.gateway.ws_url)
+    bodies: list[Any] = []
+
+    def read() -> None:
+        ws.send("ech+hb")
+        while (data := ws.raw()) != b"ech+hb":
+            bodies.append(json.loads(data))
+
+    while "sts" not in [each["topic"] for each in bodies]:
+        bodies.append(json.loads(ws.raw()))
+    sim.gateway.faults.ws_refuse("sor")
+    account = sim.account
+    for command in (
+        "sor+{}", "sor+{}", "str+{}", f"smd+{AAPL}+{{\"fields\":[{FIELDS_OF_FRAMES}]}}",
+        f"sld+{account}+{{}}", "tic", "nosuch",
+    ):  # fmt: skip
+        ws.send(command)
+    read()
+    sim.placed(orderType="MKT")
+    sim.ask("DELETE", f"/iserver/account/ACCOUNT/order/{sim.placed()}")
+    sim.gateway.set_price("AAPL", 256)
+    for _ in range(3):
+        sim.gateway.clock.advance(10)
+        read()
+    real, allowed, simulated = Shape(), Shape(), Shape()
+    for body, documented in FRAMES_RECORDED[topic]:
+        (allowed if documented else real).add(body)
+    found = [body for body in bodies if _topic_of(body) == topic]
+    assert found, f"no frame of {topic}"
+    for body in found:
+        simulated.add(body)
+    explained = FRAMES_EXPLAINED.get(topic, {})
+    assert [each for each in differences(simulated, real, allowed) if each not in explained] == []

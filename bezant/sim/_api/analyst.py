@@ -24,6 +24,8 @@ _DAYS = {"1D": 1, "7D": 7, "MTD": 0, "1M": 30, "3M": 91, "6M": 182, "12M": 365, 
 _REPORT = "%Y%m%d"
 _DAY = 86_400.0
 _MAX_DAYS = 90
+_MAX_DAILY = 31
+_WEEK = 5
 
 
 class AnalystApi:
@@ -61,6 +63,8 @@ class AnalystApi:
         with self._state.trading.now() as exchange:
             session = calendar.last_session(exchange.now)
             first = self._begin(period, session.date)
+            # Of a long period, one day a week: a year of days would take seconds.
+            step = 1 if _DAYS[period] <= _MAX_DAILY and period != "YTD" else _WEEK
             days: list[tuple[str, float]] = []
             while True:
                 close = min(float(session.closes), exchange.now)
@@ -69,7 +73,8 @@ class AnalystApi:
                 if session.date < first and days:
                     return day, days[::-1]
                 days.append(day)
-                session = calendar.previous(session)
+                for _ in range(step):
+                    session = calendar.previous(session)
 
     def _period(self, period: str) -> dict[str, Any]:
         (date, value), days = self._values(period)

@@ -40,6 +40,8 @@ class MarketDataApi:
         except ValueError:
             return error("Bad Request: conids", 400)
         session, quotes = self._state.session, self._quotes
+        if not session.accounts_asked:
+            return error("Please query /accounts first", 500)
         wanted = {name for name in call.query.get("fields", "").split(",") if name}
         asked: list[tuple[int, set[str]]] = []
         for conid in requested:

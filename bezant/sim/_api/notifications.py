@@ -20,6 +20,7 @@ _KINDS = {
 }
 _AGES = (3600, 90_000, 400_000)
 _MAX = 10
+_FIRST = 2026030490532000
 
 
 class FyiApi:
@@ -32,7 +33,7 @@ class FyiApi:
         self._email = True
         self._devices: dict[str, dict[str, Any]] = {}
         self._notices: dict[str, dict[str, Any]] = {
-            f"{now - age}{number}": {
+            f"{_FIRST + number}": {
                 "R": 0,
                 "D": str(now - age),
                 "MS": f"{_KINDS[code]}: {symbol}",

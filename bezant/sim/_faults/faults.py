@@ -11,7 +11,7 @@ from .._state.session import LoginStyle, check_style
 # parameters.
 from .plan import Fault, FaultKind, Injected, Taken, When
 from .storm import CALM, Storm, StormKind
-from .stream import FaultTargets, StreamFaults
+from .stream import REFUSED, FaultTargets, StreamFaults
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -245,6 +245,17 @@ class Faults(StreamFaults):
         if self._storm is storm:
             self._storm = None
 
+    def take_command(self, topic: str) -> str:
+        """Return what happens to a subscription that has just arrived.
+
+        Returns:
+            `refused`, `ignored`, or an empty string.
+        """
+        fault = self._plan.take("WS", f"/v1/api/ws/{topic}").fault
+        if fault is None:
+            return ""
+        return "refused" if fault.response[0] == REFUSED else "ignored"
+
     def take(self, method: str, path: str) -> Taken:
         """Return the faults for a request that has just arrived."""
         storm = self._storm
@@ -314,6 +325,7 @@ ON_DEMAND = (
     "ws_fragment",
     "ws_oversize",
     "ws_flood",
+    "ws_refuse",
     "end_market_data",
 )
 """Names of the methods of `Faults` that cause a fault."""

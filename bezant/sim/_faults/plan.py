@@ -29,6 +29,7 @@ FaultKind = Literal[
     "ws_fragment",
     "ws_oversize",
     "ws_flood",
+    "ws_refuse",
     "end_market_data",
 ]
 """Kinds of faults on demand."""
@@ -118,7 +119,9 @@ class Fault:
 
     def fits(self, method: str, path: str) -> bool:
         """Return whether the fault hits a request with this method and path."""
-        right = self.method in (None, method) and path.endswith(self.path)
+        # Commands of a WebSocket are hit by their own kind only.
+        own = (self.kind == "ws_refuse") == (method == "WS")
+        right = own and self.method in (None, method) and path.endswith(self.path)
         return right and self.waiting
 
     def hit(self, times: int = 1) -> None:

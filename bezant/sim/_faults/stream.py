@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from .._stream.connection import WsConnection
 
 
+REFUSED = 500
+"""Code of a refused subscription."""
+
+
 @dataclass(frozen=True, slots=True)
 class FaultTargets:
     """Parts of the simulated gateway that faults act on.
@@ -135,6 +139,22 @@ class StreamFaults:
             connection.flood(messages, lambda count: self._plan.count(fault, count))
             self._plan.note(fault, "GET", connection.path, times=0)
         return fault
+
+    def ws_refuse(self, topic: str = "sor", times: int = 1, *, silent: bool = False) -> Fault:
+        """Refuse the next subscriptions to a topic, as IBKR does after some reconnections.
+
+        Args:
+            topic: the command that subscribes, such as `sor` or `smd`.
+            times: how many subscriptions.
+            silent: whether there is no response at all, in place of the error.
+
+        Raises:
+            ValueError: `times` is less than 1.
+        """
+        response = (0 if silent else REFUSED, b"", dict[str, str]())
+        path = f"/ws/{topic}"
+        fault = Fault("ws_refuse", path=path, method="WS", times=times, response=response)
+        return self._plan.add(fault)
 
     def end_market_data(self, conid: int | None = None) -> Fault:
         """End market data subscriptions early, without a message, as IBKR does.

@@ -43,7 +43,13 @@ class WsConnection:
         silent: whether the gateway has stopped sending messages, although the connection is open.
     """
 
-    def __init__(self, websocket: WebSocket, state: State, slots: asyncio.Semaphore) -> None:
+    def __init__(
+        self,
+        websocket: WebSocket,
+        state: State,
+        slots: asyncio.Semaphore,
+        fault_of: Callable[[str], str],
+    ) -> None:
         self.path: str = websocket.url.path
         self.query: dict[str, str] = dict(websocket.query_params)
         self.headers: dict[str, str] = dict(websocket.headers)
@@ -60,7 +66,7 @@ class WsConnection:
         self._link = link_of(websocket.scope)
         self._state = state
         self._slots = slots
-        self._subscriptions = Subscriptions(state)
+        self._subscriptions = Subscriptions(state, fault_of)
         self._account = Account(state)
         self._loop = asyncio.get_running_loop()
 

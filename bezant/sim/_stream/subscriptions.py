@@ -50,12 +50,17 @@ _TICS = 4
 class Subscriptions:
     """The subscriptions of one connection.
 
+    Args:
+        state: the gateway's state.
+        fault_of: returns whether a subscription is `refused` or `ignored`, else an empty string.
+
     Attributes:
         market_data: the subscriptions to market data.
     """
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, fault_of: Callable[[str], str]) -> None:
         self._state = state
+        self._fault_of = fault_of
         self.market_data = MarketData(state)
         self._begin()
 
@@ -92,8 +97,16 @@ class Subscriptions:
         command = self._commands.get(name)
         if command is None:
             yield encode(error(f"Topic unknown: {name}"))
-        else:
-            yield from map(encode, command(rest))
+            return
+        # Only a subscription can be refused, not its end.
+        match self._fault_of(name) if name.startswith("s") else "":
+            case "refused":
+                topic = name if name == "sor" else text.split("+{", 1)[0]
+                yield encode({"error": "unable to subscribe", "code": 500, "topic": topic})
+            case "ignored":
+                return
+            case _:
+                yield from map(encode, command(rest))
 
     def _tic(self) -> Message:
         state = self._state

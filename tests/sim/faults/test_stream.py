@@ -29,6 +29,28 @@ def closed_with(ws: Ws) -> tuple[int, str] | None:
     return (frame.code, frame.reason) if frame else None
 
 
+def test_a_refused_and_a_silent_subscription(
+    gateway: SimulatedGateway, open_ws: Callable[..., Ws]
+) -> None:
+    refusal = gateway.faults.ws_refuse("sor")
+    silence = gateway.faults.ws_refuse("smd", silent=True)
+    ws = open_ws()
+    ws.send("sor+{}")
+    assert ws.message("sor") == {"error": "unable to subscribe", "code": 500, "topic": "sor"}
+    ws.send('smd+265598+{"fields":["31"]}')
+    ws.drain()
+    assert ws.topics() == {"system"}
+    ws.send("sor+{}")
+    ws.send('smd+265598+{"fields":["31"]}')
+    assert "args" in ws.message("sor")
+    assert ws.message("smd+265598")["31"]
+    assert (refusal.hits, silence.hits) == (1, 1)
+    gateway.faults.ws_refuse("smd")
+    ws.send('smd+272093+{"fields":["31"]}')
+    assert ws.message("smd+272093")["code"] == 500
+    assert gateway.faults.count("ws_refuse") == 3
+
+
 def test_silent_and_alive(gateway: SimulatedGateway, open_ws: Open) -> None:
     ws = open_ws()
     fault = gateway.faults.ws_silence()

@@ -156,6 +156,7 @@ def test_market_data(open_ws: Open) -> None:
 def test_same_prices_as_the_snapshot(api: httpx.Client, open_ws: Open) -> None:
     ws = open_ws()
     path, params = "/iserver/marketdata/snapshot", {"conids": "265598", "fields": "7741,7295"}
+    api.get("/iserver/accounts")
     api.get(path, params=params)
     [row] = api.get(path, params=params).json()
     ws.send(smd(265598, "7741", "7295"))
@@ -174,6 +175,7 @@ def test_fields_are_one_set_per_contract(api: httpx.Client, open_ws: Open) -> No
         if seen == {"85", "88"}:
             break
     assert seen == {"85", "88"}
+    api.get("/iserver/accounts")
     params = {"conids": "265598", "fields": "85"}
     [row] = api.get("/iserver/marketdata/snapshot", params=params).json()
     assert "85" in row

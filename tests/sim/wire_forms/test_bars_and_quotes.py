@@ -26,6 +26,7 @@ def stocks(api: httpx.Client, *symbols: str) -> dict[str, list[dict[str, Any]]]:
 
 
 def snapshot(api: httpx.Client, conids: str, fields: str) -> list[dict[str, Any]]:
+    api.get("/iserver/accounts")
     rows: list[dict[str, Any]] = api.get(
         "/iserver/marketdata/snapshot", params={"conids": conids, "fields": fields}
     ).json()
@@ -89,6 +90,12 @@ def test_first_snapshot_has_no_values(api: httpx.Client) -> None:
     assert re.fullmatch(r"\d+(\.\d)?[KMB]?", second["87"])
 
 
+def test_a_snapshot_before_the_accounts_is_refused(api: httpx.Client) -> None:
+    params = {"conids": "265598", "fields": "31"}
+    early = api.get("/iserver/marketdata/snapshot", params=params)
+    assert (early.status_code, early.json()["error"]) == (500, "Please query /accounts first")
+
+
 def test_fields_asked_later_begin_again(api: httpx.Client) -> None:
     snapshot(api, "265598", "31")
     [row] = snapshot(api, "265598", "31,84")
@@ -116,6 +123,7 @@ def test_unknown_contract_and_bad_conids(api: httpx.Client) -> None:
         assert row.keys() == META - {"6509"} | {"55", "31"}
         assert (row["55"], row["31"]) == ("-", "N/A")
     path = "/iserver/marketdata/snapshot"
+    api.get("/iserver/accounts")
     assert api.get(path).status_code == 400
     assert api.get(path, params={"conids": "x"}).status_code == 400
 
