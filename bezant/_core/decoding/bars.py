@@ -24,7 +24,7 @@ _BARS: Final = ("Bar", "StreamBar")
 
 
 def timed(rows: list[object], model: object) -> list[object]:
-    """Return the rows except bars without a time; return them unchanged if `model` is not a bar."""
+    """Return the rows except bars without a time; all rows if `model` is not a model of bars."""
     if getattr(model, "__name__", "") not in _BARS:
         return rows
     return [row for row in rows if not _has_no_time(row)]

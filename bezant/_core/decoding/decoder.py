@@ -43,14 +43,14 @@ def decoder(type_: Hashable) -> Decoder:
     found = _decoders.get(type_)
     if found is None:
         found = inspect(lambda: _decoders.get(type_) or Decoder(type_))
-        if len(_decoders) >= _REMEMBERED:  # a program may create types without end
+        if len(_decoders) >= _REMEMBERED:  # limits memory if types are made at run time
             _decoders.clear()
         _decoders[type_] = found
     return found
 
 
-# Exponents of this size or larger: the number stays text, because it would be slow to print and to
-# convert to an int.
+# A number whose exponent is of this size or larger stays text, because it would be slow to print
+# and to convert to an int.
 _PLAIN_MAGNITUDE: Final = 1_000
 
 

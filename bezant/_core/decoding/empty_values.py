@@ -57,7 +57,7 @@ class Decoder:
         return self._decode(body)
 
     def _look_for_empty(self, body: bytes) -> tuple[tuple[bytes, bytes], ...]:
-        """Return pairs of bytes: each field with an empty text in the body, and the same with null."""
+        """Return pairs: the bytes of each field with an empty text, and the same with null."""
         if self._names is None:
             try:
                 names = names_of_empty_values(getattr(self._type, "__watched__", self._type))
@@ -104,9 +104,7 @@ def names_of_empty_values(type_: Any) -> frozenset[str]:
         return list(node.types) if isinstance(node, look.UnionType) else [node]
 
     def is_known(node: look.Type) -> bool:
-        """Collect the fields of a type; return False if it contains mappings or types not handled
-        here.
-        """
+        """Collect the fields of a type; return False if it has mappings or unsupported types."""
         for part in members(node):
             if isinstance(part, look.ListType):
                 if not is_known(part.item_type):

@@ -30,7 +30,7 @@ class Reentered(Exception):
     """Raised if a signal handler or finaliser needs a type while its own thread inspects one.
 
     msgspec's description of the type is then incomplete. The thread cannot wait until it is
-    complete, because the interrupted code goes on only after the handler.
+    complete, because the interrupted code continues only after the handler.
     """
 
 
@@ -67,7 +67,7 @@ def convert(value: object, type_: Any) -> Any:
     """
     if type_ not in _inspected:
         inspect(lambda: msgspec.json.Decoder(type_, dec_hook=read))
-        if len(_inspected) >= _REMEMBERED:  # a program may create types without end
+        if len(_inspected) >= _REMEMBERED:  # limits memory if types are made at run time
             _inspected.clear()
         _inspected.add(type_)
     return msgspec.convert(value, type_, strict=False, dec_hook=read)

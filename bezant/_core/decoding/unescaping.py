@@ -14,9 +14,7 @@ _LONGEST: Final = 100
 
 
 class _Texts(dict[bytes, bytes]):
-    """Cache of JSON texts with their escapes resolved. Responses about portfolios repeat most
-    texts.
-    """
+    """Cache of JSON texts with resolved escapes, because portfolio pages repeat most texts."""
 
     def __missing__(self, text: bytes) -> bytes:
         resolved = _escapes().sub(_resolved, text)

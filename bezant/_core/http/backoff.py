@@ -30,7 +30,8 @@ class Backoff(Record, frozen=True):
 
         Args:
             failures: number of failed attempts in a row, at least 1.
-            chance: random number from 0 to 1, which selects a factor between the two of ``jitter``.
+            chance: random number from 0 to 1, which selects a factor within the range of
+                ``jitter``.
         """
         power = min(failures - 1, _MOST_FAILURES)
         pause = min(self.first * self.factor**power, self.maximum)
