@@ -94,7 +94,7 @@ class Quotes(Generic[C]):
                     self._rows[contract] = {**self._rows.get(contract, {}), **news}
 
     def found(self) -> dict[C, MarketData]:
-        """Return the quotes that have arrived. Keys and order are as the caller gave the contracts."""
+        """Return the quotes that have arrived, with keys and order as the caller gave them."""
         return {
             given: MarketData(
                 conid=conid_of(text),

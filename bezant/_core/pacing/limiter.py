@@ -77,7 +77,8 @@ class QueuedCall(msgspec.Struct, eq=False):
         operation: the call.
         bucket: name of the rate limit against which the call counts in addition to the session's;
             empty for none.
-        limits: limits of the bucket.
+        limits: the rate limits of this name, which may be several, such as one per second and one
+            per minute.
         kind: kind of the call: tickle, cancel, order or read.
         order: position in the queue, by priority and then by arrival.
         token: unique name of the call within the process.

@@ -223,7 +223,7 @@ class AccountTurn(msgspec.Struct, eq=False):
 def settles(
     turn: AccountTurn, now: float, outcome: Outcome, results: OrderResults | None, question: str
 ) -> bool:
-    """Record the result of a call of a turn; return whether the turn has ended.
+    """Record the result of a call of an order turn; return whether the turn has ended.
 
     `question` is the id of the order question that the call replied to; empty if it placed the
     orders.
@@ -268,11 +268,11 @@ class OrderTurns:
         return frozenset(question for turn in self._open for question in turn.questions)
 
     def enter(self, turn: AccountTurn) -> None:
-        """Add a turn to the queue."""
+        """Add an order turn to the queue of waiting turns."""
         self._waiting.append(turn)
 
     def dispatch(self, now: float) -> tuple[list[AccountTurn], list[AccountTurn]]:
-        """Begin the turns in the queue that need not wait any longer, in order of arrival.
+        """Begin the waiting order turns that need not wait any longer, in order of arrival.
 
         Returns:
             The turns that begin now, and the turns that ended because their questions expired.
@@ -295,7 +295,7 @@ class OrderTurns:
         return [each for each in self._open if overlap(each.accounts, turn.accounts)]
 
     def blocker(self, turn: AccountTurn) -> AccountTurn | None:
-        """Return the turn that `turn` has to wait for; None if it need not wait.
+        """Return the order turn that has to end before `turn` may begin; None if it may begin.
 
         If there are several, a turn of the same thread or task is preferred.
         """
@@ -304,7 +304,7 @@ class OrderTurns:
         return next(iter(own or found), None)
 
     def leave(self, turn: AccountTurn) -> None:
-        """End a turn that has begun, or remove a waiting turn from the queue.
+        """End an order turn that has begun, or remove a waiting one from the queue.
 
         Calling this again for the same turn has no effect.
         """
@@ -314,11 +314,11 @@ class OrderTurns:
                 turns.remove(turn)
 
     def find_by_question(self, question: str) -> AccountTurn | None:
-        """Return the turn that has an open question with this id, or None."""
+        """Return the order turn that has an open question with this id, or None."""
         return next((turn for turn in self._open if question in turn.questions), None)
 
     def begin_reply(self, turn: AccountTurn, call: object, holder: object) -> None:
-        """Record that a thread or task sends a reply to a question of a turn."""
+        """Record that a thread or task sends a reply to a question of an order turn."""
         turn.calls.add(call)
         turn.holder = holder
 
@@ -331,7 +331,7 @@ class OrderTurns:
         results: OrderResults | None = None,
         question: str = "",
     ) -> None:
-        """Record the result of a call of a turn, and end the turn if all its orders have a result.
+        """Record the result of a call; end its order turn if all orders have a result.
 
         You may call this method again for the same call, in case an interrupt ended the first
         attempt in the middle.
@@ -351,7 +351,7 @@ class OrderTurns:
         turn.calls.discard(call)
 
     def refresh(self, turn: AccountTurn, questions: Mapping[str, str] | None) -> None:
-        """Update a turn's open questions, because another process may have replied to them.
+        """Update an order turn's open questions, to which another process may have replied.
 
         Args:
             turn: the turn.

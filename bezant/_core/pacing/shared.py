@@ -59,7 +59,8 @@ class Reservation(Record, frozen=True):
         token: unique name of the call among all processes.
         bucket: name of the rate limit against which the call counts in addition to the session's;
             empty for none.
-        limits: limits of the bucket.
+        limits: the rate limits of this name, which may be several, such as one per second and one
+            per minute.
         kind: kind of the call: tickle, cancel, order or read.
         lease: seconds after which the request counts as ended, unless its process reports the end
             earlier.

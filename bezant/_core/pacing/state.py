@@ -30,7 +30,7 @@ def latest_arrival(sent_at: float, now: float, return_time: float = 0.0) -> floa
     Args:
         sent_at: time at which the request was sent.
         now: time of the response; the current time if there is no response yet.
-        return_time: seconds that a response takes at least after the request has arrived.
+        return_time: least time, in seconds, from the request's arrival at IBKR to its response.
     """
     return max(sent_at, now - MARGIN - return_time)
 
@@ -100,7 +100,8 @@ class LimitState(msgspec.Struct, omit_defaults=True):
             kind: kind of the call.
             bucket: name of the rate limit against which the request counts in addition to the
                 session's; empty for none.
-            limits: limits of the bucket.
+            limits: the rate limits of this name, which may be several, such as one per second and
+                one per minute.
             session_limit: rate limit for all requests of the session together.
             now: the current time.
             urgent: number of urgent requests that wait in other processes. This request, a read,
@@ -161,7 +162,7 @@ class LimitState(msgspec.Struct, omit_defaults=True):
         Args:
             token: unique name of the request.
             now: the current time.
-            return_time: seconds that a response takes at least after the request has arrived.
+            return_time: least time, in seconds, from the request's arrival at IBKR to its response.
         """
         request = self.in_flight.get(token)
         if request is not None:

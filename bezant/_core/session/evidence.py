@@ -170,7 +170,7 @@ class Evidence:
 
         Args:
             account: the account whose list it is; None for all accounts.
-            listed: ids of the orders in the list, which all have ended.
+            listed: ids of the orders in the list, none of which is open.
             now: seconds since 1970.
         """
         missing = {

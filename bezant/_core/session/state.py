@@ -181,7 +181,8 @@ class SessionMachine:
     Attributes:
         state: current state.
         status: the last received status flags of the session; None before the first response.
-        last_tickle: time of the last successful tickle, in seconds since 1970; None for never.
+        last_tickle: time of the last successful call of ``/tickle``, in seconds since 1970; None
+            for never.
         sso_expires: expiry of the login's token, in seconds since 1970; None if it is unknown.
     """
 

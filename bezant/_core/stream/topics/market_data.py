@@ -55,7 +55,7 @@ def _parse(topic: str, frame: Frame, _: bytes, __: Report) -> MarketData | list[
 
 
 def _confirms(message: MarketData) -> tuple[str, ...]:
-    # The subscription's key may have an exchange or not, whatever the message has.
+    # Two keys, because the gateway may leave the exchange out of its message.
     return f"md+{message.conid_ex}", f"md+{without_exchange(message.conid_ex)}"
 
 
