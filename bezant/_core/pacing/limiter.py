@@ -112,7 +112,7 @@ class QueuedCall(msgspec.Struct, eq=False):
 
     @property
     def is_tickle(self) -> bool:
-        """Whether the call is a tickle, which renews the session."""
+        """Whether the call is a tickle (a call of ``/tickle``), which keeps the session alive."""
         return self.kind == TICKLE
 
     @property

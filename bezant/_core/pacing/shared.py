@@ -129,7 +129,7 @@ def reserve(shared: Shared, now: float, reservation: Reservation) -> Denied | No
     if now < shared.blocked_until:
         return Denied(shared.blocked_until - now, penalty=True)
     if reservation.token in shared.in_flight:
-        return None  # granted before, but its process does not know it
+        return None  # granted earlier, but the process did not learn of it
     held = min(hold_back(shared, now, reservation.known), reservation.hold)
     if held > 0:
         return Denied(min(held, _QUESTION_AGAIN), noted=forgive, question=True)

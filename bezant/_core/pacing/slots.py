@@ -7,7 +7,8 @@ from typing import Final
 
 from .limits import KEPT_FOR_ORDERS, KEPT_FOR_TICKLE, MAX_IN_FLIGHT
 
-# Kinds of calls. A read is any call that is not a tickle, a cancel, an order or a reply.
+# Kinds of calls. A tickle is a call of ``/tickle``, which keeps the session alive; a reply to an
+# order question counts as an order; all other calls count as reads.
 TICKLE, CANCEL, ORDER, READ = range(4)
 
 # Highest number of reads in flight. The other slots are kept for tickles, cancels and orders.

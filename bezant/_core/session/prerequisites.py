@@ -44,12 +44,12 @@ class Prerequisites:
 
     @property
     def knows_session(self) -> bool:
-        """Whether the session's token is known, so that a tickle can reveal a new session."""
+        """Whether the session's token is known, so that a changed token reveals a new session."""
         return bool(self._token)
 
     @property
     def token(self) -> str:
-        """Session token from the last tickle; empty before the first tickle."""
+        """Session token from the last call of ``/tickle``; empty before the first call."""
         return self._token
 
     def needed(self, operation: Operation) -> Operation | None:
@@ -81,7 +81,7 @@ class Prerequisites:
         self._paths.add(path)
 
     def tickled(self, token: str | None) -> None:
-        """Record the session token from a tickle. A changed token means a new login."""
+        """Record the session token from a tickle's response; a changed token means a new login."""
         if token:
             if self._token not in ("", token):
                 self._paths.clear()

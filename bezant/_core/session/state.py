@@ -39,7 +39,7 @@ class LoginState(Enum):
 
     Attributes:
         UNKNOWN: no request was sent yet, or the gateway does not respond.
-        LOGGED_OUT: nobody is logged in; log in in a browser.
+        LOGGED_OUT: nobody is logged in; log in at the gateway's page in a browser.
         LOGGED_IN: somebody is logged in; calls for the portfolio work.
     """
 
@@ -72,7 +72,7 @@ class SessionState(Enum):
 
     Attributes:
         UNKNOWN: no request was sent yet.
-        LOGGED_OUT: nobody is logged in; log in in a browser.
+        LOGGED_OUT: nobody is logged in; log in at the gateway's page in a browser.
         CLOSED: logged in, but the brokerage session is closed; ``client.session.initialize()``
             opens it.
         CONNECTING: logged in, but the gateway is not connected to the brokerage backend.
@@ -154,10 +154,10 @@ class SessionChange(Record, frozen=True):
 
     @property
     def lost(self) -> Literal["login", "brokerage", "gateway"] | None:
-        """Part of the session that this change lost; None if nothing was lost.
+        """Part of the session that was lost in this change; None if nothing was lost.
 
-        ``brokerage``: the login remains; call ``client.session.initialize()``. ``login``: log in in
-        a browser. ``gateway``: the gateway does not respond.
+        ``brokerage``: the login remains; call ``client.session.initialize()``. ``login``: log in at
+        the gateway's page in a browser. ``gateway``: the gateway does not respond.
         """
         if self.after is SessionState.LOST:
             return "gateway"
@@ -230,7 +230,7 @@ class SessionMachine:
         """Process the response to a tickle; return the change of state, or None."""
         self.last_tickle = now
         if tickle.session:
-            if tickle.session != self._token:  # a new login
+            if tickle.session != self._token:  # a changed token means a new login
                 self._cannot_open = False
                 self._failed_inits = 0
             self._token = tickle.session
@@ -260,7 +260,7 @@ class SessionMachine:
         elif not about_session or not isinstance(error, SessionError | HttpError):
             return None
         if isinstance(error, OutcomeUnknown) and error.status not in (None, 502, 503, 504):
-            return None  # its response does not tell the session's state
+            return None  # such a response does not tell the session's state
         return self._go(state_of(error), now, error)
 
     def cannot_open(self, error: NotAuthenticated, now: float) -> SessionChange | None:

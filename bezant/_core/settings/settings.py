@@ -93,7 +93,7 @@ def _settings_in(arguments: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 def resolve(arguments: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
     """Return the settings from a client's arguments and the environment variables.
 
-    An argument has precedence over a variable ``BEZANT_*``, and that over ``IBKR_*``.
+    Arguments have precedence over variables ``BEZANT_*``, and these over variables ``IBKR_*``.
 
     Args:
         arguments: arguments of a client by name. Arguments that are not settings are ignored.

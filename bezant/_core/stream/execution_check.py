@@ -117,7 +117,7 @@ class ExecutionCheck:
         if now < self._due:
             return None if self._due == math.inf else self._due - now
         if confirmed and not self._realtime_only and not self._always:
-            self._finish()  # the stream has sent everything
+            self._finish()  # the stream itself has sent the executions
             return None
         return ExecutionRequest(self._number)
 

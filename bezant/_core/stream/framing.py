@@ -1,4 +1,4 @@
-"""Fast reader for plain WebSocket frames: unmasked, shorter than 64 KiB, with a whole message.
+"""Fast reader for plain WebSocket frames: unmasked, below 64 KiB, each with a whole message.
 
 Nearly all frames are plain. For these, a WebSocket library takes several times as long as the
 decoding of the message. The library still gets all other frames: control frames, fragments, long

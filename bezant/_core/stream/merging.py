@@ -110,7 +110,7 @@ def merge_fields(known: S | None, update: S, derived: Mapping[str, str] | None =
     before: dict[str, Any] = {} if known is None else {name: peek(known, name) for name in sent}
     changed = frozenset(name for name, value in values.items() if value != before.get(name))
     if known is None:
-        force_setattr(update, "changed", changed)  # nobody else has it yet
+        force_setattr(update, "changed", changed)  # changed before anyone else sees it
         return update
     return msgspec.structs.replace(known, **values, changed=changed, raw=update.raw)
 

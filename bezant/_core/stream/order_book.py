@@ -1,4 +1,4 @@
-"""Order book: the session's orders, updated by the stream and checked with REST if it fails."""
+"""Order book: the session's orders, from the stream, or from REST calls after an interruption."""
 
 from __future__ import annotations
 
@@ -170,8 +170,8 @@ class OrderBook:
             again: whether this is a later check, some time after the stream has sent its list.
 
         Returns:
-            Updates for the orders whose status differs from that in the book, and the ids of
-            doubtful orders that the list lacks.
+            Updates for the orders whose status differs from that in the book, and the ids of orders
+            that the list lacks although they may still be working.
         """
         changed: list[OrderUpdate] = []
         listed: set[int] = set()
@@ -199,7 +199,7 @@ class OrderBook:
             merged = {**self._base(order_id), **row, **newer}
             self._put(order_id, merged)
             if old.get("status") != merged["status"]:
-                # The update contains only these fields, and none from before the interruption.
+                # Only new fields are delivered, and none from before the interruption.
                 changed.append(order_from({**row, **newer}, self._report))
         self.version += 1
         doubtful = set(self._stale | self.unconfirmed)

@@ -63,7 +63,7 @@ class Quotes:
         return len(self._by_contract)
 
     def take_run(self, batch: Sequence[bytes], at: int) -> int:
-        """Process frames from position `at` on that are market data of known contracts.
+        """Process the frames from position `at` on, as long as they are data of known contracts.
 
         Nearly all frames are of this kind, so this is a single fast loop that avoids function
         calls. It stops at the first frame of another kind.
@@ -135,7 +135,7 @@ class Quotes:
         return self.live(conid_of(conid_ex), conid_ex)
 
     def begin(self, conid_ex: str) -> None:
-        """Begin a subscription, without the values of an earlier one."""
+        """Record a new subscription. Earlier values of the contract count as outdated."""
         self._others.pop(conid_ex, None)
         self.subscribed(conid_ex).fresh = False
 

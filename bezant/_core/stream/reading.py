@@ -25,7 +25,7 @@ def read_model(row: Frame, type_: type[T], topic: str, report: Report) -> T:
     `report` is called with each field of another type than declared, and names `topic`.
     """
     found = convert_row(row, type_, operation=topic, report=report)
-    force_setattr(found, "raw", row)  # nobody else has it yet
+    force_setattr(found, "raw", row)  # changed before anyone else sees it
     return found
 
 
