@@ -1,5 +1,5 @@
-"""Decisions without I/O: requests, responses, errors, rate limits and state.
+"""The part of bezant without I/O: requests, responses, errors, rate limits and state.
 
-The modules here take bytes and the time, and return values. These modules never send, sleep, lock
-or read a clock.
+The modules in this package take bytes and the current time as arguments, and return values. They
+never send anything, sleep, lock or read a clock.
 """

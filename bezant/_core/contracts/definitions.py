@@ -7,7 +7,7 @@ from typing import cast
 
 
 def ticker_in(found: object) -> str | None:
-    """Return the symbol of the first contract in a response; None if there is none."""
+    """Return the symbol of the first contract that has one; None if no contract has one."""
     if not isinstance(found, Mapping):
         return None
     rows = cast("Mapping[str, object]", found).get("secdef")

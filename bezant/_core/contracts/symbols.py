@@ -1,4 +1,4 @@
-"""Symbol lookup: spelling, choice among listings, cache."""
+"""Stock symbol lookup: normalises symbols, chooses among a stock's listings, caches the results."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ DEFINITIONS: Final = GET_INSTRUMENT_DEFINITION.operation
 
 # IBKR accepts up to 200 contracts in one call.
 MAX_DEFINITIONS: Final = 200
-# The symbols in one call take at most this many bytes, because the gateway accepts 4,096 bytes for
-# the whole request line.
+# Longest list of symbols in one call, in bytes. The gateway accepts at most 4,096 bytes for the
+# whole request line.
 _MOST_IN_LINE: Final = 3_000
-# An unknown symbol is looked up again after this many seconds, because it may be listed by then.
+# In seconds. After this time an unknown symbol is looked up again, because it may be listed by
+# then.
 FORGET_MISSES_AFTER: Final = 300.0
 
-# IBKR writes "BRK B" for what other systems write as BRK.B, BRK-B or BRK/B. A dot at the end stays,
-# because "BP." is a symbol in London.
+# IBKR writes "BRK B" for what other systems write as BRK.B, BRK-B or BRK/B. The pattern leaves a
+# dot at the end alone, because "BP." is a symbol in London.
 _SHARE_CLASS = re.compile(r"([A-Z0-9]+)[./-]([A-Z]{1,2})")
 
 Key = tuple[str, str, str]
@@ -55,7 +56,7 @@ def normalise(symbol: str) -> str:
 
 
 def key_for(symbol: str, exchange: str | None, currency: str | None) -> Key:
-    """Return the cache key of a lookup.
+    """Return the cache key of a lookup: symbol, exchange and currency, with "" for None.
 
     Raises:
         InvalidRequest: the symbol, exchange or currency is invalid.
@@ -73,7 +74,7 @@ def key_for(symbol: str, exchange: str | None, currency: str | None) -> Key:
 
 
 def chunks(symbols: Iterable[str]) -> Iterator[list[str]]:
-    """Yield the symbols in lists for one call each, with as few calls as possible."""
+    """Split the symbols into lists; each list fits into one call and is as long as possible."""
     chunk: list[str] = []
     size = 0
     for symbol in symbols:
@@ -88,10 +89,10 @@ def chunks(symbols: Iterable[str]) -> Iterator[list[str]]:
 
 
 def listings(symbol: str, response: Mapping[str, list[StockCompany]]) -> list[Listing]:
-    """Return the listings of a symbol in a response, each contract once.
+    """Return the listings that a response has for a symbol, without duplicate contracts.
 
     Raises:
-        MissingValue: a listing cannot be read, and may be the right listing.
+        MissingValue: a listing has no readable conid; the caller may be looking for that listing.
     """
     found: dict[int, Listing] = {}
     for company in response.get(symbol) or []:
@@ -111,7 +112,7 @@ def listings(symbol: str, response: Mapping[str, list[StockCompany]]) -> list[Li
 
 
 def with_currencies(found: Sequence[Listing], response: ContractDefinitions) -> list[Listing]:
-    """Return the listings with the currencies from the contract definitions."""
+    """Return copies of the listings, with the currencies that the contract definitions give."""
     rows: list[ContractDefinition] = peek(response, "secdef") or []
     currencies = {peek(each, "conid"): peek(each, "currency") for each in rows}
     return [
@@ -128,14 +129,14 @@ def with_currencies(found: Sequence[Listing], response: ContractDefinitions) -> 
 
 
 def choose(key: Key, candidates: Sequence[Listing]) -> Listing:
-    """Return the listing for a lookup: the only candidate that matches the key.
+    """Return the one candidate that matches the key of a lookup.
 
-    Exactly one listing must match. Without an exchange, the only match in the United States wins
-    over other matches.
+    If several candidates match, the key has no exchange, and exactly one match is in the United
+    States, that match is the result.
 
     Raises:
         SymbolNotFound: no listing matches.
-        AmbiguousSymbol: several listings match.
+        AmbiguousSymbol: several listings match, and the rule above does not decide between them.
         MissingValue: none matches, but the exchange or currency of a listing is not known.
     """
     symbol, exchange, currency = key
@@ -175,10 +176,10 @@ def choose(key: Key, candidates: Sequence[Listing]) -> Listing:
 def _refuse_unknown(
     listing: Listing, name: str, value: str | None, wanted: str, model: type[Model]
 ) -> None:
-    """Refuse to say that no listing matches if the value that has to match is missing.
+    """Raise an error if a listing has no value for what is wanted, because it may still match.
 
     Raises:
-        MissingValue: it is missing.
+        MissingValue: a value is wanted, and the listing's `value` is missing.
     """
     if wanted and not value:
         raise MissingValue(
@@ -196,7 +197,7 @@ def _list(candidates: Sequence[Listing], limit: int = 8) -> str:
 
 
 class SymbolTable:
-    """Cache of symbol lookups: found contracts do not expire, unknown symbols do.
+    """Cache of symbol lookups. Contracts that were found never expire; unknown symbols do.
 
     Args:
         forget_misses_after: seconds until an unknown symbol expires; 300 by default.
@@ -211,7 +212,7 @@ class SymbolTable:
         return len(self._found)
 
     def get(self, key: Key, now: float) -> int | None:
-        """Return the cached conid of a key; None if the symbol has to be looked up.
+        """Return the cached conid (contract id) of a key; None if the symbol has to be looked up.
 
         Raises:
             SymbolNotFound: a recent lookup found nothing.
@@ -233,7 +234,7 @@ class SymbolTable:
         return None
 
     def knows(self, key: Key, now: float) -> bool:
-        """Return whether the cache has the result of a lookup, found or not found."""
+        """Return whether the cache has the result of a lookup, be it a conid or "not found"."""
         try:
             return self.get(key, now) is not None
         except SymbolNotFound:
@@ -249,12 +250,12 @@ class SymbolTable:
         self._missed[key] = (now + self._forget_after, error)
 
     def forget(self, symbol: str) -> None:
-        """Remove a symbol, on all exchanges and in all currencies."""
+        """Remove all lookups of a symbol from the cache, whatever their exchange and currency."""
         for table in (self._found, self._missed):
             for key in [key for key in list(table) if key[0] == symbol]:
                 table.pop(key, None)
 
     def clear(self) -> None:
-        """Remove all symbols."""
+        """Remove all lookups from the cache."""
         self._found.clear()
         self._missed.clear()

@@ -1,6 +1,6 @@
-"""Removal of bars without a time.
+"""Removes price bars that have no time.
 
-IBKR sends such a bar, with the price 0, for a period in which nothing was traded.
+IBKR sends such a bar, with the price 0, for a period without trades.
 """
 
 from __future__ import annotations
@@ -16,26 +16,27 @@ from ...models._base import Model, peek
 
 T = TypeVar("T")
 
-# Key: the name of a model. Value: the field with the bars, and the field of a bar with its time.
+# Key: the name of a model with bars. Value: the model's field that holds the bars, and the bar's
+# field that holds its time.
 _PLACES: Final = {"History": ("data", "time"), "BarsUpdate": ("bars", "time")}
-# In these models of bars, IBKR's name of the time is "t".
+# Names of the models whose JSON has the time of a bar in the field "t".
 _BARS: Final = ("Bar", "StreamBar")
 
 
 def timed(rows: list[object], model: object) -> list[object]:
-    """Return a list without the bars that have no time; return lists of other models unchanged."""
+    """Return the rows except bars without a time; all rows if `model` is not a model of bars."""
     if getattr(model, "__name__", "") not in _BARS:
         return rows
     return [row for row in rows if not _has_no_time(row)]
 
 
 def _has_no_time(row: object) -> bool:
-    # A row that is not an object stays in the list, so that the decoder reports it.
+    # A row that is not a JSON object stays in the list, so that the decoder reports it.
     return isinstance(row, dict) and cast("dict[str, object]", row).get("t") in (None, "", 0)
 
 
 def with_times(found: T) -> T:
-    """Return a response without the bars that have no time; return other models as they are."""
+    """Return a decoded response without bars that have no time; return other values unchanged."""
     place = _PLACES.get(type(found).__name__)
     if place is None or not isinstance(found, Model):
         return found
@@ -53,5 +54,6 @@ def with_times(found: T) -> T:
 def _stays(bar: object, when: Callable[[object], object]) -> bool:
     try:
         return bool(when(bar))
-    except MissingValue:  # the bar has a time that cannot be read, and reading it raises an error
+    # The bar has a time that cannot be read. The bar stays, and reading its time raises the error.
+    except MissingValue:
         return True

@@ -1,9 +1,9 @@
-"""Tolerant decoder: from JSON bytes to models.
+"""Tolerant decoder that turns JSON bytes into models.
 
 The fast path is one pass of msgspec over the bytes with the model's own types. If a value does not
-fit, the decoder decodes the response again and repairs it field by field. A field in another known
-spelling gets its value. An unreadable field gets no value and is reported as drift. All other
-fields stay as they are.
+fit, the decoder decodes the response again and repairs it field by field: a value in another known
+spelling (such as a number as text) is converted, and an unreadable value is left out and reported
+as drift. All other fields stay as they are.
 """
 
 from __future__ import annotations
@@ -36,25 +36,26 @@ def decoder(type_: Hashable) -> Decoder:
 
     Raises:
         TypeError: msgspec cannot decode into the type.
-        Reentered: this thread is in the middle of inspecting a type.
+        Reentered: this thread was interrupted while msgspec inspects a type.
     """
-    # `lru_cache` is not used here, because it lets several threads make the first decoder at the
-    # same time.
+    # `lru_cache` is not used here, because it would let several threads make the first decoder of a
+    # type at the same time.
     found = _decoders.get(type_)
     if found is None:
         found = inspect(lambda: _decoders.get(type_) or Decoder(type_))
-        if len(_decoders) >= _REMEMBERED:  # the program creates types at run time
+        if len(_decoders) >= _REMEMBERED:  # limits memory if types are made at run time
             _decoders.clear()
         _decoders[type_] = found
     return found
 
 
-# Numbers with a larger exponent stay text, because they are slow to print and to convert to an int.
+# A number whose exponent is of this size or larger stays text, because it would be slow to print
+# and to convert to an int.
 _PLAIN_MAGNITUDE: Final = 1_000
 
 
-# A number with an excessive exponent or length stays text, so that only its field is lost and not
-# the whole response.
+# A number with an excessive exponent or length becomes text, so that only its field is unreadable
+# and not the whole response.
 def _exactly(digits: str) -> Decimal | str:
     if len(digits) > LONGEST:
         return digits
@@ -70,8 +71,8 @@ def _whole(digits: str) -> int | str:
 
 
 _plain = msgspec.json.Decoder()
-# `decode_plain` decodes strict JSON with numbers of a usual size into plain values. `loads` decodes
-# all other JSON, too.
+# `decode_plain` decodes JSON into plain Python values. It raises an error for numbers of an unusual
+# size and for text that is not strictly JSON; `loads` decodes these, too.
 decode_plain: Final = _plain.decode
 _exact = msgspec.json.Decoder(float_hook=_exactly)
 
@@ -81,17 +82,17 @@ def decode(body: bytes, type_: type[T], *, operation: str, report: Report) -> T:
 
     Args:
         body: JSON text.
-        type_: type of the return value; ``Any`` for plain Python values.
-        operation: the call, for errors and reports.
+        type_: type of the return value; ``Any`` returns plain Python values.
+        operation: name of the call, for errors and reports.
         report: called with each `Drift` found.
 
     Raises:
-        DecodeError: the bytes are not JSON, or the outermost value does not have the type.
+        DecodeError: the bytes are not JSON, or the response as a whole cannot be read as the type.
     """
     if cast("object", type_) is Any:
         return cast("T", plain(body, operation))
     if b"&" in body:
-        from .unescaping import unescaped  # imported here because few responses need it
+        from .unescaping import unescaped  # imported here, because few responses contain escapes
 
         body = unescaped(body)
     if rewrite := rewrites_of(cast("Hashable", type_)):
@@ -108,7 +109,7 @@ def decode(body: bytes, type_: type[T], *, operation: str, report: Report) -> T:
         value = _exact_values(body)
     except UNREADABLE as error:
         raise _unreadable(body, operation, error) from None
-    # imported here because few responses need the repair
+    # Imported here, because few responses need the repair.
     from .repair import _LOST, _NOTHING, _found, _name, _Place, _shape_of
 
     shape = _shape_of(cast("Hashable", type_))
@@ -128,14 +129,15 @@ def decode(body: bytes, type_: type[T], *, operation: str, report: Report) -> T:
 def convert_row(
     value: dict[str, Any], type_: type[T], *, operation: str, report: Report, fit: bool = False
 ) -> T:
-    """Convert an object of plain values to a model; repair values that do not fit.
+    """Convert a decoded JSON object to a model; repair values that do not fit.
 
     Args:
-        value: the object.
+        value: the decoded JSON object.
         type_: the model.
-        operation: the call or topic, for reports.
+        operation: name of the call or of the stream's topic, for reports.
         report: called with each `Drift` found.
-        fit: whether all numbers in the object are known to be finite and of a plausible size.
+        fit: True if the caller knows that all numbers in the object are finite and of a plausible
+            size; then they are not checked again.
     """
     try:
         found = convert(value, type_)
@@ -143,7 +145,7 @@ def convert_row(
             return cast("T", found)
     except (*UNREADABLE, Reentered):
         pass
-    from .repair import _Place, _shape_of  # imported here because few objects need the repair
+    from .repair import _Place, _shape_of  # imported here, because few objects need it
 
     place = _Place(operation, type_.__name__, "", report)
     return cast("T", _shape_of(cast("Hashable", type_)).repair(value, place))
@@ -165,8 +167,8 @@ def loads(body: bytes) -> Any:
     """Decode JSON into plain values.
 
     If a number is too large for a float, or the text is not strictly JSON, the text is decoded a
-    second time. Then all fractions become exact decimals, numbers of an implausible size become
-    text, and the deviations that `_lenient` lists are accepted.
+    second time. In that second pass, all numbers with a fraction become exact decimals, numbers of
+    an implausible size become text, and the deviations that `_lenient` lists are accepted.
 
     Raises:
         ValueError: the bytes are not JSON.
@@ -188,7 +190,8 @@ def _exact_values(body: bytes) -> Any:
             raise error from None
 
 
-# The pattern matches escapes. Its group "half" is a surrogate without its other half.
+# The pattern matches the escapes of a JSON text. The group "half" matches an escaped surrogate that
+# is not part of a pair; such a half cannot be decoded.
 _SURROGATE: Final = (
     r"(?s)\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
     r"|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
@@ -198,15 +201,15 @@ _SURROGATE: Final = (
 def _lenient(body: bytes) -> Any:
     """Decode JSON with common deviations from the standard.
 
-    The function accepts text in another encoding or with control characters, half a surrogate pair,
-    a byte order mark, numbers that are not finite (they become None) and numbers of an implausible
-    size (they become text).
+    The function accepts bytes that are not UTF-8 and halves of surrogate pairs (they become
+    replacement characters), control characters, a byte order mark, numbers that are not finite
+    (they become None) and numbers of an implausible size (they become text).
 
     Raises:
         ValueError: the bytes are not JSON.
         RecursionError: the JSON is nested too deeply.
     """
-    import json  # rarely needed
+    import json  # imported here, because it is rarely needed
 
     def whole(match: re.Match[str]) -> str:
         return "\\ufffd" if match["half"] else match[0]

@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 
 class Drift(NamedTuple):
-    """Report of a response field that does not have the type that the model declares.
+    """Report that a response field does not have the type that the model declares.
 
     Attributes:
         operation: the call, such as ``GET /iserver/accounts``, or the topic of a stream.
         model: name of the model.
         field: name of the field in the JSON.
         expected: type that the model declares.
-        found: JSON type that the gateway sent; never the value.
+        found: JSON type that the gateway sent. The report never contains the value itself.
     """
 
     operation: str

@@ -1,8 +1,9 @@
-"""Decodes, in one pass, responses in which numbers, flags or times are empty texts.
+"""Fast decoder for responses in which missing numbers, booleans or times are empty texts.
 
 The gateway writes ``""`` for a missing number. msgspec accepts ``""`` for text fields only, and
-repairing a whole response field by field takes more than ten times as long. So this module replaces
-``""`` by ``null`` in the bytes, for the fields in which both mean the same.
+repairing a whole response field by field takes more than ten times as long as one pass of msgspec.
+So this module replaces ``""`` by ``null`` in the bytes before decoding, in those fields in which
+both mean "no value".
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from ..._wire.field_types import is_marker, may_be_empty, read
 from .inspection import Reentered, inspect
 
 _PLAIN_NAME: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
-# These bytes cannot occur within a JSON text, in which both quotes would be escaped, so they are
-# always a field and its value.
+# Matches a field whose value is an empty text. A match is never part of a longer JSON text, because
+# quotes within a text are escaped.
 _EMPTY: Final = rb'"([A-Za-z0-9_-]+)"(: ?)""'
 
 
 class Decoder:
-    """Decoder of one type, which remembers the fields that the gateway has left empty.
+    """Decoder of one type. It remembers which fields the gateway has sent as empty texts.
 
     Args:
         type_: the type of the response.
@@ -38,7 +39,8 @@ class Decoder:
         """Decode a response.
 
         Raises:
-            msgspec.ValidationError: a value that is not empty does not fit.
+            msgspec.ValidationError: a value does not fit the type, and is not an empty text for "no
+                value".
             msgspec.MsgspecError: the body is not JSON.
         """
         for empty, null in self._found:
@@ -55,7 +57,7 @@ class Decoder:
         return self._decode(body)
 
     def _look_for_empty(self, body: bytes) -> tuple[tuple[bytes, bytes], ...]:
-        """Return the replacements for a body: the bytes of each empty field, with null instead."""
+        """Return pairs: the bytes of each field with an empty text, and the same with null."""
         if self._names is None:
             try:
                 names = names_of_empty_values(getattr(self._type, "__watched__", self._type))
@@ -72,13 +74,13 @@ class Decoder:
 
 
 def names_of_empty_values(type_: Any) -> frozenset[str]:
-    """Return the wire names of the fields that are None when the gateway leaves them empty.
+    """Return the JSON names of the fields in which an empty text means None.
 
-    The result has no field that is text anywhere in the type. For a type with mappings, whose keys
-    come from the gateway, the result is empty: an empty text there may be anything.
+    A name is left out if a field of that name is text anywhere in the type. For a type with
+    mappings the result is empty: a key of a mapping may equal one of the names, and an empty text
+    may be a real value there.
     """
-    # The module is imported here, because the import and the walk through the type take time and
-    # few types need them.
+    # Imported here, because the import takes time and few types need it.
     import msgspec.inspect as look
 
     blank: set[str] = set()
@@ -102,7 +104,7 @@ def names_of_empty_values(type_: Any) -> frozenset[str]:
         return list(node.types) if isinstance(node, look.UnionType) else [node]
 
     def is_known(node: look.Type) -> bool:
-        """Collect the fields of a type; return False for a type with mappings or foreign types."""
+        """Collect the fields of a type; return False if it has mappings or unsupported types."""
         for part in members(node):
             if isinstance(part, look.ListType):
                 if not is_known(part.item_type):

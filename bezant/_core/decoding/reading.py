@@ -15,7 +15,7 @@ M = TypeVar("M", bound=Model)
 
 
 def from_json(data: bytes | str, model: type[M]) -> M:
-    """Decode JSON into a model with the client's own decoder.
+    """Decode JSON into a model with the same decoder that clients use for responses.
 
     Raises:
         DecodeError: the JSON cannot be read into the model.

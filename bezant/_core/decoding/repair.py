@@ -1,4 +1,4 @@
-"""Repair of a response: reads the values one by one if msgspec's fast pass refuses them."""
+"""Repairs a response that msgspec's fast pass refuses, by reading its values one by one."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class _Place(NamedTuple):
 
 
 class _Scalar:
-    """Reader of a number, boolean, text or time, with one converter."""
+    """Reads a number, boolean, text or time with a converter that accepts all known spellings."""
 
     def __init__(self, type_: object, convert: Callable[[object], object]) -> None:
         self.name = _name(type_)
@@ -54,7 +54,7 @@ class _Scalar:
 
 
 class _Native:
-    """Reader of a type that has only one spelling, with msgspec."""
+    """Reads a value with msgspec, for types whose values have only one spelling."""
 
     def __init__(self, type_: object) -> None:
         self.name = _name(type_)
@@ -109,9 +109,10 @@ class _Mapping:
 
 
 def _without_shifts(repaired: list[Any], shape: _Shape, place: _Place) -> Any:
-    """Return the elements of a list, with an empty element in place of each unreadable one.
+    """Return a list with an empty element for each unreadable one, so that no position shifts.
 
-    The result is `_LOST` if no element can be read, or if elements of this type cannot be empty.
+    An empty element is None or a model without values. The result is `_LOST` if neither is
+    possible, or if it is a list of models and none can be read.
     """
     gaps = [each is _LOST or each is _NOTHING for each in repaired]
     if not any(gaps):
@@ -140,7 +141,8 @@ class _Struct:
             return _NOTHING
         if not isinstance(value, dict):
             return place.lost(self.name, value)
-        if self.fields is None:  # not in __init__, because models may refer to themselves
+        # Not in __init__, which would never end for a model that refers to itself.
+        if self.fields is None:
             self.fields = {
                 each.encode_name: (each.name, each.type)
                 for each in msgspec.structs.fields(self.type)
@@ -182,7 +184,7 @@ class _Optional:
 
 
 def _with_floats(value: object) -> object:
-    """Convert decimals in plain values to floats, because the fast path returns floats."""
+    """Convert decimals in plain values to floats, as msgspec's fast pass returns them."""
     if isinstance(value, Decimal):
         return float(value)
     if isinstance(value, list):

@@ -1,7 +1,7 @@
-"""Rewriting of responses in which one field has several keys, or one text several values.
+"""Rewrites responses in which a field has several names, or a text contains several values.
 
-Few responses need the rewriting: the state of an order, the results of new orders, previews, and
-the figures of an account's segments.
+Few responses need this: the state of an order, the results of new orders, order previews, and the
+figures of an account's segments.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from .inspection import UNREADABLE
 
 Row = dict[str, Any]
 
-# These fields of a preview contain several figures as text.
+# These fields of an order preview are objects whose figures are text, such as "1,978.60 USD".
 _FIGURES: Final = ("amount", "equity", "initial", "maintenance", "position")
-# Models with a segment's figures; a response has one for each segment, by its name.
+# Models with the figures of one segment of an account. The response is an object: its keys are the
+# names of the segments.
 _SEGMENTS: Final = frozenset({"SegmentBalances", "SegmentFunds", "SegmentMargins"})
 _NOTHING: Final = frozenset({"", "NA", "N/A"})
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
@@ -28,7 +29,7 @@ _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
 @lru_cache(maxsize=1024)
 def rewrites_of(type_: Hashable) -> Callable[[Row], None] | None:
-    """Return the function that rewrites an object of a response; None for most types.
+    """Return the function that rewrites the objects of a response of a type; None for most types.
 
     Args:
         type_: the type of the response: a model, or a list or mapping of a model.
@@ -43,11 +44,11 @@ def rewrites_of(type_: Hashable) -> Callable[[Row], None] | None:
 
 
 def rewritten(body: bytes, rewrite: Callable[[Row], None], loads: Callable[[bytes], Any]) -> bytes:
-    """Return a response with each object rewritten; return a body that is not JSON unchanged.
+    """Return JSON text with its object, or each object of its list, rewritten.
 
     Args:
-        body: JSON text.
-        rewrite: function that changes one object.
+        body: JSON text; other text is returned unchanged.
+        rewrite: function that changes one object in place.
         loads: function that decodes JSON into plain values without rounding.
     """
     try:
@@ -69,7 +70,7 @@ def _rename(aliases: Mapping[str, str], row: Row) -> None:
 
 
 def _split_figures(row: Row) -> None:
-    """Convert a preview's figures to numbers, such as ``~ 1,978.60 USD (10 Shares)``."""
+    """Extract the numbers from a preview's figures, such as ``~ 1,978.60 USD (10 Shares)``."""
     for name in _FIGURES:
         part = row.get(name)
         if isinstance(part, dict):
@@ -77,7 +78,7 @@ def _split_figures(row: Row) -> None:
 
 
 def _split_segments(row: Row) -> None:
-    """Make numbers of the figures of each segment, such as ``994,831 USD``."""
+    """Extract the numbers from the figures of each segment, such as ``994,831 USD``."""
     for part in row.values():
         if isinstance(part, dict):
             _split(cast("Row", part))

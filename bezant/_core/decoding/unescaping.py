@@ -14,7 +14,7 @@ _LONGEST: Final = 100
 
 
 class _Texts(dict[bytes, bytes]):
-    """Cache of JSON texts with resolved escapes; pages of a portfolio repeat most texts."""
+    """Cache of JSON texts with resolved escapes, because portfolio pages repeat most texts."""
 
     def __missing__(self, text: bytes) -> bytes:
         resolved = _escapes().sub(_resolved, text)
@@ -34,8 +34,8 @@ def _escapes() -> re.Pattern[bytes]:
 
 
 def _resolved(match: re.Match[bytes]) -> bytes:
-    # The result is JSON without the quotes. `html.unescape` leaves a text that is no escape as it
-    # is.
+    # The slice removes the quotes around the JSON text. `html.unescape` returns what only looks
+    # like an escape unchanged.
     return msgspec.json.encode(html.unescape(match[0].decode()))[1:-1]
 
 

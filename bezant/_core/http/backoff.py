@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ..._wire.record import Record
 
-# With more failures every backoff has reached its maximum, and a larger power could overflow.
+# More failures than this do not lengthen the pause, because every backoff has reached its maximum
+# by then, and a larger power could overflow.
 _MOST_FAILURES = 64
 
 
@@ -12,10 +13,11 @@ class Backoff(Record, frozen=True):
     """Pauses that grow with each failure, up to a maximum.
 
     Attributes:
-        first: seconds after the first failure.
-        maximum: longest pause in seconds.
+        first: pause after the first failure, in seconds.
+        maximum: longest pause, in seconds.
         factor: how many times longer each pause is than the pause before.
-        jitter: lowest and highest random factor by which each pause is multiplied.
+        jitter: range of the random factor by which each pause is multiplied, as lowest and highest;
+            a pause never exceeds ``maximum``.
     """
 
     first: float
@@ -27,8 +29,9 @@ class Backoff(Record, frozen=True):
         """Return the seconds to wait before the next attempt.
 
         Args:
-            failures: failed attempts in a row, from 1.
-            chance: random number from 0 to 1, which selects the jitter.
+            failures: number of failed attempts in a row, at least 1.
+            chance: random number from 0 to 1, which selects a factor within the range of
+                ``jitter``.
         """
         power = min(failures - 1, _MOST_FAILURES)
         pause = min(self.first * self.factor**power, self.maximum)

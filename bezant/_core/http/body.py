@@ -8,24 +8,24 @@ from typing import Final
 
 from .messages import TransportError, Trouble
 
-# Every request sends this header; the client accepts no other encoding.
+# Every request sends this header. A response in another encoding is an error.
 ACCEPTED_ENCODING: Final = ("Accept-Encoding", "gzip")
 _GZIP: Final = frozenset({"gzip", "x-gzip"})
 _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
 
 
 class BodyReader:
-    """Collects the chunks of one body and decompresses them within the limit.
+    """Collects the chunks of one body and decompresses them within a size limit.
 
-    The limit applies to the received bytes and to the decompressed bytes. Decompression stops at
-    the limit, however large the decompressed data would be.
+    The limit applies to the received bytes and, separately, to the decompressed bytes.
+    Decompression stops at the limit, so a small body cannot fill the memory.
 
     Args:
         headers: the response's headers, as received.
-        limit: maximum length of the body in bytes.
+        limit: maximum length of the body in bytes, both as received and decompressed.
 
     Raises:
-        TransportError: the body has several encodings or an unrequested one.
+        TransportError: the body has several encodings, or an encoding other than gzip.
     """
 
     def __init__(self, headers: Iterable[tuple[bytes, bytes]], limit: int) -> None:
@@ -40,7 +40,7 @@ class BodyReader:
         """Take the next chunk of the body.
 
         Raises:
-            TransportError: the body is too long, or is not encoded as the response's header says.
+            TransportError: the body is too long, or is not the gzip data that the headers announce.
         """
         self._came += len(chunk)
         if self._came > self._limit:
@@ -77,7 +77,7 @@ class BodyReader:
 
 
 def _encoding(headers: Iterable[tuple[bytes, bytes]]) -> str:
-    """Return the encoding of a body; empty for none."""
+    """Return the content encoding that the headers name; empty for none."""
     values = [value for name, value in headers if name.lower() == b"content-encoding"]
     if not values:
         return ""

@@ -14,7 +14,7 @@ from .messages import Request, Response
 
 
 class RawResponse(Record, frozen=True):
-    """Raw response, as the gateway sent it.
+    """Response of the gateway before it is decoded into a typed value.
 
     Attributes:
         method: HTTP method of the request.
@@ -34,7 +34,7 @@ class RawResponse(Record, frozen=True):
     body: bytes
 
     def json(self) -> Any:
-        """Return the body as plain Python values, like those of ``client.request``.
+        """Return the body decoded into plain Python values, as ``client.request`` does.
 
         Raises:
             DecodeError: the body is not JSON.
@@ -43,14 +43,15 @@ class RawResponse(Record, frozen=True):
 
 
 class CapturedResponses(Sequence[RawResponse]):
-    """The raw responses to the calls of a ``with`` block, in the order of their arrival.
+    """The raw responses to the calls made in a ``with`` block, in the order of their arrival.
 
     ``client.capture_responses()`` returns this object. It is a sequence, so you can iterate over it
     or use an index, both during the block and after the block.
     """
 
     def __init__(self, active: set[CapturedResponses], count: int, size: int) -> None:
-        # `active` is the list of the client's captures whose blocks have not ended.
+        # `active` is the client's set of captures whose blocks have not ended. `count` and `size`
+        # limit the number of responses and the bytes of their bodies.
         self._active = active
         self._count = count
         self._size = size
@@ -60,11 +61,11 @@ class CapturedResponses(Sequence[RawResponse]):
 
     @property
     def dropped(self) -> int:
-        """Number of responses that were dropped, oldest first, to stay within the limits."""
+        """Number of responses that this capture dropped, the oldest first, to limit its memory."""
         return self._dropped
 
     def add(self, request: Request, response: Response) -> None:
-        """Add a response; drop the oldest responses if there are too many."""
+        """Add a response; drop the oldest ones if they exceed the limits of number and size."""
         headers = cast("dict[str, str]", without_secrets(dict(response.headers)))
         method, path = request.operation.method, redact(request.target)
         raw = RawResponse(method, path, response.status, headers, response.body)
@@ -102,7 +103,7 @@ class CapturedResponses(Sequence[RawResponse]):
         capturing.set(tuple(each for each in capturing.get() if each is not self))
 
 
-# The variable holds the captures of the current thread or task, of all clients.
+# The captures whose blocks the current thread or task is in, for all clients.
 capturing: Final[ContextVar[tuple[CapturedResponses, ...]]] = ContextVar(
     "bezant_capturing", default=()
 )

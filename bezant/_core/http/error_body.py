@@ -1,4 +1,4 @@
-"""Finds errors inside responses that have status 200."""
+"""Finds error messages inside responses that have status 200."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ...models._base import Model, narrowed
 from ..decoding.decoder import loads
 from .operation import Operation
 
-# In a response longer than this number of bytes, the error is decoded together with the response:
-# searching all bytes first would cost a tenth of the decoding.
+# In bytes. In a longer response, a possible error is decoded together with the response (see
+# `Watch`): a separate search would take a tenth of the time that decoding takes.
 LONG: Final = 64 * 1024
 
 _LONGEST: Final = 500
 
-# If an error's text contains JSON, these are the names under which the reason is found.
+# If an error's text is a JSON object, the reason is in one of these fields of the object.
 _REASONS: Final = ("reason", "error", "message", "fail")
 
 _ERROR: Final = b'"error"'
@@ -38,7 +38,7 @@ _envelopes = msgspec.json.Decoder(list[_Envelope])
 
 
 def find(body: bytes, operation: Operation) -> str | None:
-    """Return the text of the error in a body; None if the body has no error.
+    """Return the text of the error that a body contains; None if it contains no error.
 
     Raises:
         DecodeError: the body is nested too deeply to be searched.
@@ -52,13 +52,13 @@ def find(body: bytes, operation: Operation) -> str | None:
                 return _words_of(_envelope.decode(body))
         elif start == b"[" and _ERROR in body[:100]:
             envelopes = _envelopes.decode(body)
-            # A list with a single error is a refusal of the call. Errors in rows of a longer list
-            # are results for the caller.
+            # An error in a list's only row refuses the whole call. In a longer list, errors are
+            # results of single rows, which the caller gets.
             if len(envelopes) == 1:
                 return _words_of(envelopes[0])
         return None
     except ValueError:
-        pass  # the lenient decoder below may still read the body
+        pass  # the tolerant decoder below may still read the body
     except RecursionError:
         raise _too_deep(operation) from None
     try:
@@ -73,7 +73,8 @@ def find(body: bytes, operation: Operation) -> str | None:
 
 
 def _too_deep(operation: Operation) -> DecodeError:
-    # A body that cannot be searched may contain an error, so it must not count as a success.
+    # If a body cannot be searched, it may contain an error. It must therefore not count as a
+    # success.
     return DecodeError(
         "the response is nested too deeply to be searched for an error; report the call",
         operation=operation.name,
@@ -81,7 +82,7 @@ def _too_deep(operation: Operation) -> DecodeError:
 
 
 def reason(body: bytes) -> str:
-    """Return the error text of a body that begins with ``{``; empty if there is no error text."""
+    """Return the error text in a JSON object; empty if the object has none or cannot be decoded."""
     try:
         parts = cast("dict[str, object]", loads(body))
     except (ValueError, RecursionError):
@@ -97,7 +98,7 @@ def _words_of(envelope: _Envelope) -> str | None:
 
 
 def _is_nothing(error: object) -> bool:
-    from ..._wire.converters import NOTHING  # imported here because few responses have an error
+    from ..._wire.converters import NOTHING  # imported here: few responses have an error
 
     return isinstance(error, str) and error.strip().lower() in NOTHING
 
@@ -124,21 +125,22 @@ def _words_in(found: dict[str, object]) -> str | None:
 
 
 def text_of(value: object) -> str:
-    """Return the gateway's error as text, without secrets and of limited length.
+    """Return an error value of the gateway as text, without secrets and cut to 500 characters.
 
-    Some texts of IBKR's errors contain JSON. Then the reason inside the JSON is the result.
+    Some of IBKR's error texts are JSON objects. For these, the result is the reason inside the
+    object.
     """
     if isinstance(value, str) and value.lstrip()[:1] == "{" and (inner := _inner(value)):
         value = inner
     try:
         text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    except RecursionError:  # encoding needs more of the stack than decoding, so it can fail
+    except RecursionError:  # encoding needs more stack than decoding
         text = "unreadable"
     return beginning(text, _LONGEST)
 
 
 def _inner(text: str) -> str:
-    """Return the reason in a text that begins with ``{``; empty if there is none."""
+    """Return the reason from an error text that is a JSON object; empty if there is none."""
     try:
         parts = cast("dict[str, object]", loads(text.encode("utf-8", "replace")))
     except (ValueError, RecursionError):
@@ -149,21 +151,21 @@ def _inner(text: str) -> str:
 
 
 class Watch(Protocol):
-    """Decodes a response together with the error that it may contain."""
+    """Way to decode a response of one type together with the error that it may contain instead."""
 
     @property
     def type(self) -> Any:
-        """Type into which the response is decoded; it also has the fields of an error."""
+        """Type to decode the response into: the caller's type with the fields of an error added."""
 
     def words(self, found: Any) -> str | None:
         """Return the text of the error in a decoded response; None if there is no error."""
 
     def without(self, found: Any) -> Any:
-        """Return a decoded response as the caller's type, without the fields of an error."""
+        """Return a decoded response as the caller's type, without the added fields of an error."""
 
 
 class _Plain:
-    """`Watch` for plain values, which contain the fields of an error without further work."""
+    """`Watch` for plain Python values. They contain an error's fields anyway, so none are added."""
 
     type: Any = Any
 
@@ -200,11 +202,12 @@ _PLACES: Final = {"watched_error": "error", "watched_success": "success", "watch
 
 @lru_cache(maxsize=256)
 def watch(type_: Any) -> Watch | None:
-    """Return the `Watch` of a type; None if the type cannot have one."""
+    """Return the `Watch` of a type; None if a type is not supported."""
     if type_ is Any:
         return _Plain()
     if not (isinstance(type_, type) and issubclass(type_, Model)):
         return None
     wires = {each.encode_name for each in msgspec.structs.fields(type_)}
-    # A model that has such fields itself gets no `Watch`, because their types may not fit an error.
+    # A model with fields of these names gets no `Watch`, because its types may not fit an error's
+    # values.
     return None if wires & set(_PLACES.values()) else _Model(type_)

@@ -32,31 +32,31 @@ from .messages import Response, TransportError, Trouble
 from .operation import Operation
 from .unknown_outcome import ASK_FIRST, advice, unreadable
 
-# These texts advise users how to open the brokerage session, and how to log in.
+# Advice for error messages: how to open the brokerage session, and how to log in.
 OPEN_IT: Final = "client.session.initialize() opens it, no browser is needed"
 LOG_IN: Final = "log in at the gateway's page in a browser, then try again"
 _LOGIN_PATHS: Final = ("/sso/login", "/sso/dispatcher")
-# Login pages contain these parts, and error pages do not.
+# Matches parts of login pages that error pages do not have.
 _LOGIN_PAGE = rb"(?i)/sso/|type=[\"']?password|client portal|log ?in\b"
-# Only this many bytes of a page are searched.
+# Only this many bytes at the start of a page are searched.
 _HEAD: Final = 20_000
 _NO_SESSION: Final = ("no bridge", "init session first")
-# The whole error text is one of these two recorded spellings if the gateway requires the accounts
-# first.
+# The error texts, in full, with which the gateway demands that the session requests its list of
+# accounts before other calls. Both spellings were recorded.
 _ASKING: Final = ("Please query /accounts first", "Bad Request: Please query /accounts first")
 _ASKING_STATUS: Final = (200, 400, 500)
-# A response with this error is at most this many bytes long, with a margin.
+# Longest response with one of these error texts, in bytes; the recorded ones are shorter.
 _ASKING_LONGEST: Final = 300
-# The HTTP library's error has one of these texts if a request without TLS reached a server that
-# expects TLS.
+# The HTTP library's error contains one of these texts if a request without TLS reached a server
+# that expects TLS.
 _NOT_HTTP: Final = ("server disconnected", "illegal status line")
 
 
 def raise_known(text: str, operation: Operation) -> None:
-    """Raise the session error that an error's text means; return if the text means none.
+    """Raise the session error that a known error text stands for; return if there is none.
 
     Raises:
-        SessionError: the session cannot be used.
+        SessionError: the text says that nobody is logged in or that no brokerage session is open.
     """
     lower = text.lower()
     if any(mark in lower for mark in _NO_SESSION):
@@ -68,13 +68,13 @@ def raise_known(text: str, operation: Operation) -> None:
 
 
 def _unauthorized(text: str, operation: Operation) -> NotAuthenticated:
-    """Return the error for a 401, which may be about the login or about this call alone."""
+    """Return the error for a 401: nobody is logged in, or the gateway refuses only this call."""
     if operation.about_session:
         return NotAuthenticated(f"{text}; {LOG_IN}", operation=operation.name)
     name = operation.name
     hint = ""
     if operation.requires == "accounts" or "{accountid}" in name.lower():
-        # The gateway also responds with 401 for an account that it does not know.
+        # The gateway responds with 401 for an account that it does not know, too.
         hint = "; else check the account id, because an account that you cannot see gets a 401, too"
     error = NotAuthenticated(
         f"{text}; if client.session.refresh() says that nobody is logged in, {LOG_IN}{hint}",
@@ -168,11 +168,11 @@ def raise_status(response: Response, operation: Operation) -> NoReturn:
 def known_error(
     said: str | None, message: str, response: Response, operation: Operation
 ) -> ApiError | None:
-    """Return the error that a known text means, whatever the status; None for other texts.
+    """Return the error that IBKR's error text stands for; None if the text is not a known one.
 
     Args:
         said: the error text of the response; None if the response is an HTML page.
-        message: message of the error.
+        message: message for the returned error.
         response: the response.
         operation: the call.
     """
@@ -212,9 +212,11 @@ def _limited(message: str, response: Response, operation: Operation) -> RateLimi
 
 
 def asking(error: ApiError, response: Response, operation: Operation) -> BezantError:
-    """Return an error; adapt it if the gateway requires a request for the accounts first.
+    """Return an error, marked as retryable if the gateway only demands the accounts first.
 
-    A call with side effects may be sent again only if the response says nothing but this.
+    The gateway demands that the session requests its list of accounts before some calls. The error
+    of a call with side effects is marked only if the demand is all that the response says. If the
+    response may belong to another request, the result is `OutcomeUnknown`.
     """
     if ASK_FIRST not in error.message.lower():
         return error
@@ -236,11 +238,11 @@ def asking(error: ApiError, response: Response, operation: Operation) -> BezantE
 
 
 def did_nothing(response: Response) -> bool:
-    """Return whether a response proves that the call did nothing, for lack of its prerequisite.
+    """Return whether a response proves that the gateway did nothing, because a call came too early.
 
-    The gateway then requires a request for the accounts first. The whole error must be one of the
-    recorded texts of this demand, the response must state its length, and there must be no other
-    bytes on the connection. The call may then be sent once more.
+    The gateway demands that the session requests its list of accounts before some calls. The
+    response is a proof if its whole error is one of the recorded texts of this demand, if it states
+    its length, and if the connection has no other bytes. The call may then be sent once more.
     """
     headers = response.headers
     length, coding = headers.get("content-length"), headers.get("transfer-encoding")
@@ -254,10 +256,10 @@ def did_nothing(response: Response) -> bool:
 def _asks(response: Response) -> bool:
     if response.status not in _ASKING_STATUS or len(response.body) > _ASKING_LONGEST:
         return False
-    import json  # imported here because it is rarely needed
+    import json  # imported here, because it is rarely needed
 
     try:
-        # The object is decoded as pairs, so that duplicate names are detected.
+        # The object is decoded as pairs, so that repeated keys are detected.
         found: object = json.loads(response.body, object_pairs_hook=tuple)
     except (ValueError, RecursionError):
         return False
@@ -278,8 +280,8 @@ def _reason(response: Response) -> tuple[str | None, str]:
         said = reason(body)
         return said, said or excerpt(body)
     if _is_html(response):
-        # Only the head and 200 characters of each part are searched. Without these bounds, a page
-        # with many "<title" would be searched to its end from each of them.
+        # The limits keep the search fast. Without them, in a page with many "<title", each of these
+        # would start a search to the end of the page.
         head = body[:_HEAD]
         title = re.search(rb"<title[^>]{0,200}>([^<]{1,200})", head, re.IGNORECASE)
         return None, excerpt(title[1]) if title else "an HTML page"
@@ -298,7 +300,7 @@ def _is_html(response: Response) -> bool:
 
 
 def is_login_page(response: Response) -> bool:
-    """Return whether a response looks like a login page."""
+    """Return whether a response looks like the gateway's login page."""
     return re.search(_LOGIN_PAGE, response.body[:_HEAD]) is not None
 
 
@@ -306,8 +308,9 @@ def refuse_html(response: Response, operation: Operation) -> None:
     """Raise an error if a response that should be JSON is an HTML page.
 
     Raises:
-        NotAuthenticated: the page is the login page.
-        DecodeError: the page is not the login page.
+        NotAuthenticated: the page is the gateway's login page.
+        PermissionDenied: the page is the login page of a proxy in front of the gateway.
+        DecodeError: the page is another page.
     """
     if response.body[:1] in (b"{", b"[") or not _is_html(response):
         return
@@ -335,7 +338,7 @@ def refuse_html(response: Response, operation: Operation) -> None:
 def transport_error(
     trouble: TransportError, operation: Operation, *, where: str, timeout: float
 ) -> BezantError:
-    """Return the exception for a transport failure of a call."""
+    """Return the exception for a call that got no complete response."""
     name = operation.name
     detail = redact(trouble.detail)
     if where.startswith("http://") and any(mark in detail.lower() for mark in _NOT_HTTP):

@@ -1,4 +1,4 @@
-"""Reads files from responses: the file is the body, or is packed into JSON."""
+"""Reads files from responses. The file is the body itself, or base64 text inside JSON."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from ...errors import DecodeError, ResponseTooLarge
 from .messages import Response
 from .operation import Operation
 
-# An unpacked file may have this many bytes. The size limit of the response does not apply to the
-# file packed inside.
+# Largest file, in bytes, after base64 decoding and decompression. The size limit of the response
+# cannot protect against a small response that decompresses to a huge file.
 _LONGEST_FILE = 256 * 1024 * 1024
 
 
@@ -57,7 +57,7 @@ def binary(response: Response, operation: Operation) -> BinaryResponse:
         try:
             file = _file.decode(response.body).data
         except (msgspec.MsgspecError, ValueError, RecursionError):
-            pass  # then the JSON itself is the file
+            pass  # the JSON does not contain a file: it is the file itself
         else:
             return BinaryResponse(
                 content=_unpacked(file, operation), content_type=file.mime_type or ""

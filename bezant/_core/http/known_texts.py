@@ -1,9 +1,9 @@
-"""Table of IBKR's known error texts, which give a response's meaning whatever its status.
+"""Table of IBKR's known error texts and their meanings.
 
-IBKR sends definite refusals with status 500 and 503, and the same refusal with several statuses.
-The text therefore counts before the status. For a call with side effects, only the texts of the
-operation's own rows are definite: after a 5xx with any other text, IBKR may have carried the call
-out.
+IBKR sends the same refusal with several statuses, among them 500 and 503, which usually mean a
+failure of the server. The text therefore decides before the status does. For a call with side
+effects, only texts recorded for that operation prove a refusal: after a 5xx with any other text,
+IBKR may have carried out the call.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from .operation import Operation, OrderCall
 
 
 class Meaning(Enum):
-    """Meaning of a response.
+    """Meaning of an error text.
 
     Attributes:
-        NOT_FOUND: nothing exists under this id or name.
+        NOT_FOUND: nothing exists with this id or name.
         BAD_REQUEST: an argument is wrong.
-        REFUSED: IBKR refuses what the call asks for.
+        REFUSED: IBKR understood the call and refuses it.
         FORBIDDEN: the user or the account lacks the permission.
-        LIMIT: too many calls.
+        LIMIT: the client has sent too many calls.
         LATER: the data is not ready yet; the same call succeeds later.
         OUTAGE: IBKR has a failure that lasts, so sending the call again at once does not help.
     """
@@ -40,12 +40,12 @@ class Meaning(Enum):
 
 
 class KnownText(Record, frozen=True):
-    """Row of the table.
+    """Row of the table of known error texts.
 
     Attributes:
         pattern: regular expression to search in the error text, ignoring case.
         meaning: what a response with the text means.
-        advice: advice what to do, if IBKR's text does not say so.
+        advice: what the user should do; empty if IBKR's text says it.
         statuses: the HTTP statuses with which the text has this meaning; empty for any.
     """
 
@@ -78,7 +78,7 @@ _TICKET: Final = tuple(
         r"java\.lang\.\w+ cannot be cast to",
     )
 )
-# With these texts IBKR refuses an order as a whole.
+# IBKR sends these texts if it refuses an order that is formally correct.
 _ORDER: Final = tuple(
     KnownText(pattern, Meaning.REFUSED)
     for pattern in (
@@ -89,7 +89,7 @@ _ORDER: Final = tuple(
     )
 )
 
-# Key: the key `texts` of an operation. Value: the rows of that operation.
+# Texts of single operations. Key: the value of `Operation.texts`.
 OWN: Final[Mapping[str, tuple[KnownText, ...]]] = {
     "accounts": (
         KnownText(r"\b(acct|account) not found\b", Meaning.NOT_FOUND, "check the account id"),
@@ -136,14 +136,14 @@ OWN: Final[Mapping[str, tuple[KnownText, ...]]] = {
         KnownText(r"^unknown$", Meaning.NOT_FOUND, "nothing was subscribed for this contract"),
     ),
 }
-# Key: the action of a call on an order. Value: its rows. A reply has no rows, because a failed
-# reply proves nothing.
+# Texts for calls on orders, by their action. There is no entry for replies to order questions,
+# because a failed reply does not prove that the order was refused.
 ORDERS: Final[Mapping[OrderCall, tuple[KnownText, ...]]] = {
     OrderCall.PLACE: (_NO_ORDER, *_TICKET, *_ORDER),
     OrderCall.CANCEL: (_NO_ORDER, *_TICKET),
 }
-# These rows are for all idempotent calls. Their texts are general, because a wrong meaning does no
-# harm there.
+# Texts for all idempotent calls. They are more general than those above, because taking a text for
+# the wrong meaning does no harm to such a call.
 READS: Final[tuple[KnownText, ...]] = (
     _NO_ORDER,
     *_TICKET,
@@ -162,16 +162,17 @@ READS: Final[tuple[KnownText, ...]] = (
     KnownText(r"\b(failed|unable) to parse\b|\bunparsea?ble\b", Meaning.BAD_REQUEST),
     KnownText(r"\b(is|are) not supported\b|^unsupported\b", Meaning.BAD_REQUEST),
 )
-# For a read, only these statuses get their meaning from the text. Other statuses are clear without
-# it.
+# In responses to idempotent calls, texts are looked up only for these statuses. Other statuses have
+# a clear meaning of their own.
 _VARIABLE: Final = (200, 400, 423, 500, 501, 502, 503, 504)
-# With these statuses, a refusal and a wrong argument give the same error, whatever the text says.
+# With these statuses, the text does not decide between a refusal and a wrong argument: status 200
+# always means a refusal, and 400 a wrong argument.
 _SAYS_NO: Final = (200, 400)
 _NO: Final = (Meaning.BAD_REQUEST, Meaning.REFUSED)
 
 
 def known_text(text: str, status: int, operation: Operation) -> KnownText | None:
-    """Return the row that a response's text fits; None if no row fits.
+    """Return the row whose pattern matches an error text; None if no row matches.
 
     Args:
         text: the error text of the response; empty if the response has no error text.

@@ -1,4 +1,4 @@
-"""Requests, responses and transport errors, which the core and the runtime exchange."""
+"""Requests, responses and transport errors, which `_core` exchanges with the code that does I/O."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from ..._wire.record import Record
 from ..settings.connection import SecretHeader
 from .operation import Operation
 
-# A connection may be idle for this many seconds before a call with side effects. NATs and VPNs drop
-# idle connections silently, some of them after half a minute; such a call would then have an
-# unknown outcome after its whole timeout.
+# Longest idle time, in seconds, of a connection that is used for a call with side effects. NATs and
+# VPNs drop idle connections silently, some after half a minute. On a dropped connection, the call
+# would wait for its whole timeout and then have an unknown outcome.
 FRESH_SECONDS: Final = 5.0
 
 
@@ -20,7 +20,7 @@ class Request(Record, frozen=True):
     """HTTP request, ready to be sent.
 
     Attributes:
-        operation: the operation.
+        operation: the kind of call that this request makes.
         target: path and query, percent-encoded.
         headers: all headers except Host.
         body: the body; empty for none.
@@ -37,10 +37,10 @@ class Request(Record, frozen=True):
 
     @property
     def longest_idle(self) -> float | None:
-        """Longest idle time in seconds of the connection to use; None for any.
+        """Longest time, in seconds, for which the connection may have been idle; None for any time.
 
-        A call with a side effect is never retried, so it needs a connection that is known to work:
-        a new or a recently used connection.
+        A call with a side effect is not retried after a connection failure, so it needs a
+        connection that is new or was used recently.
         """
         return None if self.operation.idempotent else FRESH_SECONDS
 
@@ -66,10 +66,10 @@ class Response(Record, frozen=True):
 
     Attributes:
         status: HTTP status.
-        headers: values by lower-case name; of repeated headers, the last.
+        headers: values by lower-case name; for a repeated header, its last value.
         body: the body, decompressed.
         set_cookies: values of all Set-Cookie headers.
-        clean: whether the connection had no other bytes to read, before and after the response.
+        clean: whether no unexpected bytes arrived on the connection before or after the response.
     """
 
     hidden: ClassVar[frozenset[str]] = frozenset({"headers", "body", "set_cookies", "clean"})
@@ -93,11 +93,11 @@ class Trouble(Enum):
 
 
 class TransportError(Exception):
-    """Error that the runtime raises if no complete response arrives.
+    """Raised by the code that does I/O if no complete response arrives.
 
     Attributes:
         kind: the reason.
-        detail: error text of the library.
+        detail: what happened, such as the error text of the HTTP library.
         sent: whether any byte of the request may have been sent.
     """
 

@@ -1,4 +1,4 @@
-"""Builds requests from an operation, a path, query values and a body."""
+"""Builds HTTP requests from an operation, a path, query values and a body."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from ..settings.settings import Settings
 from .messages import Payload, Request
 from .operation import Operation
 
-# The limits are in bytes: the gateway responds to a longer request line with 414, and to longer
-# headers with 400.
+# In bytes. The gateway responds to a longer request line with status 414, and to longer headers
+# with status 400.
 MAX_REQUEST_LINE: Final = 4096
 MAX_HEADERS: Final = 8192
 
 _METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "PATCH"})
 _READS = frozenset({"GET"})
-# A number may have this many digits. No real price or quantity has more, and writing out 1E+999999
-# would take long.
+# Highest number of digits. No real price or quantity has more, and writing out 1E+999999 would take
+# long.
 _LONGEST: Final = 100
 _PATH_SAFE: Final = "/%:@!$&'()*+,;=~-._"
 
@@ -59,9 +59,10 @@ def fill_path(template: str, values: Mapping[str, object]) -> str:
 
 
 def raw_operation(method: str, path: str, settings: Settings) -> Operation:
-    """Return the operation of a raw call, with the defaults for an unknown path.
+    """Return an `Operation` for a raw call, which is given by its method and path.
 
-    The path is below the base path; a path that repeats the base path is accepted.
+    The path may begin with the base path of the settings, which is then removed. GET counts as
+    idempotent; all other methods count as calls with side effects.
 
     Raises:
         InvalidRequest: the method or the path cannot be sent.
@@ -107,12 +108,12 @@ def build(
     """Build a request.
 
     Args:
-        operation: the operation.
+        operation: the kind of call.
         settings: settings of the client.
         path: path below the base path, with its values filled in.
-        params: query values. None is left out, booleans become ``true`` and ``false``, lists are
-            joined with commas.
-        json: the body; None for none, a `Payload` for another format than JSON.
+        params: query values. Values that are None are left out, booleans become ``true`` and
+            ``false``, and items of lists are joined with commas.
+        json: the body as a JSON value; None for no body; a `Payload` for a body in another format.
         cookies: value of the Cookie header; empty for none.
 
     Raises:
@@ -124,7 +125,7 @@ def build(
         target = settings.base_url.path + target
     if query := encode_query(params, name):
         target += "?" + query
-    # The gateway responds to a longer line with 414 and closes the connection.
+    # The gateway responds to a longer line with status 414 and closes the connection.
     line = len(operation.method) + len(target) + len("  HTTP/1.1\r\n")
     if line > MAX_REQUEST_LINE:
         raise InvalidRequest(
@@ -147,17 +148,18 @@ def build(
         headers.append(("Content-Type", payload.content_type))
     headers += [(key, _header(key, value, name)) for key, value in payload.headers]
     if body or operation.method != "GET":
-        # A body is never chunked, because the gateway loses chunked bodies without an error. It
-        # always has a length, because the gateway responds with 411 without one.
+        # Content-Length is always sent. The gateway ignores chunked bodies without an error, and
+        # responds with status 411 to a body without a length.
         headers.append(("Content-Length", str(len(body))))
     _check_length(headers, name)
     return Request(operation, target, headers, body)
 
 
 def with_credentials(request: Request, credentials: tuple[SecretHeader, ...]) -> Request:
-    """Return a request with further headers, for a proxy in front of the gateway.
+    """Return a request with additional headers for a proxy in front of the gateway.
 
-    If the call sets a header of the same name as a parameter, the call's header is sent.
+    If the request already has a header of the same name, that header is kept and the additional one
+    is left out.
 
     Raises:
         InvalidRequest: the headers are longer than the gateway accepts.
@@ -215,7 +217,8 @@ def encode_query(params: Mapping[str, object] | None, operation: str) -> str:
         if isinstance(value, str | bytes) or not isinstance(value, Iterable):
             text = _quoted(_query_text(key, value, operation), ",", key)
         else:
-            # A comma within an item is quoted, because it would split the item into two.
+            # Commas join the items. A comma inside an item is percent-encoded, or it would split
+            # the item in two.
             texts = (_query_text(key, item, operation) for item in cast("Iterable[object]", value))
             text = ",".join(_quoted(each, "", key) for each in texts)
         pairs.append(f"{_quoted(key, '', key)}={text}")
@@ -260,9 +263,9 @@ def _quoted(text: str, safe: str, name: str) -> str:
 
 
 def encode_body(value: object, operation: str) -> bytes:
-    """Encode a JSON body; exact decimals become JSON numbers.
+    """Encode a JSON body; `Decimal` values become JSON numbers without rounding.
 
-    Fields of models that are None are left out.
+    Model fields that are None are left out.
 
     Raises:
         InvalidRequest: JSON cannot express a value, or a value does not fit its model's field.
@@ -277,10 +280,11 @@ def encode_body(value: object, operation: str) -> bytes:
 
 
 def _refuse_unfit(value: object, place: str) -> None:
-    """Raise an error for a value that msgspec would write as something else, and name its place.
+    """Raise an error that names the first value which msgspec would write as something else.
 
-    msgspec writes null for numbers that are not finite, so that an order with the price NaN would
-    be sent without a price, and base64 text for bytes.
+    msgspec writes base64 text for bytes, and null for numbers that are not finite: an order with
+    the price NaN would be sent without a price. Values that do not fit their model's field are
+    refused, too.
     """
     if isinstance(value, float | Decimal):
         if not (value.is_finite() if isinstance(value, Decimal) else math.isfinite(value)):
@@ -295,13 +299,13 @@ def _refuse_unfit(value: object, place: str) -> None:
             _refuse_unfit(each, f"{place}[{index}]")
     elif isinstance(value, msgspec.Struct):
         _refuse_unfit(msgspec.structs.asdict(value), place)
-        # The check is necessary, because structs accept any value when they are made, such as True
-        # as a price or no side.
+        # msgspec does not check the fields of a model when user code creates it, so its price may
+        # be True, for example.
         plain = msgspec.to_builtins(value, builtin_types=(Decimal,))
         try:
             what = _misfit(plain, type(value), place)
         except (TypeError, Reentered):
-            return  # a union of models: the values do not show which of them is meant
+            return  # a field is a union of models: which one is not known
         if what is not None:
             msg = f"{type(value).__name__}: {what}"
             raise ValueError(msg)
@@ -311,7 +315,7 @@ def _refuse_unfit(value: object, place: str) -> None:
 
 
 def _misfit(plain: Any, type_: type[msgspec.Struct], place: str) -> str | None:
-    """Return the error for the first field that does not fit a type; None if all fit."""
+    """Return the error text for the first field that does not fit its type; None if all fit."""
     try:
         convert(plain, type_)
     except msgspec.ValidationError as error:

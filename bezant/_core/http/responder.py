@@ -1,4 +1,4 @@
-"""Table of servers that respond in place of the gateway: how to recognize each, and what to do."""
+"""Table of other servers that may respond instead of the gateway: how to recognize each of them."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from urllib.parse import urlsplit
 from ..._wire.record import Record
 from .messages import Response
 
-# Only this many bytes of a page are searched.
+# Only this many bytes at the start of a page are searched.
 _HEAD: Final = 20_000
 
 
 class Responder(Record, frozen=True):
-    """Row of the table: one kind of server that responds in place of the gateway.
+    """One kind of server that may respond instead of the gateway, such as a proxy.
 
     Attributes:
-        says: text for errors: which server has responded, and what to do.
-        server: pattern in the header ``Server``; empty for any.
-        body: pattern in the body; empty for any.
-        statuses: HTTP statuses; empty for any.
+        says: text for error messages: which server has responded, and what the user should do.
+        server: pattern to search in the header ``Server``; empty if any value matches.
+        body: pattern to search in the body; empty if any body matches.
+        statuses: the HTTP statuses that match; empty if all match.
     """
 
     says: str
@@ -60,7 +60,7 @@ TABLE: Final[tuple[Responder, ...]] = (
         statuses=(500,),
     ),
 )
-# These texts appear on login pages that are not the gateway's.
+# Matches texts on the login pages of proxies, which the gateway's own login page does not have.
 _PROXY: Final = (
     r"cloudflare access|cloudflareaccess\.com|/cdn-cgi/access/|authelia|authentik|keycloak|"
     r"oauth2[-_ ]?proxy|pomerium|\bokta\b|auth0\.com|login\.microsoftonline|accounts\.google\.com"
@@ -71,12 +71,12 @@ PROXY_ADVICE: Final = (
     "a login proxy is in front of the gateway; pass its credentials as Client(headers=...) or "
     "Client(auth=...)"
 )
-# OpenSSL's error has one of these texts if a server does not speak TLS.
+# Matches OpenSSL's error texts for a server that does not speak TLS.
 _NO_TLS: Final = r"wrong.version.number|record layer failure|unknown protocol|http request"
 
 
 def responder_of(response: Response) -> str:
-    """Return which other server sent an error response, and what to do; empty for the gateway."""
+    """Return a text about the other server that sent an error; empty if the gateway sent it."""
     head = response.body[:_HEAD].decode("latin-1").strip()
     for row in TABLE:
         if row.statuses and response.status not in row.statuses:
@@ -98,7 +98,7 @@ def proxy_of_page(response: Response) -> bool:
 
 
 def proxy_of_location(location: str) -> str:
-    """Return the host of a redirect if it belongs to neither IBKR nor this machine; else empty."""
+    """Return the host of a redirect if it looks like the login page of a proxy; else ""."""
     try:
         host = urlsplit(location).hostname or ""
     except ValueError:
@@ -113,7 +113,7 @@ def proxy_of_location(location: str) -> str:
 
 
 def tls_advice(detail: str) -> str:
-    """Return advice on a failed TLS handshake."""
+    """Return what the user should do about a failed TLS handshake, given OpenSSL's error text."""
     if re.search(_NO_TLS, detail, re.IGNORECASE):
         return (
             "the server does not speak TLS; use http:// in base_url, or listenSsl: true in the "

@@ -1,4 +1,4 @@
-"""Reads responses: first the status, then an error inside the body, then the body."""
+"""Reads responses: checks the status, looks for an error in the body, then decodes the body."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 def read(response: Response, operation: Operation, type_: type[T], report: Report) -> T:
     """Read a response into a type, or raise the error that it contains.
 
-    The type ``bytes`` returns the body as received, ``str`` its text, `BinaryResponse` a file,
-    ``None`` nothing, ``Any`` plain Python values (None for an empty body), and any other type a
-    typed value.
+    The type ``bytes`` returns the body undecoded, ``str`` returns its text, `BinaryResponse` a
+    file, ``None`` returns None, ``Any`` returns plain Python values (None for an empty body), and
+    any other type returns a value of this type.
 
     Raises:
         OutcomeUnknown: the response to a call with side effects cannot be read.
-        BezantError: the response is an error.
+        BezantError: the response is an error, or its body cannot be read into the type.
     """
     if response.body.startswith(_BYTE_ORDER_MARK) and cast("object", type_) is not bytes:
         response = msgspec.structs.replace(response, body=response.body[len(_BYTE_ORDER_MARK) :])
@@ -58,8 +58,8 @@ def read(response: Response, operation: Operation, type_: type[T], report: Repor
     except BezantError:
         raise
     except Exception as error:
-        # The clause catches every error, because a user's own type may raise any, and the memory
-        # may be exhausted.
+        # Every error is caught here: a type from user code may raise any exception, and memory may
+        # run out.
         failed = DecodeError(
             f"the response cannot be read into {shown(type_)} ({shown(error)}); pass another type",
             operation=operation.name,
@@ -78,7 +78,7 @@ def _read(response: Response, operation: Operation, type_: type[T], report: Repo
         try:
             found = _value(response, operation, watch.type, report)
         except DecodeError:
-            pass  # the body may still contain an error
+            pass  # the body may contain an error, which is searched below
         else:
             if words := watch.words(found):
                 raise _refused(words, response, operation, type_)
@@ -120,19 +120,19 @@ def _can_be_read(type_: Hashable) -> bool:
 
 def _is_known(type_: object) -> bool:
     if isinstance(type_, type) and not issubclass(type_, msgspec.Struct) and not get_args(type_):
-        # msgspec accepts classes that it does not know and expects a hook to build them, so such
-        # classes are refused here.
-        import msgspec.inspect as look  # imported here because it is rarely needed
+        # msgspec would accept a class that it does not know, and would need a hook to build its
+        # values. bezant has no such hook.
+        import msgspec.inspect as look  # imported here: rarely needed
 
         return not isinstance(inspect(lambda: look.type_info(type_)), look.CustomType)
     return all(map(_is_known, get_args(type_)))
 
 
-# msgspec raises these errors for a value that is not a type, or for the name of a type that does
-# not exist.
 _ALLOWED_TYPES: Final = (
     "a model, a list or mapping of models, plain types such as dict, or bytes, str or None"
 )
+# msgspec raises these errors for a value that is not a type, or for the name of a type that does
+# not exist.
 _NO_TYPE = (TypeError, ValueError, NameError, AttributeError, RecursionError)
 
 
@@ -148,7 +148,7 @@ def check_status(response: Response, operation: Operation) -> None:
             raise_redirect(response, operation)
         raise_status(response, operation)
     if response.body.startswith(b"Unknown service"):
-        # The gateway sends this text with status 200 if it does not know a path.
+        # For a path that it does not know, the gateway sends this text with status 200.
         raise NotFound(
             "the gateway does not know this path; check its spelling",
             operation=operation.name,
@@ -183,7 +183,7 @@ def _value(response: Response, operation: Operation, type_: type[T], report: Rep
 
 
 def _as_expected(body: bytes, wrap_as: str) -> bytes:
-    """Wrap a response of another outer shape, as the operation says."""
+    """Adapt a response whose outermost value varies, as `Operation.wrap_as` describes."""
     start = body.lstrip()[:1]
     if wrap_as == "[]":
         return b"[" + body + b"]" if start == b"{" else body
@@ -191,10 +191,10 @@ def _as_expected(body: bytes, wrap_as: str) -> bytes:
 
 
 def _refused(words: str, response: Response, operation: Operation, type_: Any) -> BezantError:
-    """Return the error for a refusal, with the whole response.
+    """Return the error for a call that IBKR refused, with the decoded response attached.
 
     Raises:
-        SessionError: the error is about the session.
+        SessionError: the refusal is about the session.
     """
     raise_known(words, operation)
     if operation.refusal is Refused:
@@ -204,7 +204,7 @@ def _refused(words: str, response: Response, operation: Operation, type_: Any) -
     kind = operation.refusal
     try:
         found: Any = _value(response, operation, type_, _ignore)
-    except BezantError:  # the response has only the error and lacks the fields of the type
+    except BezantError:  # the response lacks required fields of the type
         found = None
         kind = Refused
     error = kind(
@@ -218,4 +218,4 @@ def _refused(words: str, response: Response, operation: Operation, type_: Any) -
 
 
 def _ignore(_: Drift) -> None:
-    """Ignore drift, because the fields of an error have no declared types."""
+    """Ignore drift in an error response, because the type does not declare an error's fields."""

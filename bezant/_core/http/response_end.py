@@ -1,7 +1,7 @@
 """Finds where an HTTP/1.1 response ends in the bytes of its connection.
 
-The HTTP library does not say whether bytes followed the response that it has read. Such bytes would
-be read as the response to the next request.
+The HTTP library does not tell whether more bytes arrived after the response that it has read. If
+so, these bytes would be taken for the response to the next request.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ _STATUS_LINE: Final = re.compile(rb"HTTP/1\.1 ([1-9][0-9]{2})[ \r]")
 _FRAMING: Final = re.compile(
     rb"\r\n(content-length|transfer-encoding):[ \t]*([^\r\n]*)", re.IGNORECASE
 )
-# The HTTP library accepts no head of a response longer than this.
+# In bytes. The HTTP library refuses a response with a longer head (status line and headers).
 _LONGEST_HEAD: Final = 100 * 1024
 _LONGEST_LINE: Final = 4 * 1024
-# After a response with one of these statuses, the gateway sends a stray chunk on the connection,
-# perhaps a moment later.
+# After a response with one of these statuses, the gateway sends a chunk that does not belong there,
+# perhaps a moment later. The end of such a response is therefore never known.
 _STATUS_WITHOUT_BODY: Final = (204, 304)
 
 _HEAD, _LENGTH, _SIZE, _CHUNK, _TRAILER, _DONE, _UNKNOWN = range(7)
@@ -31,25 +31,25 @@ def _chunk_size() -> re.Pattern[bytes]:
 
 
 class ResponseEnd:
-    """Finds the end of one response in the bytes of its connection, fed as they arrive."""
+    """Finds the end of one response in the bytes of its connection, which you pass to `feed`."""
 
     __slots__ = ("_left", "_rest", "_state")
 
     def __init__(self) -> None:
         self._state = _HEAD
         self._rest = b""
-        # The number of bytes still to come of the body or of the chunk, the chunk's line break
-        # included.
+        # Number of bytes of the body or of the current chunk that are still to come, including the
+        # line break after a chunk.
         self._left = 0
 
     @property
     def complete(self) -> bool:
-        """Whether the response has ended, was understood, and was followed by no other bytes."""
+        """Whether the end of the response was found and no bytes followed it."""
         return self._state == _DONE
 
     def feed(self, data: bytes) -> None:
-        """Process bytes in the order in which the connection receives them."""
-        # this is the usual case within a long body
+        """Process the next bytes that the connection has received."""
+        # Shortcut for the most frequent case: bytes in the middle of a long body.
         if self._state == _LENGTH and len(data) < self._left:
             self._left -= len(data)
             return
@@ -65,11 +65,11 @@ class ResponseEnd:
                 position = self._size(data, position)
             elif self._state == _TRAILER:
                 position = self._trailer(data, position)
-            else:  # there are bytes after the end of the response
+            else:  # bytes follow the end of the response
                 self._state = _UNKNOWN
 
     def _wait(self, data: bytes, position: int, longest: int) -> int:
-        """Keep an incomplete line until more bytes come; give up if it is longer than `longest`."""
+        """Keep an incomplete line for the next bytes; give up if it exceeds `longest` bytes."""
         self._rest = data[position:]
         if len(self._rest) > longest:
             self._state = _UNKNOWN
@@ -93,7 +93,8 @@ class ResponseEnd:
 
     def _framing(self, head: bytes) -> int:
         found = _FRAMING.findall(head)
-        # the body ends with the connection, or the lengths contradict each other
+        # Without such a header, the body ends when the connection is closed. Several headers
+        # contradict each other.
         if len(found) != 1:
             return _UNKNOWN
         name, value = found[0][0].lower(), found[0][1].strip(b" \t")

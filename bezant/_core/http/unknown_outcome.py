@@ -25,17 +25,18 @@ from .operation import Operation, OrderCall
 from .request import client_order_ids
 
 _DECLINED: Final = "order not confirmed"
-# An error with this text, in lower case, means that the gateway requires a prerequisite first.
+# Part of the gateway's error, in lower case, if the session has to request its list of accounts
+# before this call.
 ASK_FIRST: Final = "please query /accounts first"
 LOOK_FIRST: Final = "look for the order before you send it again"
 _REPLY: Final = r"/iserver/reply/([^/?]+)"
-# At most this many questions are remembered. The gateway remembers each for a minute, and nobody
-# leaves as many open.
+# Highest number of order questions to remember. The gateway keeps a question for a minute, and a
+# user has far fewer open at a time.
 _REMEMBERED: Final = 256
 
 
 def advice(operation: Operation) -> str:
-    """Return advice on a call with side effects that may have been carried out."""
+    """Return what the user should do after a call that may or may not have been carried out."""
     what = LOOK_FIRST if operation.effect == "order" else "look before you send it again"
     asks = operation.order in (OrderCall.PLACE, OrderCall.REPLY)
     also = ", and a question about it may be open" if asks else ""
@@ -43,7 +44,7 @@ def advice(operation: Operation) -> str:
 
 
 def unreadable(error: DecodeError, operation: Operation, status: int | None) -> OutcomeUnknown:
-    """Return the error for an unreadable response to a call with side effects."""
+    """Return the error for a call with side effects whose response cannot be read."""
     unknown = OutcomeUnknown(
         f"{error.message}; {advice(operation)}", operation=operation.name, status=status
     )
@@ -52,14 +53,16 @@ def unreadable(error: DecodeError, operation: Operation, status: int | None) -> 
 
 
 def failed_reply(error: BezantError, *, untouched: bool) -> OutcomeUnknown | None:
-    """Return the error for a failed reply to an order question; None if the order was refused.
+    """Return the error to raise after a failed reply to an order question; None to keep `error`.
 
     After a failed reply the order may still go live, for example when a later question of the
-    account is confirmed. Only an error about the order itself, with status 200, is a refusal.
+    account is confirmed. Only an error with status 200 that is about the order itself proves that
+    the order was refused; then the result is None. It is also None if `error` does not come from a
+    response.
 
     Args:
-        error: the error of the call.
-        untouched: whether the response proves that the gateway did nothing with the reply.
+        error: the error that the reply raised.
+        untouched: whether the response proves that the gateway did not process the reply.
     """
     if isinstance(error, OutcomeUnknown) or not isinstance(error, ApiError | SessionError):
         return None
@@ -79,13 +82,13 @@ def failed_reply(error: BezantError, *, untouched: bool) -> OutcomeUnknown | Non
 
 
 def _leaves_it_open(text: str) -> bool:
-    """Return whether a reply's error with status 200 is not about the order itself."""
+    """Return whether an error text after a reply leaves open what happens to the order."""
     lower = text.lower().strip(" .!")
     return "reply id" in lower or ASK_FIRST in lower or is_vague(lower)
 
 
 def is_decline(request: Request, error: Refused) -> bool:
-    """Return whether an error only acknowledges that the caller declined a question."""
+    """Return whether an error only confirms that the caller declined IBKR's question."""
     if error.message.lower().strip(" .!") != _DECLINED:
         return False
     try:
@@ -98,7 +101,7 @@ def is_decline(request: Request, error: Refused) -> bool:
     return str(confirmed).lower() == "false"
 
 
-# These error texts give no reason.
+# Error texts that give no reason.
 _VAGUE: Final = frozenset(
     {
         "error",
@@ -118,7 +121,7 @@ _TIMED_OUT: Final = ("timeout", "timed out", "time out")
 
 
 def is_vague(text: str) -> bool:
-    """Return whether an error's text, in lower case, gives no reason."""
+    """Return whether an error text, which must be in lower case, gives no reason."""
     return not text or text in _VAGUE or any(mark in text for mark in _TIMED_OUT)
 
 
@@ -130,14 +133,14 @@ def broken_off(operation: Operation) -> OutcomeUnknown:
 
 
 def note_unknown(error: BaseException, unknown: Sequence[OutcomeUnknown]) -> None:
-    """Attach to an error the calls that were cut off because of it."""
+    """Attach to an error the unknown outcomes of other calls that were cut off because of it."""
     if not unknown:
         return
     if isinstance(error, BezantError):
         error.unknown_outcomes = (*error.unknown_outcomes, *unknown)
         return
-    # Errors of other packages have no attribute for this and their text cannot be changed, so the
-    # attribute is added.
+    # Exceptions of other packages have no such attribute, so it is added. Notes show the outcomes
+    # in the traceback, because the text of these exceptions cannot be changed.
     before = getattr(error, "unknown_outcomes", ())
     with suppress(AttributeError):
         error.unknown_outcomes = (*before, *unknown)  # type: ignore[attr-defined]
@@ -147,7 +150,7 @@ def note_unknown(error: BaseException, unknown: Sequence[OutcomeUnknown]) -> Non
 
 
 def left_unknown(unknown: Sequence[OutcomeUnknown]) -> OutcomeUnknown:
-    """Return the error for bulk work that the caller left while calls were in progress."""
+    """Return the error for bulk work that was left while calls were in progress."""
     error = OutcomeUnknown(
         "this bulk work was left before it was complete; look for each of its orders before you "
         "send it again"
@@ -158,11 +161,11 @@ def left_unknown(unknown: Sequence[OutcomeUnknown]) -> OutcomeUnknown:
 
 
 def check_told(found: object, body: bytes, operation: Operation) -> None:
-    """Check that the response to placed orders has a readable row for each of its orders.
+    """Check that all rows in the response to a call that places orders can be read.
 
     Raises:
-        DecodeError: the response is empty or a row cannot be read, so one order has no known
-            result.
+        DecodeError: the response is empty, or a row cannot be read, so that the result of an order
+            is not known.
     """
     if not isinstance(found, list):
         return
@@ -181,7 +184,7 @@ def _count(body: bytes) -> int:
     try:
         return len(_raw_rows.decode(body))
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        pass  # the lenient decoder below may still read the body
+        pass  # the tolerant decoder below may still read the body
     try:
         return len(loads(body))
     except (ValueError, TypeError, RecursionError):
@@ -195,20 +198,23 @@ def _is_blank(row: object) -> bool:
 
 
 class AskedOrders:
-    """Remembers, by the id of each question, the client order ids of the orders asked about."""
+    """Remembers, for each of IBKR's order questions, the client order ids of its orders."""
 
     def __init__(self) -> None:
         self._names: dict[str, tuple[str, ...]] = {}
 
     def names(self, request: Request) -> tuple[str, ...]:
-        """Return the client order ids of the orders that a call is about."""
+        """Return the client order ids of the orders that a request places or replies about."""
         names = client_order_ids(request)
         if not names and (reply := re.search(_REPLY, request.target)):
             names = self._names.get(unquote(reply[1]), ())
         return names
 
     def answered(self, request: Request, answer: object) -> None:
-        """Remember the questions in a response, because the replies do not name the orders."""
+        """Remember the questions in the response to a request.
+
+        A reply to a question has only the question's id, so the client order ids come from here.
+        """
         names = self.names(request)
         rows = cast("list[object]", answer) if isinstance(answer, list) else [answer]
         for row in rows if names else ():

@@ -1,4 +1,4 @@
-"""Contracts of market data: a conid, or IBKR's text of a contract or of a combination."""
+"""Writes a contract in the form that IBKR's market data calls take."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from ..._wire import conid_ex
 from ..._wire.redaction import shown
 from ...errors import InvalidRequest
 
-# Python refuses to convert a number with thousands of digits to text.
+# The limit keeps out numbers with thousands of digits, which Python refuses to convert to text.
 _LARGEST: Final = 2**63 - 1
 
 
 def contract_text(given: object) -> str:
-    """Return a contract as IBKR writes it.
+    """Return the text by which IBKR's market data calls identify a contract.
+
+    A contract is given as a conid (IBKR's contract id), such as 265598, or as text: ``265598@NYSE``
+    adds an exchange, and a combination lists its legs.
 
     Raises:
-        InvalidRequest: it is neither a positive whole number nor the text of a contract.
+        InvalidRequest: `given` is neither a positive whole number nor the text of a contract.
     """
     if isinstance(given, str):
         found = conid_ex.parse(given)

@@ -26,7 +26,7 @@ class MarketDataFields:
         MarketDataFields.from_names("last", "bid", "ask", "volume")
         MarketDataFields.from_codes("31", "7308")
 
-    ``|`` joins two sets.
+    ``one | other`` returns the fields of both sets.
     """
 
     __slots__ = ("_codes",)
@@ -59,24 +59,24 @@ class MarketDataFields:
 
     @classmethod
     def default_l1(cls) -> Self:
-        """Return level 1 data: last, bid, ask, bid size, ask size and last size."""
+        """Return the fields of level 1 data: last, bid, ask, bid size, ask size and last size."""
         return cls(_DEFAULT_L1)
 
     @classmethod
     def from_codes(cls, *codes: str | int) -> Self:
-        """Return fields by IBKR's ids, also ids that bezant has no name for.
+        """Return the fields with these ids of IBKR. bezant need not have a name for them.
 
         Raises:
-            InvalidRequest: an id is not a number, or there are no ids or more than 50.
+            InvalidRequest: an id is not a number, no id is given, or more than 50 are given.
         """
         return cls(codes)
 
     @classmethod
     def from_names(cls, *names: str) -> Self:
-        """Return fields by bezant's names, such as ``bid`` or ``implied_vol_percent``.
+        """Return the fields with these names of bezant, such as ``bid`` or ``implied_vol_percent``.
 
         Raises:
-            InvalidRequest: a name is unknown, or there are no names or more than 50.
+            InvalidRequest: a name is unknown, no name is given, or more than 50 are given.
         """
         codes: list[str] = []
         for name in names:
@@ -86,7 +86,8 @@ class MarketDataFields:
                 )
             code = CODES.get(name) or ALIASES.get(name)
             if code is None:
-                # The comparison takes quadratic time, so the name is cut off.
+                # The name is cut to 40 characters, because the time of the comparison grows with
+                # the square of its length.
                 near = difflib.get_close_matches(name[:40], CODES, 3)
                 hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
                 raise InvalidRequest(
@@ -97,7 +98,7 @@ class MarketDataFields:
 
     @property
     def docs(self) -> dict[str, str]:
-        """Meaning of each field, by bezant's name; fields without a name are left out."""
+        """Explanation of each field, by bezant's name for it; fields without a name are omitted."""
         return {name: MEANINGS[name] for name in self.names if name in MEANINGS}
 
     @property

@@ -1,7 +1,7 @@
-"""Market data lines: the contracts for which IBKR sends market data at a time.
+"""Counts market data lines: the contracts for which IBKR sends market data at the same time.
 
-A stream and the snapshots of a contract share one line. A snapshot keeps its line after the
-response, so lines of old snapshots are released when there are too many.
+A stream and the snapshots of a contract share one line. A snapshot keeps its line in use after the
+response, so the client releases lines of old snapshots when too many lines are in use.
 """
 
 from __future__ import annotations
@@ -12,21 +12,22 @@ from typing import Final
 
 from ..._wire.conid_ex import is_combination, without_exchange
 
-# Lines that IBKR gives to a user by default; more can be bought.
+# Number of lines that a user of IBKR has by default. Users can buy more.
 DEFAULT_LINES: Final = 100
-# Seconds. IBKR ends a subscription about 15 minutes after the last request.
+# In seconds. IBKR ends the subscription behind a snapshot about 15 minutes after the contract's
+# last snapshot request.
 _LIFETIME: Final = 900.0
 
 
 class MarketDataLines:
-    """Contracts with a recent snapshot; the contracts of streams are passed as arguments."""
+    """Tracks the contracts with a recent snapshot. Streamed contracts are passed as arguments."""
 
     def __init__(self) -> None:
-        # The contract whose snapshot is the oldest comes first.
+        # Time of the last snapshot request, by contract. The oldest request comes first.
         self._snapshots: dict[str, float] = {}
 
     def requested(self, contracts: Iterable[str], now: float) -> None:
-        """Record a request for snapshots."""
+        """Record a request for snapshots of contracts."""
         for contract in map(without_exchange, contracts):
             self._snapshots.pop(contract, None)
             self._snapshots[contract] = now
@@ -36,19 +37,19 @@ class MarketDataLines:
         self._snapshots.pop(without_exchange(contract), None)
 
     def count(self, streamed: AbstractSet[str], now: float) -> int:
-        """Return how many lines are in use."""
+        """Return how many market data lines are in use, by streams and snapshots together."""
         return len(self._current(now).keys() | set(map(without_exchange, streamed)))
 
     def idle(self, streamed: AbstractSet[str], now: float, keep: Iterable[str] = ()) -> list[str]:
-        """Return the contracts that only a snapshot uses, the oldest first.
+        """Return the contracts that have a snapshot but no stream, the oldest snapshot first.
 
-        IBKR ends a subscription by its conid, which all combinations of a currency share, so they
-        are left out.
+        Combinations are left out. All combinations of a currency share one conid, and IBKR ends
+        subscriptions by conid, so releasing one combination would end the others, too.
 
         Args:
-            streamed: the contracts of all streams.
+            streamed: contracts for which streams are open.
             now: monotonic time.
-            keep: contracts to leave out.
+            keep: other contracts to leave out.
         """
         kept = set(map(without_exchange, (*streamed, *keep)))
         return [
@@ -58,7 +59,7 @@ class MarketDataLines:
     def surplus(
         self, streamed: AbstractSet[str], now: float, keep: Iterable[str] = ()
     ) -> list[str]:
-        """Return the idle contracts to release, so that no more lines than usual are in use."""
+        """Return the idle contracts to release so that at most `DEFAULT_LINES` lines are in use."""
         surplus = self.count({*streamed, *keep}, now) - DEFAULT_LINES
         return self.idle(streamed, now, keep)[: max(surplus, 0)]
 

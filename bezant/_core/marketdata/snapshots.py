@@ -1,6 +1,7 @@
-"""Market data snapshots, collected over several calls.
+"""Collects market data snapshots from several responses.
 
-IBKR's first response for a contract only subscribes to its fields; the values come later.
+The first call for a contract only makes IBKR subscribe to its fields. The values come with later
+responses.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ POLL: Final = Backoff(0.1, 1.0)
 _AVAILABILITY: Final = "6509"
 # IBKR sends one of these texts for a field without a value.
 _NOTHING: Final = ("", "-", "N/A")
-# After this many responses without a new value, no further values are expected.
+# After this many responses without a new value, the missing values are not expected to come.
 _QUIET_ROUNDS: Final = 3
 
 
@@ -37,8 +38,8 @@ class Quotes(Generic[C]):
     """Quotes of some contracts, merged from several responses.
 
     Args:
-        conids: IBKR's ids of the contracts, or their texts.
-        fields: requested fields; None for `MarketDataFields.default_l1`.
+        conids: the contracts, as conids (IBKR's contract ids) or as texts such as ``265598@NYSE``.
+        fields: fields to request; None for `MarketDataFields.default_l1`.
 
     Raises:
         InvalidRequest: a contract is not valid, or ``conids`` is empty.
@@ -56,18 +57,19 @@ class Quotes(Generic[C]):
 
     @property
     def contracts(self) -> list[str]:
-        """The contracts as IBKR writes them."""
+        """The contracts as text, in IBKR's spelling."""
         return self._contracts
 
     @property
     def complete(self) -> bool:
-        """Whether all fields of all contracts have arrived, as far as they can arrive."""
+        """Whether no more values are expected: all arrived, or the missing ones will not come."""
         return not any(map(self._is_open, self._contracts))
 
     def batches(self) -> Iterator[list[str]]:
-        """Iterate over the contracts that are not complete, in batches for one call each.
+        """Iterate over the contracts that still lack values, in batches of one call each.
 
-        The text of a combination contains commas, so it has a call of its own.
+        The text of a combination contains commas, and so cannot be in a list of contracts. Each
+        combination is a batch of its own.
         """
         left = [each for each in self._contracts if self._is_open(each)]
         plain = [each for each in left if not is_combination(each)]
@@ -76,7 +78,10 @@ class Quotes(Generic[C]):
         yield from ([each] for each in left if is_combination(each))
 
     def add(self, asked: list[str], rows: Iterable[object]) -> None:
-        """Merge a response: fields that it does not have keep their earlier values."""
+        """Merge a response to a call for `asked`; fields missing in it keep their earlier values.
+
+        `rows` are the objects of the response, one for each contract.
+        """
         for contract in asked:
             self._rounds[contract] += 1
             self._quiet[contract] += 1
@@ -89,7 +94,7 @@ class Quotes(Generic[C]):
                     self._rows[contract] = {**self._rows.get(contract, {}), **news}
 
     def found(self) -> dict[C, MarketData]:
-        """Return the quotes that have arrived, by contract, in the order of the request."""
+        """Return the quotes that have arrived, with keys and order as the caller gave them."""
         return {
             given: MarketData(
                 conid=conid_of(text),
@@ -103,10 +108,13 @@ class Quotes(Generic[C]):
         }
 
     def lost_to_another_session(self, status: AuthStatus | None) -> CompetingSession | None:
-        """Return the error if no contract has a value while another session competes, else None.
+        """Return the error to raise if another session gets the market data instead; else None.
+
+        IBKR sends market data to one session of a user name. If another session is open and no
+        contract has a value, this is the cause.
 
         Args:
-            status: the session's flags, as last received.
+            status: the session's last known status; None if it is not known.
         """
         if status is None or not status.competing or any(map(self._has, self._rows.values())):
             return None
@@ -126,13 +134,16 @@ class Quotes(Generic[C]):
             return False
         availability = availability_of(row.get(_AVAILABILITY))
         if availability in NEVER and self._rounds[contract] > 1:
-            return False  # fields that need no subscription arrive with the second response
-        # Placeholders come before the values, and for a conid without a contract.
+            # Nothing more will come: the user has no market data subscription for the contract, and
+            # fields that need none have arrived with the second response.
+            return False
+        # Placeholders such as "-" come before the real values, but also for a conid that does not
+        # exist. So waiting ends after some responses without a new value.
         still = availability in STILL or (not has and all(code in row for code in self.codes))
         return not (still and self._quiet[contract] >= _QUIET_ROUNDS)
 
     def _has(self, row: dict[str, Any]) -> set[str]:
-        """Return the requested fields that have a value in a row."""
+        """Return the ids of the requested fields that have a value in `row`."""
         return {code for code in self.codes if row.get(code) not in (None, *_NOTHING)}
 
 

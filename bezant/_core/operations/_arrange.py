@@ -32,15 +32,15 @@ class Arranged(NamedTuple):
 
 
 def arrange(endpoint: Endpoint, values: Mapping[str, object]) -> Arranged:
-    """Return the parts of a request for a method's arguments, without arguments that are None.
+    """Return the parts of the request for a method's arguments, without arguments that are None.
 
     Raises:
-        InvalidRequest: a value cannot be sent.
+        InvalidRequest: an argument cannot be sent.
     """
     if endpoint.models:
         values = {**values, **_as_models(endpoint, values)}
     if endpoint.forms:
-        from ._forms import check  # imported here because few operations need it
+        from ._forms import check  # imported here: few operations need it
 
         check(endpoint.forms, values, endpoint.operation.name)
     for name, value in values.items():
@@ -57,10 +57,10 @@ def arrange(endpoint: Endpoint, values: Mapping[str, object]) -> Arranged:
 
 
 def _as_models(endpoint: Endpoint, values: Mapping[str, object]) -> dict[str, object]:
-    """Return the arguments that are mappings, or lists with mappings, as models.
+    """Return the arguments that may be models, with plain mappings converted to these models.
 
     Raises:
-        InvalidRequest: a mapping does not have the fields of the model.
+        InvalidRequest: a mapping has other fields than the model, or lacks a required field.
     """
     found: dict[str, object] = {}
     for name, model in endpoint.models.items():
@@ -77,10 +77,13 @@ def _as_models(endpoint: Endpoint, values: Mapping[str, object]) -> dict[str, ob
 
 
 def _as_model(value: object, model: str, place: str, operation: str) -> object:
-    """Return a mapping by Python or wire names as a model; other values as they are.
+    """Convert a mapping to a model; return other values unchanged.
+
+    The keys of the mapping are Python names of the model's fields or the names that IBKR's JSON
+    uses.
 
     Raises:
-        InvalidRequest: the model has no such field, or requires another one.
+        InvalidRequest: the mapping has an unknown or repeated field, or lacks a required one.
     """
     if not isinstance(value, Mapping):
         return value
@@ -137,7 +140,7 @@ def _payload(
     return Payload(encode_body(json, name), headers=headers) if headers else json
 
 
-# Key: a kind of field. Value: its type, and its name in errors.
+# Key: a kind of field (`Endpoint.kinds`). Value: its type, and its description in errors.
 _KINDS: Final[Mapping[str, tuple[Any, str]]] = {
     "int": (int, "a whole number"),
     "decimal": (Decimal, "a number"),
@@ -152,14 +155,14 @@ _KINDS: Final[Mapping[str, tuple[Any, str]]] = {
 
 
 def _refuse_unfit(endpoint: Endpoint, values: Mapping[str, object]) -> None:
-    """Raise an error for a value that does not fit its field, such as True as a price.
+    """Check that the arguments for a body's fields have the right types.
 
     Raises:
-        InvalidRequest: a value does not fit.
+        InvalidRequest: an argument has the wrong type.
     """
     for name in _given({name: name for name in endpoint.kinds}, values):
         value = values[name]
-        given = type(value).__name__  # the error does not show the value, which may be a secret
+        given = type(value).__name__  # the value is not shown: it may be a secret
         kind, words = _KINDS[endpoint.kinds[name]]
         try:
             plain: object = msgspec.to_builtins(value, builtin_types=(Decimal,))
@@ -181,10 +184,10 @@ def _refuse_unfit(endpoint: Endpoint, values: Mapping[str, object]) -> None:
 def refuse_unknown(
     value: object, allowed: tuple[str | int, ...], name: str, operation: str
 ) -> None:
-    """Raise an error if a value, list item or field of a model has no allowed value.
+    """Raise an error if a value is not allowed, or a list item or a model's field has such a value.
 
     Raises:
-        InvalidRequest: a value is not allowed; the text names the allowed values.
+        InvalidRequest: a value is not allowed; the message lists the allowed values.
     """
     if value is None:
         return
@@ -193,7 +196,7 @@ def refuse_unknown(
             refuse_unknown(peek(value, field), these, f"{name}.{field}", operation)
     elif isinstance(value, Sequence) and not isinstance(value, str | bytes):
         for number, each in enumerate(cast("Sequence[object]", value)):
-            # other long lists, such as lists of ids, need no search
+            # Other items cannot be wrong here. Skipping them saves time for long lists of ids.
             if allowed or isinstance(each, Model):
                 refuse_unknown(each, allowed, f"{name}[{number}]", operation)
     elif allowed and value not in allowed:
@@ -207,7 +210,7 @@ def refuse_unknown(
 
 @cache
 def _choices_of(model: type[Model]) -> tuple[tuple[str, tuple[str | int, ...]], ...]:
-    """Return each field of a model with its allowed values; empty if any value is allowed."""
+    """Return each field of a model with its allowed values; no values if any value is allowed."""
     return tuple((each.name, _literals(each.type)) for each in msgspec.structs.fields(model))
 
 
@@ -230,7 +233,7 @@ def _ascii(text: str, operation: str) -> bytes:
 
 
 def text_of(text: str) -> str:
-    """Return the text of a response without the quotes of a JSON string."""
+    """Decode a response that is a JSON string; return other text unchanged."""
     if text.startswith('"'):
         try:
             return msgspec.json.decode(text.strip(), type=str)

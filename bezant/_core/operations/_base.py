@@ -1,4 +1,4 @@
-"""`Endpoint`: an operation with its parameters, as a method of `client.api` calls it."""
+"""`Endpoint`: everything that a method of `client.api` needs to know about its call."""
 
 from __future__ import annotations
 
@@ -21,29 +21,33 @@ def _no_names() -> Mapping[str, str]:
 class Endpoint(Record, eq=False, frozen=True):
     """Operation together with its parameters and the type of its response.
 
-    The module of an endpoint is its group in ``client.api``; its constant is the name of its
-    method.
+    An endpoint is a constant of a module in this package. The module's name is the name of the
+    group in ``client.api``; the constant's name, in lower case, is the name of the method.
 
     Attributes:
-        id: IBKR's operation id; our own id if IBKR's document lacks the operation.
+        id: operation id from IBKR's API description; bezant's own id if that description lacks it.
         summary: one sentence about the operation.
         operation: the call.
         response: type of the response: ``None``, ``str``, ``BinaryResponse``, ``Any``, or models
             with their modules in `bezant.models` (``dict[str, list[contracts.CurrencyPair]]``).
-        path: wire names of path parameters by Python name.
-        query: wire names of query parameters.
-        header: names of headers.
-        body: wire names of the fields of a body.
+        path: path parameters; key: Python name, value: name in IBKR's API.
+        query: query parameters, with keys and values as in ``path``.
+        header: header parameters; key: Python name, value: name of the header.
+        body: fields of the body, with keys and values as in ``path``.
         kinds: types of the body's fields, by Python name: ``int``, ``decimal``, ``bool``, ``str``,
             or a list of them (``list[str]``, ``list[any]``).
-        forms: forms of parameters, by Python name: keys of `_forms.FORMS`.
-        choices: allowed values of parameters, or of their items, by Python name.
+        forms: required forms of parameters, such as a date, by Python name; values from
+            `_forms.FORMS`.
+        choices: allowed values of parameters, or of the items of lists, by Python name.
         models: models of parameters, by Python name, with their modules in `bezant.models`
-            (``list[orders.OrderTicket]``); a mapping that is passed instead becomes the model.
-        extra: whether the argument ``query`` may contain more query values, under IBKR's own names.
-        sends: form of the body. ``fields``: an object of parameters; ``form``: a form of them;
-            ``whole``: the parameter ``body`` as JSON; ``signed``: the same, or a signed JWT as
-            text; empty for no body.
+            (``list[orders.OrderTicket]``). A user may pass a mapping instead, which is converted to
+            the model.
+        extra: whether the method takes more query values, by their names in IBKR's API, in an
+            argument named ``query``.
+        sends: what the body is. ``fields``: a JSON object of the fields in ``body``; ``form``: the
+            same fields, URL-encoded as an HTML form; ``whole``: the argument ``body`` as JSON;
+            ``signed``: the argument ``body`` as JSON, or a signed JWT given as text; empty: no
+            body.
     """
 
     id: str

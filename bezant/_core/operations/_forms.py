@@ -1,6 +1,7 @@
-"""Checks arguments that have a known form, before anything is sent.
+"""Checks, before anything is sent, arguments that must have a certain form, such as a date.
 
-IBKR responds to some wrong arguments as in an outage, or silently uses its own default instead.
+For some wrong arguments, IBKR responds as if it had an outage, or silently uses its own default
+value instead.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Final, cast
 from ..._wire.redaction import shown
 from ...errors import InvalidRequest
 
-# Key: the form of a text. Value: its pattern, and its description in errors.
+# Key: name of a form of text. Value: its pattern, and its description in errors.
 TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "month": (
         "(?:JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)[0-9]{2}",
@@ -31,20 +32,21 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "digits": ("[0-9]{1,18}", "an id of digits"),
 }
-# The gateway responds with an empty 500 to more ids than this, and to no ids.
+# Highest number of message ids in one call. To more ids, and to none, the gateway responds with
+# status 500 and an empty body.
 _MOST_MESSAGE_IDS: Final = 51
 
 
 def check(forms: Mapping[str, str], values: Mapping[str, object], operation: str) -> None:
-    """Check the arguments of a method that have a known form; arguments that are None are skipped.
+    """Check the arguments that must have a certain form; arguments that are None are skipped.
 
     Args:
-        forms: form by name of the argument.
-        values: the arguments.
+        forms: the required form of each argument, by the argument's name.
+        values: the arguments, by name.
         operation: name of the operation, for errors.
 
     Raises:
-        InvalidRequest: an argument has another form.
+        InvalidRequest: an argument does not have its form.
     """
     for name, form in forms.items():
         value = values[name]
@@ -57,10 +59,10 @@ def check(forms: Mapping[str, str], values: Mapping[str, object], operation: str
 
 
 def check_text(name: str, form: str, value: object, operation: str | None = None) -> None:
-    """Check that a value is text of a form.
+    """Check that a value is text of a certain form, such as a date.
 
     Raises:
-        InvalidRequest: the value is not text of this form.
+        InvalidRequest: the value is not text, or does not have this form.
     """
     pattern, words = TEXTS[form]
     if not isinstance(value, str) or not re.fullmatch(pattern, value):
@@ -71,7 +73,8 @@ def _quantity(name: str, value: object, operation: str) -> None:
     try:
         positive = Decimal(str(value)) > 0
     except (InvalidOperation, ValueError):
-        # a value that is not a number passes here, because the check of types has a better error
+        # A value that is not a number passes this check, because the later check of types gives a
+        # better error.
         positive = True
     if not positive:
         raise InvalidRequest(
@@ -82,7 +85,7 @@ def _quantity(name: str, value: object, operation: str) -> None:
 
 def _tickets(name: str, value: object, operation: str) -> None:
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
-        return  # the check of types has a better error
+        return  # a later check of types gives a better error
     for index, each in enumerate(cast("Iterable[object]", value)):
         quantity: object = getattr(each, "quantity", None)
         if quantity is not None:

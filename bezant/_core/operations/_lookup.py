@@ -1,4 +1,4 @@
-"""Finds the row of an operation by the method and path of a call."""
+"""Finds a known operation by the method and path of a call."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ _PARAMETER: Final = "{"
 
 
 def known(operation: Operation) -> Operation:
-    """Return a raw call's operation with the facts of its row; unchanged if no row fits.
+    """Return a raw call's operation, completed with what bezant knows about its method and path.
 
-    The path stays as the caller gave it, and the response keeps its shape.
+    The path stays as the caller gave it, and the response is not reshaped. An operation that bezant
+    does not know is returned unchanged.
     """
     place = find(operation.method, operation.path)
     if place is None:
@@ -36,14 +37,15 @@ def known(operation: Operation) -> Operation:
 
 @lru_cache(maxsize=512)
 def find(method: str, path: str) -> str | None:
-    """Return the place of a call's row; of several rows, that with the fewest parameters.
+    """Return where a call's operation is defined; of several, the one with the fewest parameters.
 
     Args:
         method: HTTP method.
         path: path below the base path, percent-encoded or not.
 
     Returns:
-        Module and constant of the row, or None if no operation has this path.
+        Module and constant of the operation, joined by a dot; None if no operation has this method
+        and path.
     """
     for segments in _readings(path):
         for template, place in _templates().get((method, len(segments)), ()):
@@ -57,13 +59,13 @@ def find(method: str, path: str) -> str | None:
 
 def _readings(path: str) -> Iterator[Sequence[str]]:
     yield [unquote(segment) for segment in path.split("/")]
-    if "%" in path:  # the path is decoded, because a proxy may decode slashes
+    if "%" in path:  # a proxy may decode an encoded slash
         yield unquote(path).split("/")
 
 
 @cache
 def _templates() -> dict[tuple[str, int], list[tuple[tuple[str, ...], str]]]:
-    """Return the segments and places of all rows, by method and number of segments."""
+    """Return path segments and places of all operations, by method and number of segments."""
     found: dict[tuple[str, int], list[tuple[tuple[str, ...], str]]] = {}
     rows = [*OPERATIONS.items(), *RAW.items()]
     for call, place in sorted(rows, key=lambda row: row[0].count(_PARAMETER)):
@@ -75,13 +77,13 @@ def _templates() -> dict[tuple[str, int], list[tuple[tuple[str, ...], str]]]:
 
 @cache
 def row_at(place: str) -> Operation:
-    """Return a row by its module and constant."""
+    """Return the operation that `place`, a module and a constant joined by a dot, refers to."""
     found = value_at(place)
     return found.operation if isinstance(found, Endpoint) else found
 
 
 def value_at(place: str) -> Endpoint | Operation:
-    """Return the value of a row's constant: an `Endpoint` if the operation has a method."""
+    """Return the constant at `place`: an `Endpoint` if `client.api` has a method for it."""
     module, _, constant = place.partition(".")
     found: Endpoint | Operation = getattr(import_module(f"{__package__}.{module}"), constant)
     return found

@@ -1,4 +1,4 @@
-"""Rate limiter: the queue of the calls of one process, which grants them in order of priority.
+"""Rate limiter: queues the calls of one process and lets them pass in order of priority.
 
 IBKR counts the requests of a session. If there are too many, it blocks the IP address for 10 to 15
 minutes, so calls wait here before they are sent. `LimitState` decides whether a call may be sent.
@@ -18,45 +18,45 @@ from .limits import LIMITS, SESSION_LIMIT, Limit
 from .slots import CANCEL, ORDER, READ, TICKLE
 from .state import InFlight, LimitState
 
-# The shortest response time of an operation is used only after this many responses.
+# An operation's shortest response time is used only after this many responses.
 _ENOUGH: Final = 10
-# Response times are kept for this many operations, because the path of each raw call is an
-# operation of its own.
+# Highest number of operations whose response times are kept. Without a limit the table could grow
+# forever, because each path of a raw call counts as an operation of its own.
 _REMEMBERED: Final = 500
 
-# A call with a lower number is sent first. An order and a cancel are equally urgent.
+# Calls with a lower number are sent first. Orders and cancels have the same priority.
 _PRIORITIES: Final = {TICKLE: 0, CANCEL: 1, ORDER: 1, READ: 2}
 LEAST_URGENT: Final = _PRIORITIES[READ]
 _KINDS: Final = {"tickle": TICKLE, "cancel": CANCEL, "order": ORDER, "read": READ}
 
 
 def kind_of(operation: Operation) -> int:
-    """Return the kind of a call: tickle, cancel, order (or reply) or read (anything else)."""
+    """Return the kind of a call: tickle, cancel, order (also a reply) or read (any other call)."""
     return _KINDS[operation.priority]
 
 
 def priority_of(kind: int) -> int:
-    """Return the priority of a kind: tickles first, then orders and cancels, then reads."""
+    """Return a kind's priority; tickles have the lowest number, reads the highest."""
     return _PRIORITIES[kind]
 
 
 class ResponseTimes:
-    """Shortest response time of each operation."""
+    """Records the shortest response time of each operation."""
 
     def __init__(self) -> None:
         self._seen: dict[str, tuple[float, int]] = {}
 
     def learn(self, operation: Operation, seconds: float) -> float:
-        """Record a response time; return the least time from a request's arrival to its response.
+        """Record a response time; return the least time that a response travels back from IBKR.
 
-        The result is half of the shortest response time so far, on the assumption that the way to
-        IBKR and the way back take equally long. The result is 0 for the first ten responses of an
-        operation, because the first requests after a start wait for connections all the way to
-        IBKR.
+        The result is half of the operation's shortest response time so far, in seconds. It assumes
+        that the way to IBKR and the way back take equally long. For the first ten responses of an
+        operation the result is 0, because the first requests after a start are slower: connections
+        to IBKR are opened for them.
 
         Args:
             operation: the call.
-            seconds: response time of the call.
+            seconds: response time of the call, in seconds.
         """
         name = operation.name
         quickest, count = self._seen.pop(name, (seconds, 0))
@@ -71,21 +71,23 @@ _numbers = itertools.count()
 
 
 class QueuedCall(msgspec.Struct, eq=False):
-    """One call in the queue, or in flight.
+    """One call that waits in the queue or is in flight.
 
     Attributes:
         operation: the call.
-        bucket: rate limit against which the call counts in addition to the session's; empty for
-            none.
-        limits: limits of the bucket.
-        kind: kind of the call.
-        order: position in the queue: priority, then arrival.
-        token: the call's name in the state.
+        bucket: name of the rate limit against which the call counts in addition to the session's;
+            empty for none.
+        limits: the rate limits of this name, which may be several, such as one per second and one
+            per minute.
+        kind: kind of the call: tickle, cancel, order or read.
+        order: position in the queue, by priority and then by arrival.
+        token: unique name of the call within the process.
         granted: whether the call may be sent.
-        went: time at which the call got its permit.
-        return_time: seconds that a response takes at least after the request has arrived; known
-            once there was a response.
-        owner: function that returns the object that makes the call; None if the object is gone.
+        went: time at which the limiter let the call pass.
+        return_time: least seconds from the request's arrival at IBKR to the response; 0 until there
+            was a response.
+        owner: weak reference to the object that makes the call. Calling it returns the object, or
+            None if the object no longer exists.
     """
 
     operation: Operation
@@ -101,7 +103,7 @@ class QueuedCall(msgspec.Struct, eq=False):
 
     @classmethod
     def of(cls, operation: Operation) -> Self:
-        """Return a call to queue with `RateLimiter.enter`."""
+        """Return an operation's call in the form that `RateLimiter.enter` takes."""
         bucket = operation.limit
         kind = kind_of(operation)
         number = next(_numbers)
@@ -110,7 +112,7 @@ class QueuedCall(msgspec.Struct, eq=False):
 
     @property
     def is_tickle(self) -> bool:
-        """Whether the call is a tickle, which renews the session."""
+        """Whether the call is a tickle (a call of ``/tickle``), which keeps the session alive."""
         return self.kind == TICKLE
 
     @property
@@ -125,8 +127,8 @@ class RateLimiter:
     def __init__(self, session_limit: Limit = SESSION_LIMIT) -> None:
         self._session_limit = session_limit
         self._state = LimitState()
-        # Until these times, other processes hold back a bucket, or a priority and all less urgent
-        # priorities.
+        # Until these times, calls have to wait because requests of other processes use up the
+        # limits: the calls of a bucket (`_held`), and the calls of a priority (`_paused`).
         self._held: dict[str, float] = {}
         self._paused = [0.0] * (LEAST_URGENT + 1)
         self._waiting: list[QueuedCall] = []
@@ -135,7 +137,7 @@ class RateLimiter:
 
     @property
     def blocked_until(self) -> float:
-        """Time at which the penalty for too many requests ends."""
+        """Time at which IBKR's penalty for too many requests ends."""
         return self._state.blocked_until
 
     def enter(self, queued: QueuedCall) -> None:
@@ -146,13 +148,13 @@ class RateLimiter:
             self._waiting.append(queued)
 
     def postpone(self, queued: QueuedCall, bucket: str, until: float, priority: int = 0) -> None:
-        """Queue a granted call again, because the shared store denied the call.
+        """Queue a granted call again, because requests of other processes leave no room for it.
 
         Args:
             queued: the call.
-            bucket: bucket whose limit is full; "" for the session's.
+            bucket: name of the rate limit that is full; "" for the session's.
             until: time at which the call may be tried again.
-            priority: without a bucket, the most urgent priority that has to wait.
+            priority: if `bucket` is empty, calls of this priority and all less urgent calls wait.
         """
         self.withdraw(queued)
         if bucket:
@@ -163,24 +165,25 @@ class RateLimiter:
         self.enter(queued)
 
     def withdraw(self, queued: QueuedCall) -> None:
-        """Remove a granted call that was not sent; `enter` queues it in its old position."""
+        """Revoke the grant of a call that was not sent. `enter` queues it in its old position."""
         self._in_flight.discard(queued)
         queued.granted = False
         self._state.withdraw(queued.token)
 
     def dispatch(self, now: float) -> list[QueuedCall]:
-        """Grant the calls that may be sent now, in order, and return them.
+        """Mark the calls that may be sent now as granted, and return them in order.
 
-        If the bucket of a call is full, the calls behind it may be sent first.
+        If the rate limit of a call's operation is full, calls behind it in the queue may be sent
+        first.
         """
         state = self._state
         if not self._waiting or now < state.blocked_until:
             return []
         granted: list[QueuedCall] = []
-        full: set[int | str] = set()  # kinds without a slot, and buckets that are full
+        full: set[int | str] = set()  # kinds and buckets without room
         for queued in self._waiting:
             if now < self._paused[queued.order[0]]:
-                break  # all less urgent calls have no slot either
+                break  # the rest of the queue is not more urgent
             if queued.kind in full or queued.bucket in full:
                 continue
             if now < self._held.get(queued.bucket, 0.0):
@@ -200,7 +203,7 @@ class RateLimiter:
         return granted
 
     def seconds_until(self, queued: QueuedCall, now: float) -> float:
-        """Return the seconds that a queued call has to wait at least."""
+        """Return the least seconds that a queued call still has to wait."""
         ahead = [each for each in self._waiting if each.order < queued.order]
         held = max(self._paused[queued.order[0]], self._held.get(queued.bucket, 0.0))
         state = self._state
@@ -213,14 +216,15 @@ class RateLimiter:
         return max(wait, 0.0)
 
     def leave(self, queued: QueuedCall, now: float, answered_in: float | None = None) -> None:
-        """Remove a call that has ended, or that does not wait any longer.
+        """Remove a call that has ended, or that gives up waiting.
 
-        You may call this method again for the same call, because an interrupt can cut it short.
+        You may call this method again for the same call, in case an interrupt ended the first
+        attempt in the middle.
 
         Args:
             queued: the call.
             now: the current time.
-            answered_in: seconds until the response; None if the call failed.
+            answered_in: seconds from sending to the response; None if there was no response.
         """
         if answered_in is not None:
             queued.return_time = self._response_times.learn(queued.operation, answered_in)
@@ -234,9 +238,10 @@ class RateLimiter:
             state.prune(queued.bucket, max(each.seconds for each in queued.limits), now)
 
     def forgotten(self) -> list[QueuedCall]:
-        """Return the calls that still wait or hold a slot although their owner is gone.
+        """Return the calls that still wait or hold a slot although their owner no longer exists.
 
-        An interrupt can end a call between any two steps, and its slot would be lost.
+        An interrupt can end a call between any two steps. Without this method, its slot would stay
+        occupied forever.
         """
         return [
             each
@@ -245,11 +250,11 @@ class RateLimiter:
         ]
 
     def penalise(self, now: float, seconds: float | None) -> None:
-        """Block all requests, because the gateway reported too many.
+        """Block all requests, because the gateway responded that there were too many.
 
         Args:
             now: the current time.
-            seconds: length of the penalty; None for the length that IBKR documents.
+            seconds: length of the penalty in seconds; None for the length that IBKR documents.
         """
         self._state.penalise(now, seconds)
 

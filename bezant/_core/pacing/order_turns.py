@@ -1,8 +1,10 @@
-"""Order turns: one order of an account at a time, from its placement to its last response.
+"""Order turns: one request with orders per account at a time, from placement to last response.
 
-IBKR invalidates an open order question when another order of the account arrives. The reply to the
-first question then fails, and its order may still go live when a later question is confirmed. No
-clock, no I/O.
+IBKR may answer an order with a question, such as a warning about its price, and places the order
+when the reply confirms it. If another order of the account arrives before the reply, IBKR drops the
+question. The reply then fails, and the order may still go live when a later question is confirmed.
+To prevent this, each request holds a turn until all its orders have a result, and other orders of
+the account wait. No clock, no I/O.
 """
 
 from __future__ import annotations
@@ -23,36 +25,37 @@ from ..decoding.decoder import loads
 from ..http.messages import Request
 from ..http.operation import Operation, OrderCall
 
-# An open order question lives for this many seconds at the gateway.
+# The gateway keeps an order question without a reply for this many seconds.
 QUESTION_LIFETIME: Final = 60.0
-# Calls other than orders wait for an open question for at most this many seconds.
+# While an order question is open, calls that are not about orders wait for at most this many
+# seconds.
 READS_WAIT: Final = 2.0
 _SHORT: Final = 100
 _PATH: Final = r"/iserver/account/([^/]+)(?:/([^/]+))?"
 _REPLY: Final = r"/iserver/reply/([^/]+)"
-# This name stands for an account that is not known, so it overlaps with every account.
+# Stands for an account that is not known. It may be any account, so it overlaps with all.
 ANY: Final = ""
 
 
 def waits_for_questions(operation: Operation) -> bool:
-    """Return whether a call waits a moment for open questions, as all calls not about orders do."""
+    """Return whether a call waits while order questions are open; calls about orders do not."""
     return operation.effect != "order"
 
 
 def question_of(request: Request) -> str:
-    """Return the id of the question that a reply answers."""
+    """Return the id of the order question that a reply answers; empty if `request` is no reply."""
     found = _search(_REPLY, request)
     return unquote(found[1]) if found else ""
 
 
 def _search(pattern: str, request: Request) -> re.Match[str] | None:
-    """Search a request's path, plain and percent-decoded."""
+    """Search a request's path; if nothing is found, search it percent-decoded."""
     path = request.target.partition("?")[0]
     return re.search(pattern, path) or re.search(pattern, unquote(path))
 
 
 class Scope(Record, frozen=True):
-    """Accounts and number of the orders in a request.
+    """The accounts of the orders in a request, and how many orders it has.
 
     Attributes:
         accounts: accounts of the orders, or an allocation group; `ANY` for an account that is not
@@ -68,7 +71,8 @@ def scope_of(request: Request) -> Scope:
     """Return the accounts and the number of the orders that a request places or modifies."""
     found = _search(_PATH, request)
     first, second = (unquote(found[1]), unquote(found[2] or ANY)) if found else (ANY, ANY)
-    # In the oldest form of placing, the account is in the orders, or a group follows in the path.
+    # In the oldest form of the path, no account follows ``account/``. The account is then in the
+    # orders, or the path names an allocation group.
     named = second if first in ("order", "orders") else first
     try:
         body: object = loads(request.body)
@@ -94,12 +98,12 @@ def _account_in(ticket: object) -> str:
 
 
 class OrderResults(Record, frozen=True):
-    """Results of the orders of a request, from one response.
+    """Results of a request's orders, as far as one response gives them.
 
     Attributes:
-        questions: short texts of the questions in the response, by id.
-        settled: number of orders that have an id or an error.
-        refused: whether one error refuses all remaining orders.
+        questions: IBKR's order questions in the response, with their texts shortened, by id.
+        settled: number of orders for which the response has an order id or an error.
+        refused: whether the response is a single error, which refuses all orders without a result.
     """
 
     questions: dict[str, str]
@@ -108,9 +112,9 @@ class OrderResults(Record, frozen=True):
 
 
 def order_results(body: bytes) -> OrderResults | None:
-    """Return the results in a response about orders; None if the response cannot be read."""
+    """Return the results of orders in a response; None if the response cannot be read."""
     try:
-        # Invalid UTF-8 is replaced, because it does not matter for the ids and questions.
+        # Invalid UTF-8 is replaced, because it does not affect the ids.
         found: object = loads(body.decode("utf-8", "replace").encode())
     except (ValueError, RecursionError):
         return None
@@ -140,7 +144,7 @@ def _short(message: object) -> str:
 
 
 class Outcome(Enum):
-    """Result of a call that holds an order turn."""
+    """Result of a call in an order turn: the call that places the orders, or a reply."""
 
     NOTHING = "nothing was done"
     ANSWERED = "answered"
@@ -153,30 +157,31 @@ def outcome_of(error: BezantError, kind: OrderCall, *, untouched: bool) -> Outco
 
     Args:
         error: the error.
-        kind: kind of the call.
+        kind: what the call does to the order.
         untouched: whether the response proves that the gateway did nothing.
     """
     if untouched and kind is OrderCall.REPLY:
-        return Outcome.NOTHING  # the question is still open, so nothing has happened
+        return Outcome.NOTHING  # the question stays open
     if isinstance(error, OutcomeUnknown):
         return Outcome.LOST
     return Outcome.REFUSED if isinstance(error, ApiError | SessionError) else Outcome.NOTHING
 
 
 class AccountTurn(msgspec.Struct, eq=False):
-    """Order turn of one request: other orders of its accounts wait until the turn ends.
+    """Order turn of one request. Other orders of the same accounts wait until the turn ends.
 
     Attributes:
         accounts: accounts of the request's orders.
-        holder: identifies the thread or task that answers the turn's questions.
-        orders: orders that have no id, error or decline yet.
+        holder: identifies the thread or task that placed the orders or last replied to a question.
+        orders: number of orders without a result, which is an order id, an error or a declined
+            question.
         names: the client order ids of the request's orders.
         token: unique name of the turn among all processes.
-        shared: whether the turn is in the shared state.
-        granted: whether the turn has begun.
+        shared: whether the turn is stored where other processes see it.
+        granted: whether the turn has begun, so that its request may be sent.
         over: whether the turn has ended.
-        calls: the turn's calls that have not ended.
-        questions: short texts of the turn's open questions, by id.
+        calls: the turn's calls that have not ended: the call that places the orders, and replies.
+        questions: IBKR's open questions about the orders, with their texts shortened, by id.
         responded_at: time of the last response to one of the turn's calls.
     """
 
@@ -196,7 +201,7 @@ class AccountTurn(msgspec.Struct, eq=False):
     def of(
         cls, request: Request, call: object, holder: object, names: tuple[str, ...], token: str
     ) -> Self:
-        """Return the turn for a request that places or modifies orders.
+        """Return a new turn for a request that places or modifies orders.
 
         Args:
             request: the request.
@@ -209,7 +214,7 @@ class AccountTurn(msgspec.Struct, eq=False):
         return cls(scope.accounts, holder, scope.orders, names, token, calls={call})
 
     def seconds_left(self, now: float) -> float:
-        """Return the seconds until the turn expires; infinite while it has a call in flight."""
+        """Return the seconds until the turn expires; infinity while it has a call in flight."""
         if self.calls:
             return math.inf
         return max(self.responded_at + QUESTION_LIFETIME - now, 0.0)
@@ -218,7 +223,11 @@ class AccountTurn(msgspec.Struct, eq=False):
 def settles(
     turn: AccountTurn, now: float, outcome: Outcome, results: OrderResults | None, question: str
 ) -> bool:
-    """Record the result of a call in its turn; return whether that ends the turn."""
+    """Record the result of a call of an order turn; return whether the turn has ended.
+
+    `question` is the id of the order question that the call replied to; empty if it placed the
+    orders.
+    """
     if outcome is Outcome.NOTHING and question:
         return False
     if outcome is Outcome.ANSWERED and results is not None:
@@ -226,9 +235,10 @@ def settles(
         turn.questions.pop(question, None)
         turn.questions.update(results.questions)
         if not results.settled and not results.questions:
-            # The response is not about orders, so no further response about them will come.
+            # A response without results or questions is the last one, unless other questions are
+            # open.
             return not turn.questions
-        # One error settles all orders about which no other question is open.
+        # A single error is the result of all orders, except those with another open question.
         left = len(turn.questions) if results.refused else turn.orders - results.settled
         turn.orders = left
         return left <= 0 and not turn.questions
@@ -241,12 +251,12 @@ def settles(
 
 
 def overlap(one: frozenset[str], other: frozenset[str]) -> bool:
-    """Return whether two requests may be about the same account."""
+    """Return whether two sets of accounts may have an account in common."""
     return ANY in one or ANY in other or not one.isdisjoint(other)
 
 
 class OrderTurns:
-    """The order turns of one gateway."""
+    """The order turns of one gateway, those that have begun and those that wait."""
 
     def __init__(self) -> None:
         self._open: list[AccountTurn] = []
@@ -254,15 +264,15 @@ class OrderTurns:
 
     @property
     def questions(self) -> frozenset[str]:
-        """The ids of the open order questions of all turns."""
+        """Ids of all open order questions."""
         return frozenset(question for turn in self._open for question in turn.questions)
 
     def enter(self, turn: AccountTurn) -> None:
-        """Queue the turn of a request."""
+        """Add an order turn to the queue of waiting turns."""
         self._waiting.append(turn)
 
     def dispatch(self, now: float) -> tuple[list[AccountTurn], list[AccountTurn]]:
-        """Begin the turns that may begin, in order of arrival.
+        """Begin the waiting order turns that need not wait any longer, in order of arrival.
 
         Returns:
             The turns that begin now, and the turns that ended because their questions expired.
@@ -285,24 +295,30 @@ class OrderTurns:
         return [each for each in self._open if overlap(each.accounts, turn.accounts)]
 
     def blocker(self, turn: AccountTurn) -> AccountTurn | None:
-        """Return the turn for which a turn waits, preferably one of the same thread or task."""
+        """Return the order turn that has to end before `turn` may begin; None if it may begin.
+
+        If there are several, a turn of the same thread or task is preferred.
+        """
         found = self._blockers(turn)
         own = [each for each in found if each.holder == turn.holder]
         return next(iter(own or found), None)
 
     def leave(self, turn: AccountTurn) -> None:
-        """End a turn, or remove it from the queue. A second call has no effect."""
+        """End an order turn that has begun, or remove a waiting one from the queue.
+
+        Calling this again for the same turn has no effect.
+        """
         turn.over = True
         for turns in (self._open, self._waiting):
             if turn in turns:
                 turns.remove(turn)
 
     def find_by_question(self, question: str) -> AccountTurn | None:
-        """Return the turn that has an open question with this id, or None."""
+        """Return the order turn that has an open question with this id, or None."""
         return next((turn for turn in self._open if question in turn.questions), None)
 
     def begin_reply(self, turn: AccountTurn, call: object, holder: object) -> None:
-        """Record that a thread or task answers a question of a turn."""
+        """Record that a thread or task sends a reply to a question of an order turn."""
         turn.calls.add(call)
         turn.holder = holder
 
@@ -315,9 +331,10 @@ class OrderTurns:
         results: OrderResults | None = None,
         question: str = "",
     ) -> None:
-        """Record the result of a call, and end the turn if all its orders are settled.
+        """Record the result of a call; end its order turn if all orders have a result.
 
-        You may call this method again for the same call, because an interrupt can cut it short.
+        You may call this method again for the same call, in case an interrupt ended the first
+        attempt in the middle.
 
         Args:
             turn: the turn.
@@ -325,7 +342,7 @@ class OrderTurns:
             now: the current time.
             outcome: result of the call.
             results: results in the call's response; None if the response could not be read.
-            question: id of the question that the call answers; empty for none.
+            question: id of the order question that the call replies to; empty if it is not a reply.
         """
         if call not in turn.calls:
             return
@@ -334,11 +351,12 @@ class OrderTurns:
         turn.calls.discard(call)
 
     def refresh(self, turn: AccountTurn, questions: Mapping[str, str] | None) -> None:
-        """Update a turn's open questions from the shared state; another process may have replied.
+        """Update an order turn's open questions, to which another process may have replied.
 
         Args:
             turn: the turn.
-            questions: the turn's open questions; None if the turn has ended.
+            questions: the questions that are open according to the state shared by the processes;
+                None if the turn has ended there.
         """
         if turn.calls:
             return
@@ -348,10 +366,11 @@ class OrderTurns:
             turn.questions = dict(questions)
 
     def hold_back(self, caller: object, now: float) -> float:
-        """Return the seconds for which a call other than an order waits for open questions.
+        """Return for how many seconds a call that is not about orders waits for open questions.
 
         Args:
-            caller: identifies the call's thread or task, which does not wait for its own questions.
+            caller: identifies the call's thread or task. It does not wait for questions about its
+                own orders.
             now: the current time.
         """
         waits = [
@@ -363,7 +382,7 @@ class OrderTurns:
 
 
 def busy(blocker: AccountTurn, operation: Operation, now: float) -> AccountBusy:
-    """Return the error for an order that could not be sent because of another turn."""
+    """Return the error for an order that was not sent because another order had the turn."""
     return account_busy(
         operation,
         accounts=blocker.accounts,
@@ -385,13 +404,13 @@ def account_busy(
     on_its_way: bool,
     seconds: float,
 ) -> AccountBusy:
-    """Return the error for an order that could not be sent because of another turn.
+    """Return the error for an order that was not sent because another order had the turn.
 
     Args:
         operation: the call that was not sent.
-        accounts: accounts of the other turn.
+        accounts: accounts of the other turn's orders.
         names: client order ids of the other turn's orders.
-        questions: open questions of the other turn.
+        questions: open questions about the other turn's orders, by id.
         orders: number of the other turn's orders without a result.
         on_its_way: whether the other turn has had no response yet.
         seconds: seconds until the other turn expires.
@@ -422,7 +441,7 @@ def account_busy(
 
 
 def expiry_warning(turn: AccountTurn) -> str:
-    """Return the warning to log about a turn whose questions expired without an answer."""
+    """Return the warning to log about a turn whose order questions expired without a reply."""
     names = f" of {', '.join(turn.names)}" if turn.names else ""
     open_ones = ", ".join(map(repr, turn.questions)) or "orders without a result"
     return (

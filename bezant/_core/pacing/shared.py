@@ -1,7 +1,7 @@
-"""Rate limits that several processes share: their common state and its changes.
+"""State of rate limits that several processes share, and the functions that change it.
 
-A store reads, changes and writes the state in one transaction. The entries of a process that died
-expire, so that nothing in the state belongs to a process for good.
+A store (a file or a Redis server) reads, changes and writes the state in one transaction. All
+entries of a process expire. A process that died therefore blocks the others only for a while.
 """
 
 from __future__ import annotations
@@ -17,30 +17,35 @@ from .shared_order_turns import SharedTurn, hold_back
 from .slots import READ
 from .state import MARGIN, InFlight, LimitState
 
-# A process asks again for a slot after this many seconds, because other processes send no wake-up.
+# In seconds. A process asks again for a slot after this time, because other processes do not tell
+# it when a slot becomes free.
 _LOOK_AGAIN: Final = 0.02
-# A process asks again after this many seconds if an open order question holds a call back.
+# In seconds. A process asks again after this time if its call waits because of an open order
+# question.
 _QUESTION_AGAIN: Final = 0.1
-# An urgent call tries again within this many seconds, unless its process has died.
+# In seconds. If an urgent call asks again later than this after its waiting time, its process
+# counts as dead.
 _OVERDUE: Final = 1.0
-# Urgent calls wait for the session's limit only, which takes no longer than this.
+# Longest time, in seconds, for which reads let a waiting urgent call pass. Urgent calls wait only
+# for the session's rate limit, which takes no longer.
 _LONGEST_WAIT: Final = SESSION_LIMIT.seconds + MARGIN + _OVERDUE
 
 
 class StoreError(Exception):
-    """Error: the store of the shared state cannot be used."""
+    """Raised if the store of the shared state cannot be used."""
 
 
 class Shared(LimitState, omit_defaults=True):
-    """Rate limit state that several processes share; times are seconds of the store's clock.
+    """Rate limit state that several processes share. Times are in seconds of the store's clock.
 
     Attributes:
-        arrivals: latest possible arrivals of requests, by bucket, sorted; "" is the session's.
-        in_flight: requests in flight, by token.
+        arrivals: for each rate limit, the sorted latest times at which past requests can have
+            arrived at IBKR; "" is the session's limit.
+        in_flight: requests without a response yet, by their unique names.
         blocked_until: time at which the penalty for too many requests ends.
-        urgent: waiting orders, cancels and tickles, by token, each with the time until which the
-            entry counts. Reads leave these calls the next places in the session's window.
-        turns: order turns, by token.
+        urgent: waiting orders, cancels and tickles: the time until which each entry counts, by
+            unique name. Reads of other processes let these calls pass first.
+        turns: order turns that have begun, by their unique names.
     """
 
     urgent: dict[str, float] = {}  # noqa: RUF012 - msgspec copies it
@@ -48,19 +53,21 @@ class Shared(LimitState, omit_defaults=True):
 
 
 class Reservation(Record, frozen=True):
-    """Request of a process for a slot in the shared rate limits.
+    """A process's demand for room in the shared rate limits, so that it may send one call.
 
     Attributes:
         token: unique name of the call among all processes.
-        bucket: rate limit against which the call counts in addition to the session's; empty for
-            none.
-        limits: limits of the bucket.
-        kind: kind of the call.
-        lease: seconds after `sent_at` for which the request counts, unless its process reports the
-            end earlier.
-        forgive: whether the user ended the penalty.
-        hold: seconds for which order questions of other processes may still hold it back.
-        known: ids of the questions that the call's own process knows.
+        bucket: name of the rate limit against which the call counts in addition to the session's;
+            empty for none.
+        limits: the rate limits of this name, which may be several, such as one per second and one
+            per minute.
+        kind: kind of the call: tickle, cancel, order or read.
+        lease: seconds after which the request counts as ended, unless its process reports the end
+            earlier.
+        forgive: whether the user has ended IBKR's penalty for too many requests early.
+        hold: longest time, in seconds, for which the call still waits because of open order
+            questions of other processes.
+        known: ids of the order questions that the call's own process knows.
     """
 
     token: str
@@ -83,7 +90,7 @@ class Reservation(Record, frozen=True):
         hold: float = 0.0,
         known: frozenset[str] = frozenset(),
     ) -> Reservation:
-        """Return the reservation that a queued call needs."""
+        """Return the reservation for a queued call."""
         return cls(token, queued.bucket, queued.limits, queued.kind, lease, forgive, hold, known)
 
 
@@ -91,13 +98,14 @@ class Denied(Record, frozen=True):
     """Denial of a reservation, with the reason and the time to wait.
 
     Attributes:
-        seconds: how long the call has to wait at least.
-        bucket: bucket whose limit is full; "" for the session's.
-        penalty: whether the gateway's penalty is the reason.
-        priority: without a bucket, the most urgent priority that has to wait.
-        noted: whether the state has to be written, because more has changed than the time.
-        question: whether an open order question is the reason. Such a denial holds back no other
-            call.
+        seconds: least time, in seconds, that the call has to wait.
+        bucket: name of the rate limit that is full; "" for the session's.
+        penalty: whether the reason is IBKR's penalty for too many requests.
+        priority: if ``bucket`` is empty, calls of this priority and all less urgent calls have to
+            wait.
+        noted: whether the state was changed, apart from the removal of expired entries, and has to
+            be written.
+        question: whether the reason is an open order question. Other calls then need not wait.
     """
 
     seconds: float
@@ -109,10 +117,10 @@ class Denied(Record, frozen=True):
 
 
 def reserve(shared: Shared, now: float, reservation: Reservation) -> Denied | None:
-    """Grant a reservation (return None), or return why its call has to wait.
+    """Grant a reservation and return None, or return why its call has to wait.
 
-    An urgent call that has to wait is recorded for a moment, so that reads of other processes leave
-    the next place to it.
+    An urgent call that has to wait for the session's limit or a slot is recorded for a moment.
+    Reads of other processes then let it pass first.
     """
     _sweep(shared, now)
     kind, forgive = reservation.kind, reservation.forgive
@@ -121,7 +129,7 @@ def reserve(shared: Shared, now: float, reservation: Reservation) -> Denied | No
     if now < shared.blocked_until:
         return Denied(shared.blocked_until - now, penalty=True)
     if reservation.token in shared.in_flight:
-        return None  # the call was granted before, but its process did not learn of it
+        return None  # granted earlier, but the process did not learn of it
     held = min(hold_back(shared, now, reservation.known), reservation.hold)
     if held > 0:
         return Denied(min(held, _QUESTION_AGAIN), noted=forgive, question=True)
@@ -150,7 +158,7 @@ def reserve(shared: Shared, now: float, reservation: Reservation) -> Denied | No
 
 
 def announce(shared: Shared, now: float, token: str, seconds: float) -> None:
-    """Record that an urgent call has to wait, so that reads of other processes let it pass.
+    """Record that an urgent call has to wait, so that reads of other processes let it pass first.
 
     Args:
         shared: the shared state.
@@ -168,7 +176,7 @@ def release(shared: Shared, now: float, token: str, return_time: float = 0.0) ->
         shared: the shared state.
         now: the current time.
         token: unique name of the request.
-        return_time: seconds that a response takes at least after the request has arrived.
+        return_time: least time, in seconds, from the request's arrival at IBKR to its response.
     """
     _sweep(shared, now)
     shared.urgent.pop(token, None)
@@ -176,17 +184,20 @@ def release(shared: Shared, now: float, token: str, return_time: float = 0.0) ->
 
 
 def penalise(shared: Shared, now: float, seconds: float | None) -> None:
-    """Block all requests, because the gateway reported too many."""
+    """Block all requests, because the gateway responded that there were too many.
+
+    The penalty takes `seconds`, or as long as IBKR documents if that is None.
+    """
     shared.penalise(now, seconds)
 
 
 def _sweep(shared: Shared, now: float) -> None:
-    """Remove expired entries, and correct times that lie in the future after a clock change."""
+    """Remove expired entries, and correct times in the future: the clock may have been set back."""
     for token, request in list(shared.in_flight.items()):
         request.sent_at = min(request.sent_at, now)
         expires = request.sent_at + request.lease
         if expires <= now:
-            shared.land(token, expires)  # the request may have arrived as late as this
+            shared.land(token, expires)  # latest possible arrival
     for token, until in list(shared.urgent.items()):
         if not now < until <= now + _LONGEST_WAIT:
             del shared.urgent[token]
@@ -206,7 +217,7 @@ _decoder = msgspec.json.Decoder(Shared)
 
 
 def load(data: bytes | None) -> Shared:
-    """Read a stored state; return an empty state if it cannot be read."""
+    """Decode a stored state; return an empty state if there is none or it cannot be decoded."""
     if data:
         try:
             return _decoder.decode(data)
@@ -216,5 +227,5 @@ def load(data: bytes | None) -> Shared:
 
 
 def dump(shared: Shared) -> bytes:
-    """Return a shared state as bytes for the store."""
+    """Encode a shared state for the store."""
     return msgspec.json.encode(shared)

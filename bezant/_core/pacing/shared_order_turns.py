@@ -1,6 +1,7 @@
-"""Order turns that several processes share: their part of the shared state and its changes.
+"""Order turns in the state that several processes share, and the functions that change them.
 
-Each turn has a lease, so that the turn of a process that was killed ends with the lease.
+During an order turn, other orders of the same accounts wait (see `order_turns`). Each turn has a
+lease: if its process is killed, the turn ends when the lease expires.
 """
 
 from __future__ import annotations
@@ -19,23 +20,24 @@ if TYPE_CHECKING:
     from ..http.operation import Operation
     from .shared import Shared
 
-# A lease covers a wait of at most this many seconds for a slot. For a longer wait, the lease is
-# renewed.
+# In seconds. A lease is long enough for a wait of this length for a slot. If the wait is longer,
+# the lease is renewed.
 LONGEST_WAIT: Final = 60.0
 
 
 class SharedTurn(msgspec.Struct, array_like=True):
-    """Order turn in the shared state; times are seconds of the store's clock.
+    """Order turn in the shared state. Times are in seconds of the store's clock.
 
     Attributes:
         accounts: accounts of the turn's orders.
         since: time at which the lease began.
         lease: duration of the lease in seconds.
         names: the client order ids of the turn's orders.
-        orders: orders that have no id, error or decline yet.
-        questions: short texts of the turn's open questions, by id.
+        orders: number of orders without a result, which is an order id, an error or a declined
+            question.
+        questions: IBKR's open questions about the orders, with their texts shortened, by id.
         answered: whether one of the turn's calls has had a response.
-        responded_at: time of the last response.
+        responded_at: time of the last response to one of the turn's calls.
     """
 
     accounts: list[str]
@@ -49,12 +51,12 @@ class SharedTurn(msgspec.Struct, array_like=True):
 
 
 class TurnResult(Record, frozen=True):
-    """Result of an attempt to begin a turn.
+    """Result of an attempt to begin an order turn.
 
     Attributes:
-        blocker: function that returns the error to raise if the wait ends without success, about
-            the turn of another process that comes first; None if the turn has begun.
-        notices: warnings to log about turns that ended with their leases.
+        blocker: None if the turn has begun. If the turn of another process has to end first: a
+            function that returns the error to raise when the call gives up waiting for it.
+        notices: warnings to log about turns that ended because their leases expired.
     """
 
     blocker: Callable[[Operation], AccountBusy] | None
@@ -62,7 +64,7 @@ class TurnResult(Record, frozen=True):
 
 
 def take_turn(shared: Shared, now: float, turn: AccountTurn, lease: float) -> TurnResult:
-    """Begin a turn or renew its lease, unless the turn of another process comes first."""
+    """Begin a turn or renew its lease, unless a turn of the same account has to end first."""
     notices = _tidy(shared, now)
     for token, other in shared.turns.items():
         if token != turn.token and overlap(frozenset(other.accounts), turn.accounts):
@@ -78,7 +80,7 @@ def take_turn(shared: Shared, now: float, turn: AccountTurn, lease: float) -> Tu
 
 
 def questions_of(shared: Shared, now: float, token: str) -> dict[str, str] | None:
-    """Return the open questions of a turn; None if the turn has ended."""
+    """Return the open order questions of a turn; None if the turn has ended."""
     turn = shared.turns.get(token)
     if turn is None or turn.since + turn.lease <= now:
         return None
@@ -86,19 +88,19 @@ def questions_of(shared: Shared, now: float, token: str) -> dict[str, str] | Non
 
 
 def hold_back(shared: Shared, now: float, known: frozenset[str]) -> float:
-    """Return the seconds for which a call other than an order waits for other processes' questions.
+    """Return for how many seconds a call not about orders waits for other processes' questions.
 
     Args:
         shared: the shared state.
         now: the current time.
-        known: ids of the questions that the call's own process knows; that process itself decides
-            which of its calls wait for these questions.
+        known: ids of the order questions that the call's own process knows. They are ignored here,
+            because that process itself decides which of its calls wait for them.
     """
     waits = [
         min(turn.responded_at + order_turns.READS_WAIT, turn.since + turn.lease) - now
         for turn in shared.turns.values()
-        # A question from the future was asked before the clock was set back, so it holds nothing
-        # back.
+        # If the time of a question is in the future, the clock was set back. Calls do not wait for
+        # such a question.
         if turn.questions.keys() - known and turn.responded_at <= now
     ]
     return max(0.0, *waits) if waits else 0.0
@@ -122,7 +124,7 @@ def _busy(turn: SharedTurn, now: float) -> Callable[[Operation], AccountBusy]:
 
 
 def _tidy(shared: Shared, now: float) -> tuple[str, ...]:
-    """End the turns with expired leases; return the warnings to log."""
+    """End the turns whose leases have expired; return the warnings to log about them."""
     notices: list[str] = []
     for token, turn in list(shared.turns.items()):
         turn.since = min(turn.since, now)  # the clock was set back
@@ -139,7 +141,7 @@ def _tidy(shared: Shared, now: float) -> tuple[str, ...]:
 
 
 def _find(shared: Shared, token: str, question: str) -> str:
-    """Return the token of a turn, found by its token or by a question; empty if none is found."""
+    """Return the token of the turn with this token, or else with this question; empty if none."""
     if token:
         return token if token in shared.turns else ""
     found = (name for name, turn in shared.turns.items() if question in turn.questions)
@@ -147,7 +149,7 @@ def _find(shared: Shared, token: str, question: str) -> str:
 
 
 def extend_turn(shared: Shared, now: float, token: str, question: str, lease: float) -> None:
-    """Extend the lease of a turn for as long as a reply to its question may take."""
+    """Extend the lease of a turn by `lease` seconds, which a reply to its question may take."""
     found = _find(shared, token, question)
     if found:
         turn = shared.turns[found]
@@ -163,7 +165,7 @@ def finish_turn(
     results: OrderResults | None = None,
     question: str = "",
 ) -> bool:
-    """Record the result of a call in its turn; return whether the shared state still had the turn.
+    """Record the result of a call of a turn; return False if the shared state lacks the turn.
 
     Args:
         shared: the shared state.
@@ -171,7 +173,7 @@ def finish_turn(
         token: unique name of the turn; empty to find the turn by the question.
         outcome: result of the call.
         results: results in the call's response; None if the response could not be read.
-        question: id of the question that the call answers; empty for none.
+        question: id of the order question that the call replies to; empty if it is not a reply.
     """
     found = _find(shared, token, question)
     if not found:

@@ -1,8 +1,7 @@
 """Rate limit state of one gateway, and the algorithm that decides whether a request may be sent.
 
-The state is a plain value. A single process keeps the state in memory. Several processes share a
-state in a SQLite file or on a Redis server, where each change reads, changes and writes the state
-in one transaction.
+The state is plain data. A single process keeps it in memory. Several processes share it in a SQLite
+file or on a Redis server: each change reads, changes and writes the state in one transaction.
 """
 
 from __future__ import annotations
@@ -17,21 +16,21 @@ from ..._wire.record import Record
 from .limits import PENALTY, Limit
 from .slots import READ, has_slot
 
-# Each window is this many seconds longer than IBKR publishes, because requests can arrive closer
-# together than they were sent.
+# In seconds. Each rate limit's period is made this much longer than IBKR publishes, because
+# requests can arrive closer together than they were sent.
 MARGIN: Final = 0.05
 
 
 def latest_arrival(sent_at: float, now: float, return_time: float = 0.0) -> float:
-    """Return the latest possible arrival of a request, from which its window counts.
+    """Return the latest time at which a request can have arrived at IBKR.
 
-    A window's length includes `MARGIN`. The margin is therefore subtracted here, unless that gives
-    a time before the request was sent.
+    The request counts against a rate limit for one period from this time on. The period includes
+    `MARGIN`. The margin is therefore subtracted here, unless the result would be before `sent_at`.
 
     Args:
         sent_at: time at which the request was sent.
-        now: time of the response; the current time while the request is in flight.
-        return_time: seconds that a response takes at least after the request has arrived.
+        now: time of the response; the current time if there is no response yet.
+        return_time: least time, in seconds, from the request's arrival at IBKR to its response.
     """
     return max(sent_at, now - MARGIN - return_time)
 
@@ -41,10 +40,10 @@ class InFlight(msgspec.Struct, array_like=True):
 
     Attributes:
         sent_at: time at which the request was sent.
-        lease: seconds after `sent_at` for which the request counts, unless its process reports the
-            end earlier.
-        bucket: rate limit against which the request counts in addition to the session's; empty for
-            none.
+        lease: seconds after `sent_at` at which the request counts as ended, unless its process
+            reports the end earlier.
+        bucket: name of the rate limit against which the request counts in addition to the
+            session's; empty for none.
         kind: kind of the call.
     """
 
@@ -58,8 +57,10 @@ class Full(Record, frozen=True):
     """Reason why a request may not be sent yet.
 
     Attributes:
-        seconds: least time until the limit may have room; 0 if the request waits for a response.
-        bucket: bucket whose limit is full, "" for the session's; None if there is no slot.
+        seconds: least time, in seconds, until the limit may have room; 0 if the request has to wait
+            until a request in flight ends.
+        bucket: name of the rate limit that is full, "" for the session's; None if too many requests
+            are in flight.
     """
 
     seconds: float
@@ -67,17 +68,17 @@ class Full(Record, frozen=True):
 
 
 class LimitState(msgspec.Struct, omit_defaults=True):
-    """Requests that still count against the rate limits of one gateway.
+    """The requests that still count against the rate limits of one gateway.
 
     IBKR counts a request when it arrives, which may be long after it was sent: a connection had to
-    be made first, or the gateway was busy. A request in flight therefore occupies its places in the
-    windows. The response shows that the request has arrived; from then on the request counts from
-    its latest possible arrival.
+    be made first, or the gateway was busy. A request in flight therefore counts against its rate
+    limits until its response shows that it has arrived. After that it counts for one more period of
+    the limit, from its latest possible arrival.
 
     Attributes:
         arrivals: latest possible arrivals of requests, by bucket, sorted; "" is the session's.
         in_flight: requests in flight, by token.
-        blocked_until: time at which the penalty for too many requests ends.
+        blocked_until: time at which IBKR's penalty for too many requests ends.
     """
 
     arrivals: dict[str, list[float]] = {}
@@ -97,13 +98,14 @@ class LimitState(msgspec.Struct, omit_defaults=True):
 
         Args:
             kind: kind of the call.
-            bucket: rate limit against which the request counts in addition to the session's; empty
-                for none.
-            limits: limits of the bucket.
-            session_limit: limit of the session.
+            bucket: name of the rate limit against which the request counts in addition to the
+                session's; empty for none.
+            limits: the rate limits of this name, which may be several, such as one per second and
+                one per minute.
+            session_limit: rate limit for all requests of the session together.
             now: the current time.
-            urgent: number of urgent requests that wait in other processes; a read leaves them the
-                next slots and the next places in the session's window.
+            urgent: number of urgent requests that wait in other processes. This request, a read,
+                may not be sent if they then would lack a slot or room in the session's limit.
         """
         if not has_slot(kind, [each.kind for each in self.in_flight.values()], urgent):
             return Full(0.0, None)
@@ -120,13 +122,13 @@ class LimitState(msgspec.Struct, omit_defaults=True):
         return None
 
     def seconds_until_free(self, bucket: str, limit: Limit, now: float, ahead: int = 0) -> float:
-        """Return the least seconds until a limit has room for one more request; 0 for now.
+        """Return the least seconds until a limit has room for one more request; 0 if it has room.
 
         Args:
-            bucket: bucket of the limit.
+            bucket: name of the limit; "" for the session's.
             limit: the limit.
             now: the current time.
-            ahead: number of requests that are sent before this one.
+            ahead: number of waiting requests that will be sent before this one.
         """
         in_flight = self.in_flight.values()
         flying = [each.bucket for each in in_flight].count(bucket) if bucket else len(in_flight)
@@ -143,7 +145,7 @@ class LimitState(msgspec.Struct, omit_defaults=True):
         ]
         counted.sort()
         rounds, place = divmod(ahead + len(counted) - limit.count, limit.count)
-        # Requests that are sent from now on count until one window length after they were sent.
+        # Requests that have to be sent first occupy the limit for at least one period, too.
         opened = counted[place] if place < len(counted) else now
         return opened + length * (rounds + 1) - now
 
@@ -154,12 +156,13 @@ class LimitState(msgspec.Struct, omit_defaults=True):
     def land(self, token: str, now: float, return_time: float = 0.0) -> None:
         """Record the end of a request: its response, an error or a cancellation.
 
-        You may call this method again for the same request, because an interrupt can cut it short.
+        You may call this method again for the same request, in case an interrupt ended the first
+        attempt in the middle.
 
         Args:
             token: unique name of the request.
             now: the current time.
-            return_time: seconds that a response takes at least after the request has arrived.
+            return_time: least time, in seconds, from the request's arrival at IBKR to its response.
         """
         request = self.in_flight.get(token)
         if request is not None:
@@ -174,11 +177,12 @@ class LimitState(msgspec.Struct, omit_defaults=True):
         self.in_flight.pop(token, None)
 
     def prune(self, bucket: str, seconds: float, now: float) -> None:
-        """Remove the arrivals in a bucket that no longer count.
+        """Remove the arrivals that no longer count against a rate limit.
 
         Args:
-            bucket: the bucket.
-            seconds: length of the bucket's longest limit.
+            bucket: name of the limit; "" for the session's.
+            seconds: period of the limit in seconds; the longest one if there are several of this
+                name.
             now: the current time.
         """
         arrivals = self.arrivals.get(bucket)
@@ -186,11 +190,11 @@ class LimitState(msgspec.Struct, omit_defaults=True):
             del arrivals[0]
 
     def penalise(self, now: float, seconds: float | None) -> None:
-        """Block all requests, because the gateway reported too many.
+        """Block all requests, because the gateway responded that there were too many.
 
         Args:
             now: the current time.
-            seconds: length of the penalty; None for the length that IBKR documents.
+            seconds: length of the penalty in seconds; None for the length that IBKR documents.
         """
         until = now + (PENALTY if seconds is None else max(seconds, 1.0))
         self.blocked_until = max(self.blocked_until, until)

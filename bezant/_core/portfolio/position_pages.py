@@ -1,4 +1,4 @@
-"""Reads an account's positions page by page."""
+"""Keeps track of an account's positions while they are read page by page."""
 
 from __future__ import annotations
 
@@ -14,41 +14,46 @@ if TYPE_CHECKING:
 POSITIONS: Final = GET_PAGINATED_POSITIONS.operation
 
 PAGE_SIZE: Final = 100
-# IBKR documented 30 for years, so a page of exactly 30 may not be the last.
+# For years IBKR documented pages of 30 positions. A page of exactly 30 may therefore be a full
+# page, which another page follows.
 _OLD_PAGE_SIZE: Final = 30
-# The order is fixed, because without sort= the gateway has been seen to ignore the page number. The
-# order is by name, because a fill between two pages does not change a position's name and so does
-# not move it to another page.
+# Every request asks for a sorted list, because without ``sort`` the gateway has been seen to ignore
+# the page number. The list is sorted by name: a fill between two requests changes a position's size
+# and value, but not its name, so the position stays on its page.
 SORTING: Final[dict[str, object]] = {"sort": "name", "direction": "a"}
 
 
 class Pager:
     """Tracks the pages of positions: which page comes next, and which positions are new.
 
-    The last page is empty, short, or has no new position. A position that a later page repeats is
-    left out.
+    A page is the last one if it is empty, shorter than a full page, or without new positions. If a
+    later page repeats a position, the repetition is left out.
 
     Args:
-        doubtful: whether the accounts were requested some time ago. The session may have changed
-            since then, and a new session lists no positions until the accounts are requested.
+        doubtful: whether this client's last request for the list of accounts was some time ago. If
+            a new session has begun since then, it lists no positions until the accounts are
+            requested again.
     """
 
     def __init__(self, *, doubtful: bool = False) -> None:
         self.page = 0
         self.done = False
         self._doubtful = doubtful
-        # The keys are account and model, of which there are few, so each position takes the memory
-        # of one number.
+        # Conids by account and model portfolio. There are few such keys, so that remembering a
+        # position takes the memory of one number.
         self._seen: dict[tuple[object, object], set[int]] = {}
 
     def doubts(self, rows: list[Position]) -> bool:
-        """Return whether an empty first page may mean that the session changed; True only once."""
+        """Return whether an empty first page may mean that a new session has begun.
+
+        The result is True at most once, so that the caller requests the page only once more.
+        """
         doubts = self._doubtful and not rows and not self.page
         self._doubtful = False
         return doubts
 
     def add(self, rows: list[Position]) -> list[Position]:
-        """Add a page and return its new positions."""
+        """Add a page and return those of its positions that no earlier page had."""
         fresh: list[Position] = []
         for row in rows:
             try:
@@ -56,7 +61,7 @@ class Pager:
             except MissingValue:
                 conid, account_id = peek(row, "conid"), peek(row, "account_id")
             seen = self._seen.setdefault((account_id, row.model), set())
-            if not conid:  # a row without a conid cannot be compared
+            if not conid:  # cannot be compared with earlier positions
                 fresh.append(row)
             elif conid not in seen:
                 seen.add(conid)

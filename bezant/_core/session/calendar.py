@@ -1,11 +1,12 @@
-"""End of a session: midnight in the region of the user's server."""
+"""The end of a session: IBKR ends it at midnight in the region of the user's server."""
 
 from __future__ import annotations
 
 from datetime import datetime, time, timedelta
 from typing import Final
 
-# IBKR ends every session at midnight in the time zone of its servers, in spite of tickles.
+# Time zones of IBKR's servers. At midnight in its server's zone every session ends, even if tickles
+# keep it alive.
 REGIONS: Final = {
     "america": "America/New_York",
     "europe": "Europe/Zurich",
@@ -14,6 +15,6 @@ REGIONS: Final = {
 
 
 def next_midnight(now: datetime) -> datetime:
-    """Return the next midnight after a time, in that time's own zone."""
+    """Return the first midnight after `now`, in the time zone of `now`."""
     day = now.date() + timedelta(days=1)
     return datetime.combine(day, time(), now.tzinfo)

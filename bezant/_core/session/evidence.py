@@ -1,6 +1,6 @@
-"""Accounts, orders and executions that the client has seen, for the check of empty lists.
+"""Remembers accounts, orders and executions, to detect lists that are wrongly empty.
 
-The gateway has been seen to send an empty list although there are orders and executions.
+The gateway has been seen to send an empty list although there are orders or executions.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from .prerequisites import TRADING_ACCOUNTS
 
 _ACCOUNT: Final = r"/iserver/account/([^/?]+)/order"
 _REPLY: Final = "/iserver/reply/"
-# An order seen more seconds ago than this may have ended since, and may no longer be in the day's
-# list.
+# In seconds. An order that was last seen longer ago may have ended since then, and may rightly be
+# missing in the list, which has only the orders of the day.
 _LIFETIME: Final = 12 * 3600.0
 _DAY: Final = 86_400.0
-# A list of one day covers the trading day, which began less than a day ago, so only this many
-# seconds of it count.
+# In seconds. A list of executions for one day covers the current trading day, which may have begun
+# only hours ago. An execution counts as missing in it only if it is younger than this.
 _FIRST_DAY: Final = 12 * 3600.0
-# A stream sends the executions of about a week. A time more seconds ago than this comes from a
-# wrong clock.
+# In seconds. A stream sends the executions of about a week. If an execution's time is further from
+# the current time than this, one of the clocks is wrong.
 _LONGEST: Final = 8 * _DAY
 _MOST: Final = 1_000
 _NAMED: Final = 5
@@ -50,7 +50,7 @@ class _Order:
         self.inactive = False
 
     def counts(self, account: str | None, now: float) -> bool:
-        """Return whether the order was seen recently and belongs to the account (None for any)."""
+        """Return whether the order was seen recently and is of `account` (None: any account)."""
         return now - self.seen <= _LIFETIME and account in (None, self.account)
 
 
@@ -64,9 +64,9 @@ class _Execution:
 
 
 class Evidence:
-    """Accounts that the gateway named; orders and executions that the client has seen.
+    """Remembers the accounts that the gateway named, and the orders and executions seen so far.
 
-    The memory is bounded: of more than 1,000 orders and executions, the oldest are removed.
+    It remembers up to 1,000 orders and 1,000 executions, and then forgets the oldest ones.
     """
 
     def __init__(self) -> None:
@@ -76,13 +76,13 @@ class Evidence:
         self._questions: dict[str, str] = {}
 
     def accounts(self, operation: Operation) -> tuple[str, ...] | None:
-        """Return the ids in the last response to a call for accounts; None without a list."""
+        """Return the account ids from the last response to `operation`; None if not known."""
         return self._accounts.get(operation.path)
 
-    # Input: responses and rows of streams.
+    # Methods that take what the client has received: responses and rows of streams.
 
     def answered(self, request: Request, body: bytes, now: float) -> None:
-        """Record the content of a successful response; `now` is in seconds since 1970."""
+        """Record what a response contains; `now` is in seconds since 1970."""
         operation = request.operation
         placed = operation.order in (OrderCall.PLACE, OrderCall.REPLY)
         if not (operation.lists or placed):
@@ -116,7 +116,7 @@ class Evidence:
             self._told(row, now, new=True, placed=True, account=account)
 
     def streamed(self, row: Mapping[str, Any], now: float) -> None:
-        """Record a row of a stream about an order or an execution."""
+        """Record a row about an order or an execution that a stream has sent."""
         if "execution_id" in row:
             self._executed(row, now)
         else:
@@ -159,16 +159,18 @@ class Evidence:
         account = _text(row, "account", "accountCode", "acct")
         _put(self._executions, key, _Execution(account, at, now))
 
-    # Output: errors for lists that lack known orders or executions.
+    # Methods that return an error if a list lacks known orders or executions.
 
     def lacks_orders(
         self, account: str | None, listed: Container[object], now: float
     ) -> IncompleteList | None:
-        """Return the error for a list without open orders that lacks a known open order, else None.
+        """Return the error for a list of orders if it lacks a known open order, else None.
+
+        Call this method for a list that contains no open order.
 
         Args:
-            account: account of the list; None for all accounts.
-            listed: ids of the orders in the list.
+            account: the account whose list it is; None for all accounts.
+            listed: ids of the orders in the list, none of which is open.
             now: seconds since 1970.
         """
         missing = {
@@ -179,7 +181,7 @@ class Evidence:
         }
         if not missing:
             return None
-        from ..operations.orders import GET_OPEN_ORDERS  # imported here because it is rarely needed
+        from ..operations.orders import GET_OPEN_ORDERS  # imported here: rarely needed
 
         ids = tuple(missing)
         return IncompleteList(
@@ -193,11 +195,11 @@ class Evidence:
     def lacks_executions(
         self, account: str | None, days: float, now: float
     ) -> IncompleteList | None:
-        """Return the error for an empty list of executions that lacks known executions, else None.
+        """Return the error for an empty list if it should have known executions, else None.
 
         Args:
-            account: account of the list; None for all accounts.
-            days: number of days back that the list covers.
+            account: the account whose list it is; None for all accounts.
+            days: number of days that the list covers, the current day included.
             now: seconds since 1970.
         """
         oldest = now - (days - 1) * _DAY - _FIRST_DAY
@@ -213,7 +215,7 @@ class Evidence:
         }
         if not executions and not filled:
             return None
-        # imported here because it is rarely needed
+        # imported here: rarely needed
         from ..operations.orders import GET_TRADE_HISTORY
 
         known = [f"execution {key}" for key in executions[:_NAMED]]
@@ -228,7 +230,7 @@ class Evidence:
         )
 
     def lacks_account(self, account: str, operation: Operation) -> IncompleteList | None:
-        """Return the error for an empty list of an account that this session does not have."""
+        """Return the error for an empty list if the session lacks `account`, else None."""
         known = self.accounts(TRADING_ACCOUNTS)
         if not known or account in known:
             return None
@@ -265,7 +267,7 @@ def _names(orders: Mapping[int, _Order]) -> str:
 
 
 def _put(table: dict[K, V], key: K, value: V) -> None:
-    """Store a value as the newest one of a table; drop the oldest values if there are too many."""
+    """Store a value as the newest one of a table; remove the oldest value if there are too many."""
     table.pop(key, None)
     table[key] = value
     if len(table) > _MOST:
@@ -310,7 +312,7 @@ def _has_text(value: object) -> bool:
 
 
 def _number(value: object) -> int | None:
-    """Return a whole number above 0, given as a number or text; None for another value."""
+    """Return a whole number above 0 that is given as an int or as text; None for other values."""
     if isinstance(value, str) and value.isdecimal() and len(value) <= 19:
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**63:

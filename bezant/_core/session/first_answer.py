@@ -1,8 +1,9 @@
-"""Lists of orders and executions whose first response may be empty although rows exist.
+"""Handles lists whose first response may be empty although orders or executions exist.
 
-The first call of a session only starts such a list. Its response is ``{"orders": [], "snapshot":
-false}``, or ``[]`` for executions. ``snapshot`` alone proves little: it has also been seen false in
-a response with orders.
+A session's first call for a list of orders or executions only makes the gateway prepare the list.
+The response is then ``{"orders": [], "snapshot": false}``, or ``[]`` for executions. A false
+``snapshot`` alone does not prove that a list is incomplete: it has been seen in a response with
+orders, too.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ if TYPE_CHECKING:
     from ...models.orders import LiveOrder, LiveOrders, Trade
 
 
-# Pauses before a response that may not be ready yet is requested again.
+# Pauses before a call is repeated because its list may not have been ready.
 READY: Final = Backoff(0.25, 1.0)
 
 
 def may_be_incomplete(answer: object) -> bool:
-    """Return whether a list is empty and the gateway does not mark it as complete."""
+    """Return whether a list is empty and not marked as complete by the gateway."""
     if isinstance(answer, list):
         return not answer
     orders = cast("LiveOrders", answer)
@@ -44,11 +45,11 @@ def is_empty(answer: object) -> bool:
 
 
 def requests_again(operation: Operation, *, new: bool) -> int:
-    """Return how many times an empty response of an operation is requested again.
+    """Return how often a call is repeated because its response is empty.
 
     Args:
-        operation: the operation.
-        new: whether this session has had no response to the operation for the account yet.
+        operation: the call.
+        new: whether this session has had no earlier response to the call for the same account.
     """
     if operation.never_empty:
         return 2
@@ -56,12 +57,12 @@ def requests_again(operation: Operation, *, new: bool) -> int:
 
 
 def pause_before(request: int) -> float:
-    """Return the seconds before an empty response is requested again for the n-th time."""
+    """Return the seconds to wait before repetition number `request` of a call."""
     return READY.delay(request)
 
 
 def never_empty(operation: Operation) -> IncompleteList:
-    """Return the error for an empty response where there always is something."""
+    """Return the error for an empty response to a call whose response always has content."""
     return IncompleteList(
         "the response is empty, which proves nothing: IBKR sends that until the values are ready; "
         "try again in a few seconds; a stream that subscribes to them makes IBKR collect them",
@@ -70,7 +71,7 @@ def never_empty(operation: Operation) -> IncompleteList:
 
 
 def brings_nothing(values: Mapping[str, object]) -> bool:
-    """Return whether a call's arguments make its response empty, because it resets the list."""
+    """Return whether the call only resets the list, so that its response is empty."""
     return values.get("force") is True
 
 
@@ -85,18 +86,18 @@ def check_account(account_id: object) -> None:
 
 
 def needed(operation: Operation, calls: int) -> float:
-    """Return the seconds that IBKR's limits need for further calls right after a call."""
+    """Return the seconds that a number of further calls take because of IBKR's rate limit."""
     limits = LIMITS.get(operation.limit, ())
     return max((limit.seconds / limit.count * calls for limit in limits), default=0.0)
 
 
 def is_open(order: LiveOrder) -> bool:
-    """Return whether an order is neither filled nor cancelled nor refused."""
+    """Return whether an order may still be filled."""
     return state_of_order(peek(order, "status"), order.order_ccp_status).working
 
 
 def list_key(row: LiveOrder | Trade) -> object:
-    """Return the id of an order or an execution; the row itself if it has no id."""
+    """Return a key for an order or execution: its id, or a value unique to `row` if it has none."""
     names = [name for name in ("execution_id", "order_id") if name in row.__struct_fields__]
     found: list[object] = [peek(row, name) for name in names]
     return next(filter(None, found), id(row))

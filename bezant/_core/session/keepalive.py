@@ -1,4 +1,4 @@
-"""State of the keepalive: results of the tickles, and changes to report to callbacks."""
+"""State of the keepalive, which calls ``/tickle`` regularly so that the session does not end."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ _SLOWEST: Final = 5.0
 
 
 class Change(Enum):
-    """Change that the keepalive's callbacks report."""
+    """Change of the session that the keepalive reports to the user's callbacks."""
 
     LOST = "lost"
     RESTORED = "restored"
 
 
 class KeepaliveState:
-    """Results of the tickles so far.
+    """Results of the calls of ``/tickle`` so far.
 
     Attributes:
         last_success: time of the last tickle that found a usable session; None for never.
         last_failure: time of the last tickle that did not find a usable session; None for never.
-        last_error: error of the last tickle that failed; None for never.
-        failures: failed tickles in a row.
-        lost: whether the session is lost.
+        last_error: error of the last tickle that failed; None if none has failed.
+        failures: number of failed tickles since the last successful one.
+        lost: whether the session is lost, as of the last tickle.
     """
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class KeepaliveState:
         self._told_login = False
 
     def answered(self, tickle: Tickle, now: float) -> Change | None:
-        """Process the response to a tickle, and return the change to report, or None."""
+        """Record the response to a tickle; return the change to report, or None."""
         status = tickle.status
         if status is not None and (error := error_for(status, TICKLE.operation)) is not None:
             return self.failed(error, now)
@@ -55,12 +55,12 @@ class KeepaliveState:
         return None
 
     def failed(self, error: BezantError, now: float) -> Change | None:
-        """Process the error of a tickle, and return the change to report, or None."""
+        """Record that a tickle failed; return the change to report, or None."""
         self.last_failure = now
         self.last_error = error
         self.failures += 1
-        # The loss of the login is reported even if the loss of the brokerage session was already
-        # reported.
+        # A loss is reported once, except that the loss of the login is reported even if the loss of
+        # the brokerage session was reported before.
         needs_login = isinstance(error, SessionError) and error.needs_login
         if self.lost and (self._told_login or not needs_login):
             return None
@@ -69,10 +69,10 @@ class KeepaliveState:
         return Change.LOST
 
     def pause(self, interval: float) -> float:
-        """Return the seconds until the next tickle; more after several failures in a row.
+        """Return the seconds until the next tickle: `interval`, or more after several failures.
 
-        The session survives 5 minutes without a tickle, so a few failures do no harm. After that
-        only a login helps.
+        IBKR keeps a session for 5 minutes without a tickle, so a few failures do no harm. A session
+        that has ended comes back only by a login, so frequent tickles are useless then.
         """
         backoff = Backoff(interval, _SLOWEST * interval)
         return backoff.delay(max(self.failures - _PATIENT_FAILURES, 0) + 1)

@@ -1,4 +1,4 @@
-"""Prerequisites: calls that the gateway requires before other calls, and those already made."""
+"""Tracks prerequisites: calls that a session has to make before the gateway serves other calls."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ _ROWS: Final = {"": None, "accounts": ACCOUNTS, "trading accounts": TRADING_ACCO
 
 
 def prerequisite(operation: Operation) -> Operation | None:
-    """Return the call that a session has to make once before `operation`; None for none.
+    """Return the call that a session has to make once before `operation`; None if there is none.
 
-    Without this prerequisite, the gateway refuses the call (brokerage) or sends an empty response
-    (portfolio). Cancels and replies have no prerequisite: they are sent at once, and the gateway
-    responds with an error if it requires a prerequisite.
+    Without this prerequisite, the gateway refuses the call (for orders and market data) or sends an
+    empty response (for the portfolio). Cancels and replies are sent at once: the result for them is
+    None, and the gateway responds with an error if it requires a prerequisite.
     """
     return _ROWS[operation.requires]
 
 
-# After this many seconds without a response, somebody may have logged out and in again unnoticed.
+# In seconds. If the client gets no response for this long, somebody may have logged out and in
+# again meanwhile, which begins a new session.
 QUIET: Final = 30.0
 
 
 class Prerequisites:
-    """Prerequisites that the client has already sent in the current session."""
+    """Remembers which prerequisites the client has already sent in the current session."""
 
     def __init__(self) -> None:
         self._paths: set[str] = set()
@@ -38,23 +39,24 @@ class Prerequisites:
         self._token = ""
 
     def has(self, path: str) -> bool:
-        """Return whether this session has had a response to a call of a path."""
+        """Return whether the current session has had a response to a call of this path."""
         return path in self._paths
 
     @property
     def knows_session(self) -> bool:
-        """Whether a tickle has shown the session's token, so that later tokens can be compared."""
+        """Whether the session's token is known, so that a changed token reveals a new session."""
         return bool(self._token)
 
     @property
     def token(self) -> str:
-        """Session token of the last tickle; empty before the first."""
+        """Session token from the last call of ``/tickle``; empty before the first call."""
         return self._token
 
     def needed(self, operation: Operation) -> Operation | None:
-        """Return the prerequisite that has to be sent before a call; None for none.
+        """Return the prerequisite that still has to be sent before a call; None if there is none.
 
-        A reply needs a prerequisite only after the gateway has refused a call for lack of it.
+        A reply to an order question needs a prerequisite only after the gateway has refused a call
+        because a prerequisite was missing.
         """
         first = prerequisite(operation)
         if self._wanted and operation.order is OrderCall.REPLY:
@@ -62,12 +64,12 @@ class Prerequisites:
         return None if first is None or first.path in self._paths else first
 
     def begin(self, now: float) -> None:
-        """Record that a call begins; after a long silence, all prerequisites are needed again."""
+        """Record that a call begins; forget all responses if the last one is too old (`QUIET`)."""
         if now - self._heard > QUIET:
             self._paths.clear()
 
     def answered(self, path: str, now: float) -> None:
-        """Record that a call of a path has had a response."""
+        """Record that a call of this path has had a response."""
         self._heard = now
         if path in PREREQUISITES:
             self._paths.add(path)
@@ -75,25 +77,25 @@ class Prerequisites:
                 self._wanted = False
 
     def started(self, path: str) -> None:
-        """Record a response to a list call, whose first response may only start the list."""
+        """Record that a call for a list has had its first response, which may be wrongly empty."""
         self._paths.add(path)
 
     def tickled(self, token: str | None) -> None:
-        """Record a tickle's session token; another token means another login."""
+        """Record the session token from a tickle's response; a changed token means a new login."""
         if token:
             if self._token not in ("", token):
                 self._paths.clear()
             self._token = token
 
     def forget(self, path: str) -> None:
-        """Remove a call whose response was wrong, so that the call is sent again."""
+        """Forget the response to a call because it was wrong; the call is then sent again."""
         self._paths.discard(path)
 
     def refused(self) -> None:
-        """Record that the gateway has lost the prerequisites and needs them again."""
+        """Record that the gateway refused a call because a prerequisite was missing."""
         self._paths.clear()
         self._wanted = True
 
     def clear(self) -> None:
-        """Remove all calls, because the session was lost or is new."""
+        """Forget all calls, because the session was lost or a new one has begun."""
         self._paths.clear()

@@ -1,4 +1,4 @@
-"""State of the login and of the brokerage session, and the changes between states."""
+"""State machine for the two parts of a session: the login and the brokerage session."""
 
 from __future__ import annotations
 
@@ -22,24 +22,25 @@ from ..http.error_mapping import LOG_IN
 from ..http.operation import Operation
 from .status import AUTH_STATUS, error_for
 
-# Pauses between polls of a session that is not ready. They are short at first, because the gateway
-# needs about 3 seconds after a login.
+# Pauses between requests for the state of a session that is not ready. They are short at first,
+# because after a login the session is ready within about 3 seconds.
 POLL: Final = Backoff(0.25, 2.0, factor=1.5)
-# The client pauses after calls that did not open the brokerage session. IBKR refused even browser
-# logins to a user whose program had repeated the call every minute for hours.
+# Pauses after failed attempts to open the brokerage session. A user's program once repeated the
+# attempt every minute for hours; IBKR then refused the user even logins in the browser.
 INIT: Final = Backoff(60.0, 1800.0)
 _FREE_INITS: Final = 2
-# A session that is not established after this many seconds is stuck; after a login it needs less.
+# In seconds. A brokerage session that takes longer than this to be established counts as stuck;
+# after a login it takes less.
 _STUCK: Final = 5.0
 
 
 class LoginState(Enum):
-    """State of the login.
+    """State of the user's login at the gateway.
 
     Attributes:
         UNKNOWN: no request was sent yet, or the gateway does not respond.
-        LOGGED_OUT: nobody is logged in; only a login in the browser helps.
-        LOGGED_IN: somebody is logged in; the gateway serves the portfolio.
+        LOGGED_OUT: nobody is logged in; log in at the gateway's page in a browser.
+        LOGGED_IN: somebody is logged in; calls for the portfolio work.
     """
 
     UNKNOWN = "unknown"
@@ -52,11 +53,11 @@ class BrokerageState(Enum):
 
     Attributes:
         UNKNOWN: no request was sent yet, or the gateway does not respond.
-        CLOSED: the brokerage session is closed; ``client.session.initialize()`` opens it if
-            somebody is logged in.
-        COMPETING: another login of the same user name has the brokerage session.
-        NOT_ESTABLISHED: the brokerage session is authenticated, but not usable yet.
-        ESTABLISHED: the brokerage session is usable.
+        CLOSED: there is no brokerage session; ``client.session.initialize()`` opens one if somebody
+            is logged in.
+        COMPETING: another login with the same user name has the brokerage session.
+        NOT_ESTABLISHED: the brokerage session is authenticated, but cannot be used yet.
+        ESTABLISHED: the brokerage session can be used.
     """
 
     UNKNOWN = "unknown"
@@ -71,13 +72,13 @@ class SessionState(Enum):
 
     Attributes:
         UNKNOWN: no request was sent yet.
-        LOGGED_OUT: the login is gone; only a login in the browser helps.
+        LOGGED_OUT: nobody is logged in; log in at the gateway's page in a browser.
         CLOSED: logged in, but the brokerage session is closed; ``client.session.initialize()``
             opens it.
         CONNECTING: logged in, but the gateway is not connected to the brokerage backend.
-        AUTHENTICATED: logged in, but the brokerage session is not usable yet.
-        ESTABLISHED: logged in, and the brokerage session is usable.
-        COMPETING: logged in, but the user name is in use somewhere else.
+        AUTHENTICATED: logged in, but the brokerage session cannot be used yet.
+        ESTABLISHED: logged in, and the brokerage session can be used.
+        COMPETING: logged in, but another session with the same user name has the brokerage session.
         LOST: the gateway itself does not respond.
     """
 
@@ -119,12 +120,13 @@ class SessionChange(Record, frozen=True):
     """Change of the session from one state to another.
 
     Attributes:
-        before: state before the change; its parts are ``before.login`` and ``before.brokerage``.
-        after: state after the change; its parts are ``after.login`` and ``after.brokerage``.
+        before: state before the change; ``before.login`` and ``before.brokerage`` give its parts.
+        after: state after the change; ``after.login`` and ``after.brokerage`` give its parts.
         at: time of the change, in seconds since 1970.
         error: error that revealed the change; None if a response revealed it.
-        competing: whether another session of the user name has appeared next to this one, which is
-            still authenticated but may be ended soon. ``before`` and ``after`` may be the same.
+        competing: whether another session with the same user name has appeared. This session is
+            still authenticated, but IBKR may end it soon. ``before`` and ``after`` may then be
+            equal.
     """
 
     before: SessionState
@@ -135,26 +137,27 @@ class SessionChange(Record, frozen=True):
 
     @property
     def is_loss(self) -> bool:
-        """Whether the session was usable before and is not now."""
+        """Whether the session was usable before this change and is not usable after it."""
         usable = SessionState.ESTABLISHED
         return self.before is usable and self.after is not usable
 
     @property
     def is_gain(self) -> bool:
-        """Whether the session is usable now and was not before; this may be a new session."""
+        """Whether the session became usable with this change; it may be a new session."""
         before = (SessionState.UNKNOWN, SessionState.ESTABLISHED)
         return self.before not in before and self.after is SessionState.ESTABLISHED
 
     @property
     def needs_login(self) -> bool:
-        """Whether the login is gone: only a login in the browser helps."""
+        """Whether nobody is logged in after the change, so that a login in a browser is needed."""
         return self.after is SessionState.LOGGED_OUT
 
     @property
     def lost(self) -> Literal["login", "brokerage", "gateway"] | None:
-        """Part of the session that was lost with this change; None if nothing was lost.
+        """Part of the session that was lost in this change; None if nothing was lost.
 
-        After ``brokerage`` the login remains: call ``client.session.initialize()``.
+        ``brokerage``: the login remains; call ``client.session.initialize()``. ``login``: log in at
+        the gateway's page in a browser. ``gateway``: the gateway does not respond.
         """
         if self.after is SessionState.LOST:
             return "gateway"
@@ -173,12 +176,13 @@ _STATE_OF: Final[tuple[tuple[type[BezantError], SessionState], ...]] = (
 
 
 class SessionMachine:
-    """State machine of the session; its inputs are the responses and errors about the session.
+    """State machine of the session. Its inputs are responses and errors of calls.
 
     Attributes:
         state: current state.
-        status: flags of the session as last received; None before the first response.
-        last_tickle: time of the last successful tickle, in seconds since 1970; None for never.
+        status: the last received status flags of the session; None before the first response.
+        last_tickle: time of the last successful call of ``/tickle``, in seconds since 1970; None
+            for never.
         sso_expires: expiry of the login's token, in seconds since 1970; None if it is unknown.
     """
 
@@ -196,10 +200,10 @@ class SessionMachine:
     def error_for(
         self, status: AuthStatus, operation: Operation = AUTH_STATUS
     ) -> SessionError | None:
-        """Return the error that the flags mean, given the earlier events, or None.
+        """Return the error for the session's status flags and earlier events; None for no error.
 
-        If the flags call the brokerage session closed and opening it has failed before, a login is
-        needed.
+        If the flags say that the brokerage session is closed, and an attempt to open it has failed
+        before, the error says that a login is needed.
         """
         error = error_for(status, operation)
         if type(error) is NoSession and self._cannot_open and status.connected is not False:
@@ -211,7 +215,7 @@ class SessionMachine:
         return error
 
     def answered(self, status: AuthStatus, now: float) -> SessionChange | None:
-        """Process the session's flags; return the change of state, or None."""
+        """Process the session's status flags; return the change of state, or None."""
         self.status = status
         error = self.error_for(status)
         if error is None or isinstance(error, NotEstablished | CompetingSession):
@@ -226,7 +230,7 @@ class SessionMachine:
         """Process the response to a tickle; return the change of state, or None."""
         self.last_tickle = now
         if tickle.session:
-            if tickle.session != self._token:  # another token means a new login
+            if tickle.session != self._token:  # a changed token means a new login
                 self._cannot_open = False
                 self._failed_inits = 0
             self._token = tickle.session
@@ -237,14 +241,15 @@ class SessionMachine:
     def failed(
         self, error: BezantError, now: float, *, about_session: bool
     ) -> SessionChange | None:
-        """Process the error of a call; return the change of state, or None.
+        """Process the error that a call raised; return the change of state, or None.
 
         Args:
             error: the error.
             now: seconds since 1970.
-            about_session: whether the call was about the session. For other calls, a 401 may mean
-                an unknown account, and a lost connection proves little. A login page counts for
-                every call, and a missing brokerage session for every brokerage call.
+            about_session: whether the call was about the session. Errors of other calls are mostly
+                ignored: a 401 may mean an unknown account, and a lost connection may have affected
+                only that call. Two errors count for other calls, too: a login page as the response
+                to any call, and a missing brokerage session as the error of a brokerage call.
         """
         if isinstance(error, NotAuthenticated):
             if not error.needs_login:
@@ -255,22 +260,22 @@ class SessionMachine:
         elif not about_session or not isinstance(error, SessionError | HttpError):
             return None
         if isinstance(error, OutcomeUnknown) and error.status not in (None, 502, 503, 504):
-            return None  # this response says nothing about the session
+            return None  # such a response does not tell the session's state
         return self._go(state_of(error), now, error)
 
     def cannot_open(self, error: NotAuthenticated, now: float) -> SessionChange | None:
-        """Record that the brokerage session could not be opened; return the change, or None."""
+        """Record that opening the brokerage session needs a login; return the change, or None."""
         self._cannot_open = True
         return self._go(SessionState.LOGGED_OUT, now, error)
 
     def init_failed(self, now: float) -> None:
-        """Record that IBKR did not open the brokerage session; `now` is a monotonic time."""
+        """Record a failed attempt to open the brokerage session; `now` is a monotonic time."""
         self._failed_inits += 1
         tries = self._failed_inits - _FREE_INITS
         self._next_init = now + INIT.delay(tries) if tries > 0 else now
 
     def init_wait(self, now: float) -> float:
-        """Return the seconds until the brokerage session may be opened again; 0 for now."""
+        """Return the seconds until the next attempt to open the brokerage session, or 0."""
         return max(self._next_init - now, 0.0) if self._failed_inits else 0.0
 
     def _go(
@@ -289,12 +294,12 @@ class SessionMachine:
 
 
 def state_of(error: BezantError) -> SessionState:
-    """Return the session state that an error means."""
+    """Return the session state that an error reveals."""
     if isinstance(error, NoSession) and error.status and error.status.connected is False:
         return SessionState.CONNECTING
     return next((state for kind, state in _STATE_OF if isinstance(error, kind)), SessionState.LOST)
 
 
 def patience(timeout: float) -> float:
-    """Return the seconds to wait for a session to be established before opening it again."""
+    """Return the seconds to wait for a session to be established before opening it once more."""
     return min(timeout / 2, _STUCK)

@@ -1,4 +1,4 @@
-"""Maps the session's flags and the response to ``ssodh/init`` to errors."""
+"""Maps the session's status flags, and the response to ``ssodh/init``, to errors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ INIT = INITIALIZE_SESSION.operation
 
 
 def error_for(status: AuthStatus, operation: Operation = AUTH_STATUS) -> SessionError | None:
-    """Return the error that the flags mean; None if the session can be used."""
+    """Return the error for the session's status flags; None if the session can be used."""
     name = operation.name
     said = " ".join(text for text in (status.message, status.fail) if text)
     why = f" ({said})" if said else ""
@@ -51,11 +51,13 @@ def error_for(status: AuthStatus, operation: Operation = AUTH_STATUS) -> Session
 
 
 def refused(answer: object, *, compete: bool) -> SessionError | None:
-    """Return the error that the response to ``ssodh/init`` means; None if it was accepted.
+    """Return the error for a response to ``ssodh/init``, which opens the brokerage session.
+
+    The result is None if IBKR accepted the request.
 
     Args:
         answer: the response.
-        compete: whether the request asked IBKR to end another session.
+        compete: whether the request asked IBKR to end another session of the user name.
     """
     if not isinstance(answer, Mapping):
         return None
@@ -76,5 +78,5 @@ def refused(answer: object, *, compete: bool) -> SessionError | None:
 
 
 def cannot_open(what: str) -> NotAuthenticated:
-    """Return the error for a brokerage session that could not be opened."""
+    """Return the error for a brokerage session that could not be opened: it advises to log in."""
     return NotAuthenticated(f"{what}; {LOG_IN}", operation=INIT.name)

@@ -1,4 +1,4 @@
-"""Base URL of the gateway: parsing, and the key under which its rate limits are kept."""
+"""Parses the gateway's base URL, and derives the key under which its rate limits are stored."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class BaseUrl(Record, frozen=True):
         scheme: ``http`` or ``https``.
         host: name or address, without brackets.
         port: TCP port.
-        path: path of the API without a trailing slash, such as ``/v1/api``.
+        path: path of the API, without a slash at the end, such as ``/v1/api``.
     """
 
     scheme: str
@@ -34,14 +34,14 @@ class BaseUrl(Record, frozen=True):
         """Parse a base URL; a URL without a path gets the path ``/v1/api``.
 
         Raises:
-            InvalidBaseUrl: the text is not a URL of a gateway.
+            InvalidBaseUrl: the text cannot be the base URL of a gateway.
         """
         if not isinstance(text, str):
             raise InvalidBaseUrl(
                 f"base_url must be text such as {DEFAULT_BASE_URL!r}, not {type(text).__name__}"
             )
-        # The whole part before the last @ is hidden, because it may be a password, which may
-        # contain unencoded slashes.
+        # The error must not show a password. Everything up to the last @ is hidden, because a
+        # password may contain unencoded slashes.
         hidden = re.sub(r"(?s)^([A-Za-z]+://)?.*@", r"\1***@", text) if "@" in text else text
         url = hidden[:200]
         if not text.strip() or not text.isprintable() or " " in text:
@@ -84,7 +84,7 @@ class BaseUrl(Record, frozen=True):
 
     @property
     def authority(self) -> str:
-        """Host and port as in a URL, without the scheme's default port."""
+        """Host and port in the form of a URL; the scheme's default port is left out."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         default = 443 if self.scheme == "https" else 80
         return host if self.port == default else f"{host}:{self.port}"
@@ -96,9 +96,9 @@ class BaseUrl(Record, frozen=True):
 
     @property
     def gateway_key(self) -> str:
-        """Name under which the gateway's rate limits and penalty are kept.
+        """Key under which the gateway's rate limits and IBKR's penalty are stored.
 
-        All spellings of one host have the same key, and so have all names of this machine.
+        All spellings of a host have the same key, and so have all loopback names and addresses.
         """
         return gateway_key(self.host, self.port)
 
@@ -117,7 +117,7 @@ class BaseUrl(Record, frozen=True):
 
     @property
     def is_gateway(self) -> bool:
-        """Whether the host is a gateway. IBKR's own host, which serves OAuth clients, is none."""
+        """Whether the host is a gateway: False for IBKR's own host, which OAuth clients use."""
         host = self.host.lower().removesuffix(".")
         return host != "ibkr.com" and not host.endswith(".ibkr.com")
 
@@ -128,7 +128,7 @@ class BaseUrl(Record, frozen=True):
 _DECIMAL: Final = frozenset(string.digits)
 _HEXADECIMAL: Final = frozenset("0123456789abcdef")
 _IN_NAMES: Final = frozenset(f"{string.ascii_letters}{string.digits}_-")
-# Operating systems give the loopback addresses these names in their hosts files.
+# Names that operating systems give to the loopback addresses in their hosts files.
 _LOOPBACK_NAMES: Final = frozenset(
     {
         *("localhost", "localhost4", "localhost6", "ip6-localhost", "ip6-loopback"),
@@ -138,10 +138,11 @@ _LOOPBACK_NAMES: Final = frozenset(
 
 
 def gateway_key(host: str, port: int) -> str:
-    """Return the name under which a gateway's rate limits and penalty are kept.
+    """Return the key under which a gateway's rate limits and IBKR's penalty are stored.
 
-    IBKR counts requests per session and blocks the IP address, whatever scheme or spelling of the
-    host was used. All loopback addresses and names are therefore one host.
+    IBKR counts the requests of a session and blocks an IP address, no matter which scheme or
+    spelling of the host was used. Different spellings of a host therefore have the same key, and so
+    have all loopback addresses and names.
 
     Args:
         host: name or address, without brackets.
@@ -154,7 +155,7 @@ def gateway_key(host: str, port: int) -> str:
     if address is None:
         if name in _LOOPBACK_NAMES or name.endswith(".localhost"):
             name = "localhost"
-    # The unspecified address counts as this machine, because connecting to it reaches this machine.
+    # A connection to the unspecified address (0.0.0.0 or ::) reaches this machine, too.
     elif address.is_loopback or address.is_unspecified:
         name = "localhost"
     else:
@@ -163,9 +164,10 @@ def gateway_key(host: str, port: int) -> str:
 
 
 def _short_address(host: str) -> ipaddress.IPv4Address | None:
-    """Parse an IPv4 address as the C library does: up to four numbers; the last fills the rest.
+    """Parse an IPv4 address as the C library does, which accepts fewer than four numbers.
 
-    Each number may be hexadecimal or octal: 127.1, 0x7f.0.0.1 and 2130706433 are one address.
+    The last number fills the remaining bytes, and each number may be hexadecimal or octal: 127.1,
+    0x7f.0.0.1 and 2130706433 are the same address.
     """
     parts = host.split(".")
     if len(parts) > 4 or not all(map(_is_number, parts)):

@@ -7,13 +7,13 @@ from typing import Final
 from ..._wire.redaction import shown
 from ...errors import InvalidRequest
 
-# Sockets count milliseconds in 32 bits, so a wait above 24 days raises an OverflowError; this limit
-# is in seconds.
+# In seconds. Sockets count milliseconds in 32 bits, so a wait of more than 24 days would raise an
+# OverflowError.
 MAX_SECONDS: Final = 2_000_000
 
 
 def check_count(name: str, value: object, least: int) -> None:
-    """Check that an argument is a whole number of at least ``least``.
+    """Check that an argument is a whole number and not below ``least``.
 
     Args:
         name: name of the argument, for the error.
@@ -21,7 +21,7 @@ def check_count(name: str, value: object, least: int) -> None:
         least: smallest allowed value.
 
     Raises:
-        InvalidRequest: the value is not such a number.
+        InvalidRequest: the value is not a whole number, or is below ``least``.
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise InvalidRequest(
@@ -33,17 +33,17 @@ def check_callable(name: str, value: object) -> None:
     """Check that an argument is a callable or None.
 
     Raises:
-        InvalidRequest: the value is neither.
+        InvalidRequest: the value is neither a callable nor None.
     """
     if value is not None and not callable(value):
         raise InvalidRequest(f"{name} must be a function, not {shown(value)}")
 
 
 def check_seconds(name: str, value: float) -> None:
-    """Check that an argument is a number of seconds above 0 and up to ``MAX_SECONDS``.
+    """Check that an argument is a number above 0 and not above ``MAX_SECONDS``.
 
     Raises:
-        InvalidRequest: the value is not such a number.
+        InvalidRequest: the value is not a number within these limits.
     """
     if (
         isinstance(value, bool)

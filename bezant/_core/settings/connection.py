@@ -17,12 +17,13 @@ TlsMode = Literal["none", "insecure", "verify", "ca", "context"]
 
 
 class Tls(Record, frozen=True):
-    """Setting for the verification of the gateway's certificate, for HTTP and the WebSocket.
+    """Rule for the verification of the gateway's certificate, for both HTTP and the WebSocket.
 
     Attributes:
-        mode: ``none`` for no TLS, ``insecure`` for no verification, ``verify``, ``ca`` to verify
-            against a CA file, or ``context`` for the user's own context.
-        ca_file: path of the CA file, for mode ``ca``.
+        mode: ``none``: the connection does not use TLS. ``insecure``: any certificate is accepted.
+            ``verify``: the certificate is verified. ``ca``: it is verified against a file of CA
+            certificates. ``context``: the user's own ``ssl.SSLContext`` decides.
+        ca_file: path of the file of CA certificates, for mode ``ca``.
         context: the user's ``ssl.SSLContext``, for mode ``context``.
     """
 
@@ -34,7 +35,7 @@ class Tls(Record, frozen=True):
 
 
 def choose_tls(base_url: BaseUrl, verify: object) -> Tls:
-    """Return the setting for the verification of certificates.
+    """Return how to verify the gateway's certificate, given the argument ``verify``.
 
     ``"auto"`` accepts any certificate from a loopback host, because the gateway ships with a
     certificate that is self-signed and expired. For all other hosts, ``"auto"`` verifies the
@@ -64,7 +65,8 @@ def choose_tls(base_url: BaseUrl, verify: object) -> Tls:
 def choose_proxy(base_url: BaseUrl, proxy: str | None, environ: Mapping[str, str]) -> str | None:
     """Return the URL of the proxy for HTTP and the WebSocket; None for a direct connection.
 
-    Loopback hosts never use a proxy: a proxy elsewhere cannot reach the gateway on this machine.
+    A connection to a loopback host never uses a proxy, because a proxy on another machine cannot
+    reach the gateway on this machine.
 
     Raises:
         InvalidRequest: ``proxy`` is not the URL of an HTTP proxy.
@@ -87,7 +89,7 @@ def choose_proxy(base_url: BaseUrl, proxy: str | None, environ: Mapping[str, str
 
 
 def _checked_proxy(proxy: object, name: str) -> str:
-    # No error shows the URL, because it may contain a password.
+    # The error does not show the URL, because it may contain a password.
     try:
         parts = urlsplit(proxy) if isinstance(proxy, str) and proxy.isprintable() else None
         fine = parts and parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
@@ -105,8 +107,9 @@ class Credentials(Record, frozen=True):
     """Headers for a proxy in front of the gateway. All of them count as secrets.
 
     Attributes:
-        headers: headers that every request has.
-        source: the user's function that returns further headers for one request; None for none.
+        headers: headers that are added to every request.
+        source: the user's function that is called before each request and returns further headers
+            for it; None if there is no function.
     """
 
     hidden: ClassVar[frozenset[str]] = frozenset({"headers", "source"})
@@ -120,8 +123,8 @@ class PacingStore(Record, frozen=True):
 
     Attributes:
         kind: ``file`` or ``redis``.
-        where: path of the file, or URL of the server.
-        name: name of the gateway in the store.
+        where: path of the file, or URL of the Redis server.
+        name: name under which the store keeps the gateway's limits.
     """
 
     hidden: ClassVar[frozenset[str]] = frozenset({"where"})  # `where` may contain a password
@@ -134,7 +137,9 @@ class PacingStore(Record, frozen=True):
 def choose_pacing(
     pacing: object, base_url: BaseUrl, environ: Mapping[str, str]
 ) -> tuple[bool, PacingStore | None]:
-    """Return whether calls are paced, and the store shared with other processes or None.
+    """Return whether calls are paced, and the store for limits shared with other processes.
+
+    The store is None if the limits are not shared.
 
     Raises:
         InvalidRequest: ``pacing`` has no allowed value.

@@ -1,4 +1,4 @@
-"""Headers that the user adds to every request, for a proxy in front of the gateway."""
+"""Checks the headers that the user adds to every request for a proxy in front of the gateway."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from ...errors import BezantError, InvalidRequest
 from .base_url import BaseUrl
 from .connection import Credentials, SecretHeader
 
-# The gateway accepts 8 kB of headers, and half of them must stay free for its cookies and the
-# client's own headers.
+# Longest headers of the user, in bytes. The gateway accepts 8 kB of headers, and half of that is
+# kept for its cookies and the client's own headers.
 MAX_LENGTH: Final = 4096
 
 _NAME: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
@@ -23,7 +23,8 @@ _VALUE: Final = rf"{_VISIBLE}(?:[\t\x20-\x7e\xa0-\xff]*{_VISIBLE})?"
 _FRAMING: Final = "it says how a message is sent, which the client decides for each message"
 _BODY: Final = "it describes the body, which the client writes and reads"
 _ORIGIN: Final = "the gateway responds with 401 to any other than its own"
-# Only the client may set these headers. Each has the reason, or the advice what to do instead.
+# Headers that the user must not set, because the client does. Value: the reason, or what the user
+# should do instead.
 _OURS: Final[Mapping[str, str]] = {
     "host": "it is the host of base_url",
     "user-agent": "pass user_agent=... instead",
@@ -48,12 +49,12 @@ _OURS: Final[Mapping[str, str]] = {
 }
 _OUR_PREFIX: Final = "sec-websocket-"
 
-# Shorter values are not hidden in texts, because they occur in ordinary words.
+# Shorter secrets are not hidden in error texts, because they may occur in ordinary words.
 _HIDDEN_LENGTH: Final = 6
 
 
 def choose_credentials(base_url: BaseUrl, headers: object, auth: object) -> Credentials | None:
-    """Return the headers to add to every request; None for none.
+    """Return the headers to add to every request; None if there are none.
 
     Args:
         base_url: the gateway.
@@ -62,7 +63,7 @@ def choose_credentials(base_url: BaseUrl, headers: object, auth: object) -> Cred
 
     Raises:
         InvalidRequest: the headers cannot be sent, would replace one of the client's own headers,
-            or would cross a network unencrypted.
+            or would be sent over a network unencrypted.
     """
     fixed = () if headers is None else _checked(headers, "headers")
     source: Callable[[], object] | None = None
@@ -90,14 +91,14 @@ def all_headers(credentials: Credentials, given: object) -> tuple[SecretHeader, 
 
     Args:
         credentials: the credentials of the client.
-        given: the headers that the user's function returned.
+        given: the headers that the user's function ``auth`` returned.
 
     Raises:
         InvalidRequest: the headers cannot be sent.
     """
     close = getattr(given, "close", None)
     if hasattr(given, "__await__") and callable(close):
-        close()  # without this, Python warns that the coroutine was never awaited
+        close()  # or Python would warn about a coroutine never awaited
         raise InvalidRequest(
             "auth is an asynchronous function, which only AsyncClient can call; nothing was sent; "
             "pass a function that returns the headers"
@@ -121,7 +122,7 @@ def _basic(pair: tuple[object, ...]) -> Secret:
 
 
 def _checked(given: object, what: str) -> tuple[SecretHeader, ...]:
-    """Return headers that can be sent. Errors never show a value, and only valid names."""
+    """Check the user's headers, and return them. Errors do not show values or invalid names."""
     if not isinstance(given, Mapping):
         raise InvalidRequest(
             f"{what} must be a mapping of names to values such as "
@@ -165,9 +166,9 @@ def _merged(
 
 
 def hide(error: BezantError, secrets: tuple[SecretHeader, ...]) -> None:
-    """Replace secrets in the texts of an error, which may quote a response that repeats them.
+    """Replace secrets by ``***`` in an error's texts, which may quote a response that has them.
 
-    The function does the same for the errors that caused this error.
+    The function also changes the errors that caused this error.
     """
     each: BaseException | None = error
     while each is not None:
@@ -178,7 +179,7 @@ def hide(error: BezantError, secrets: tuple[SecretHeader, ...]) -> None:
 
 def _hide_in(error: BezantError, secrets: tuple[SecretHeader, ...]) -> None:
     for _, secret in secrets:
-        # with and without a scheme such as "Basic"
+        # A text may contain the value without its scheme, such as "Basic".
         for value in (secret.value, secret.value.rpartition(" ")[2]):
             if len(value) >= _HIDDEN_LENGTH:
                 error.message = _without(error.message, value)
@@ -190,7 +191,7 @@ def _hide_in(error: BezantError, secrets: tuple[SecretHeader, ...]) -> None:
 
 def _without(text: str, value: str) -> str:
     text = text.replace(value, "***")
-    # A beginning of the value is hidden too, because an excerpt may have cut the value off.
+    # An excerpt may have cut the value off, so its first characters before "…" are hidden, too.
     for length in range(len(value) - 1, _HIDDEN_LENGTH - 1, -1):
         text = text.replace(value[:length] + "…", "***…")
     return text

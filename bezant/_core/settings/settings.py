@@ -1,4 +1,4 @@
-"""Client settings, from arguments and environment, validated."""
+"""Validated settings of a client, from its arguments and the environment."""
 
 from __future__ import annotations
 
@@ -18,29 +18,31 @@ from .connection import Credentials, PacingStore, Tls, choose_pacing, choose_pro
 
 DEFAULT_USER_AGENT: Final = f"bezant/{__version__}"
 DEFAULT_RETRIES: Final = 2
-# A bulk map works on this many items at a time, so that an item is always ready when a rate limit
-# slot becomes free.
+# Number of items that ``client.map`` works on at a time. It is larger than the number of calls in
+# flight, so that an item is always ready when a rate limit lets the next call pass.
 DEFAULT_CONCURRENCY: Final = 8
 
 
 class Settings(Record, frozen=True):
-    """Settings of a client, each declared here with its default.
+    """Settings of a client with their default values.
 
-    The signatures of the client repeat names, types and defaults for editors; a test compares them.
+    The signatures of the client classes repeat the names, types and defaults, so that editors show
+    them. A test checks that they agree.
 
     Attributes:
         base_url: URL of the gateway's API.
         tls: verification of the gateway's certificate.
-        timeout: seconds for a whole call, from the first byte sent to the last received.
-        connect_timeout: seconds to connect, TLS handshake included.
+        timeout: longest time, in seconds, from the first byte sent to the last byte received.
+        connect_timeout: longest time, in seconds, for connecting, including the TLS handshake.
         user_agent: the User-Agent header.
-        max_connections: maximum number of connections.
-        max_response_bytes: maximum length of a response.
+        max_connections: maximum number of connections to the gateway.
+        max_response_bytes: maximum length of a response's body, in bytes.
         proxy: URL of a proxy; None for a direct connection.
-        strict: whether drift raises an error instead of being reported.
-        pacing: whether calls are paced to IBKR's rate limits.
+        strict: whether a response field of another type than declared raises an error; if not, it
+            is reported.
+        pacing: whether calls wait so that they stay within IBKR's rate limits.
         pacing_store: store for rate limits shared with other processes; None if not shared.
-        max_wait: seconds for which a call may wait for the rate limits.
+        max_wait: longest time, in seconds, that a call waits because of the rate limits.
         retries: how many times an idempotent call is retried after a transient failure.
         credentials: headers for a proxy in front of the gateway; None for none.
     """
@@ -52,7 +54,7 @@ class Settings(Record, frozen=True):
     timeout: float = 30.0
     connect_timeout: float = 5.0
     user_agent: str = DEFAULT_USER_AGENT
-    # The gateway serves five requests at a time, and its own keepalive is one of them.
+    # The gateway serves five requests at a time, and one of them may be its own keepalive.
     max_connections: int = 4
     max_response_bytes: int = 32 * 1024 * 1024
     proxy: str | None = None
@@ -70,7 +72,7 @@ class Settings(Record, frozen=True):
         agent = cast("object", self.user_agent)
         text = agent if isinstance(agent, str) else ""
         if not text or text[0] == " " or not (text.isascii() and text.isprintable()):
-            # IBKR's edge servers respond to an empty User-Agent with 403.
+            # IBKR's servers respond to an empty User-Agent with status 403.
             raise InvalidRequest(
                 "user_agent must be text of printable ASCII characters that does not begin with a "
                 f"blank, not {shown(agent)}"
@@ -79,7 +81,7 @@ class Settings(Record, frozen=True):
             check_count(name, getattr(self, name), least)
 
     def with_changes(self, changes: Mapping[str, object]) -> Self:
-        """Return a copy with some settings changed; None keeps a setting."""
+        """Return a copy with some settings changed; a value of None leaves its setting as it is."""
         given = {name: value for name, value in _settings_in(changes) if value is not None}
         return replace(self, **given)  # __post_init__ validates the changes
 
@@ -89,10 +91,12 @@ def _settings_in(arguments: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def resolve(arguments: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
-    """Combine arguments and environment: arguments first, then ``BEZANT_*``, then ``IBKR_*``.
+    """Return the settings from a client's arguments and the environment variables.
+
+    Arguments have precedence over variables ``BEZANT_*``, and these over variables ``IBKR_*``.
 
     Args:
-        arguments: arguments of a client by name; arguments that are no settings are ignored.
+        arguments: arguments of a client by name. Arguments that are not settings are ignored.
         environ: the environment variables.
     """
     base_url = arguments.get("base_url")
@@ -115,14 +119,14 @@ def resolve(arguments: Mapping[str, Any], environ: Mapping[str, str]) -> Setting
 def _credentials(base_url: BaseUrl, headers: object, auth: object) -> Credentials | None:
     if headers is None and auth is None:
         return None
-    from .credentials import choose_credentials  # imported here because most programs need none
+    from .credentials import choose_credentials  # imported here: rarely needed
 
     return choose_credentials(base_url, headers, auth)
 
 
 def _url_of(environ: Mapping[str, str]) -> BaseUrl:
     for name in ("BEZANT_GATEWAY_URL", "IBKR_GATEWAY_URL"):
-        # The value is stripped, because a variable that is read from a file ends with a line break.
+        # A variable whose value was read from a file may end with a line break.
         if text := environ.get(name, "").strip():
             try:
                 return BaseUrl.parse(text)

@@ -1,1 +1,1 @@
-"""WebSocket streams without the socket: topics, subscriptions, messages and state."""
+"""WebSocket streams without their I/O: topics, subscriptions, messages and state."""

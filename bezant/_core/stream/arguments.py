@@ -1,4 +1,4 @@
-"""Checks the arguments of subscriptions, and merges those of several subscribers."""
+"""Checks the arguments of subscriptions, and merges the arguments of several subscribers."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ from ...errors import InvalidRequest
 from ..marketdata.contract import contract_text
 from .topic import Arguments
 
-# The pattern allows 32 characters, more than the name of any exchange has.
+# No name of an exchange is longer than 32 characters.
 _EXCHANGE = re.compile(r"[A-Za-z0-9]{1,32}")
 _ACCOUNT = re.compile(r"[A-Za-z0-9]{1,32}")
-# Larger conids are refused, because Python cannot convert a number with thousands of digits to
-# text.
+# The limit keeps out numbers with thousands of digits, which Python refuses to convert to text.
 _LARGEST_CONID: Final = 2**63 - 1
 
 
 def contract(conid: object, exchange: object, separator: str) -> str:
-    """Return a contract as a subscription's key contains it, with the exchange if one is given.
+    """Return the text for a contract in a subscription's key, such as ``265598@NYSE``.
 
     Raises:
         InvalidRequest: the contract id or the exchange is not valid.
@@ -33,14 +32,15 @@ def contract(conid: object, exchange: object, separator: str) -> str:
 
 
 def contract_or_combination(given: object, exchange: object) -> str:
-    """Return a contract, or a combination of contracts, as written in a key.
+    """Return the text for a contract or a combination of contracts in a subscription's key.
 
     Args:
-        given: conid, or IBKR's text of the contract, which may name its exchange and its legs.
-        exchange: exchange; None for IBKR's choice.
+        given: conid (IBKR's contract id), or IBKR's text for the contract, which may contain an
+            exchange and the legs of a combination.
+        exchange: name of the exchange; None to let IBKR choose.
 
     Raises:
-        InvalidRequest: one of them is not valid, or both name an exchange.
+        InvalidRequest: an argument is not valid, or both contain an exchange.
     """
     text = contract_text(given)
     if exchange is None:
@@ -59,10 +59,10 @@ def _exchange(given: object) -> str:
 
 
 def account(given: object) -> str:
-    """Return an account's id as a subscription's key contains it.
+    """Check and return an account id for a subscription's key.
 
     Raises:
-        InvalidRequest: the account's id is not valid.
+        InvalidRequest: the account id is not valid.
     """
     if not isinstance(given, str) or not _ACCOUNT.fullmatch(given):
         raise InvalidRequest(f"account_id must be an id such as 'DU123456', not {shown(given)}")
@@ -70,7 +70,9 @@ def account(given: object) -> str:
 
 
 def days(given: object) -> int:
-    """Return the number of past days from which a subscription first sends orders or executions.
+    """Check and return a subscription's argument ``days``.
+
+    A new subscription first sends the orders or executions of this many past days.
 
     Raises:
         InvalidRequest: `given` is not a whole number from 1 to 7.
@@ -81,14 +83,14 @@ def days(given: object) -> int:
 
 
 def names(argument: str, given: object) -> list[str]:
-    """Return a list of names, each once.
+    """Check a list of names, and return it without duplicates.
 
     Raises:
-        InvalidRequest: `given` is not a list of names, or is empty.
+        InvalidRequest: `given` is not a list of names, or it is empty.
     """
     found = _items(given)
     # Unprintable text is refused, because it may contain half a surrogate pair, which cannot be
-    # sent.
+    # encoded.
     valid = [each for each in found if isinstance(each, str) and each and each.isprintable()]
     if not valid or len(valid) < len(found):
         raise InvalidRequest(f"{argument} must be a list of at least one name, not {shown(given)}")
@@ -102,7 +104,9 @@ def _items(given: object) -> list[object]:
 
 
 def keys_and_fields(keys: Iterable[str] | None, fields: Iterable[str] | None) -> Arguments:
-    """Return the arguments of an account's summary or ledger; empty for all keys and fields.
+    """Return the arguments of a subscription to an account's summary or ledger.
+
+    ``keys`` and ``fields`` select what the gateway sends. None selects everything and is left out.
 
     Raises:
         InvalidRequest: `keys` or `fields` is not a list of names.
@@ -115,9 +119,11 @@ def keys_and_fields(keys: Iterable[str] | None, fields: Iterable[str] | None) ->
 
 
 def merge_names(asked: Sequence[Arguments], *arguments: str) -> Arguments:
-    """Return arguments whose lists contain the names that any subscriber requests.
+    """Merge the list arguments of several subscribers to one subscription.
 
-    A subscriber without a list requests everything; the merged arguments then have no list either.
+    The result has each name that at least one subscriber requests.
+
+    A subscriber without a list requests everything, and then the result has no list either.
     """
     return {
         argument: list(dict.fromkeys(name for each in asked for name in each[argument]))
@@ -127,5 +133,5 @@ def merge_names(asked: Sequence[Arguments], *arguments: str) -> Arguments:
 
 
 def merge_keys_and_fields(_: str, asked: Sequence[Arguments]) -> Arguments:
-    """Return the merged arguments of an account's summary or ledger."""
+    """Merge several subscribers' arguments for an account's summary or ledger."""
     return merge_names(asked, "keys", "fields")

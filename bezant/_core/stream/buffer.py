@@ -1,4 +1,4 @@
-"""Bounded buffer of unread messages; dropped messages become a `Gap`."""
+"""Bounded buffer of unread messages. A `Gap` takes the place of messages that were dropped."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DEFAULT_BUFFER: Final = 10_000
 
 
 def topic_of(message: Message) -> str | None:
-    """Return IBKR's name of a message's topic; None for messages that the stream itself makes."""
+    """Return IBKR's topic name for a message; None for messages that bezant creates itself."""
     if isinstance(message, Other):
         return message.topic.partition("+")[0] or None
     topic = topic_of_message(message)
@@ -24,7 +24,7 @@ def topic_of(message: Message) -> str | None:
 
 
 class _Dropped:
-    """Messages of one topic that were dropped in one place because the buffer was full."""
+    """Consecutive messages of one topic that were dropped because the buffer was full."""
 
     __slots__ = ("count", "since", "until")
 
@@ -37,15 +37,15 @@ _Entry: TypeAlias = Message | tuple[str | None, _Dropped]
 
 
 class MessageBuffer:
-    """Unread messages in the order of their arrival.
+    """Unread messages of a stream, in the order of their arrival.
 
-    Unread quotes of one contract are merged into one, and so are heartbeats. Any other message
-    that is dropped leaves a `Gap` in its place.
+    Unread quotes of the same contract are merged into one, and so are heartbeats. If the buffer is
+    full, other messages are dropped, and a `Gap` takes their place.
 
     Args:
-        limit: maximum number of unread messages, without quotes; 10,000 by default.
-        quote_backlog: number of unread quotes above which quotes of one contract are merged; 0 by
-            default.
+        limit: maximum number of unread messages, not counting quotes; 10,000 by default.
+        quote_backlog: number of unread quotes that are kept separately. When it is exceeded, quotes
+            of the same contract are merged. 0 by default.
 
     Attributes:
         merged: number of quotes that were merged into another quote.
@@ -56,8 +56,8 @@ class MessageBuffer:
         self._limit = limit
         self._backlog = quote_backlog
         self._entries: deque[_Entry] = deque()
-        # The last unread quote of each contract, kept from the moment when the backlog is exceeded
-        # until all quotes are read. Such a quote may still change, because nobody has read it.
+        # The last unread quote of each contract, into which new quotes are merged; nobody has read
+        # it yet. None if the quote backlog has not been exceeded since all quotes were last read.
         self._waiting: dict[str, MarketData] | None = None
         self._heartbeat: Heartbeat | None = None
         self._quotes = 0
@@ -72,7 +72,7 @@ class MessageBuffer:
         return len(self._entries)
 
     def arrived(self, now: float) -> None:
-        """Record the time of arrival of the messages that are added from now on."""
+        """Set the arrival time for the messages that are added after this call."""
         arrivals = self._arrivals
         at = self._popped + len(self._entries)
         while len(arrivals) > 1 and arrivals[1][0] <= self._popped:
@@ -93,7 +93,7 @@ class MessageBuffer:
         return max(now - came, 0.0)
 
     def put_quotes(self, quotes: Sequence[MarketData]) -> None:
-        """Add market data; merge it with an unread quote of the contract if the backlog is full."""
+        """Add market data; if the backlog is full, merge it with unread quotes of the contracts."""
         waiting = self._waiting
         if waiting is None:
             if self._quotes + len(quotes) <= self._backlog:
@@ -115,7 +115,7 @@ class MessageBuffer:
         self._quotes = unread
 
     def _last_unread(self) -> dict[str, MarketData]:
-        """Return the last unread quote of each contract, without those before a `Gap`."""
+        """Return the last unread quote of each contract, ignoring quotes before a `Gap`."""
         last: dict[str, MarketData] = {}
         for entry in self._entries:
             if isinstance(entry, MarketData):
@@ -132,7 +132,7 @@ class MessageBuffer:
         self.merged += 1
 
     def put(self, message: Message, moment: datetime) -> None:
-        """Add a message, or count it as dropped if the buffer is full."""
+        """Add a message, or drop and count it if the buffer is full."""
         if isinstance(message, Heartbeat):
             if self._heartbeat is None:
                 self._heartbeat = message
@@ -144,12 +144,13 @@ class MessageBuffer:
             self._others += 1
             self._entries.append(message)
             if isinstance(message, Gap):
-                # A message after a gap must not be merged into one before it.
+                # Later messages must not be merged into messages before the gap.
                 if self._waiting is not None:
                     self._waiting.clear()
                 self._heartbeat = None
             if self._dropped:
-                # If this topic loses messages again, the loss is another gap after this message.
+                # If messages of this topic are dropped later, they form another gap after this
+                # message.
                 self._dropped.pop(topic_of(message), None)
             return
         topic = topic_of(message)

@@ -1,4 +1,4 @@
-"""Subscriptions of the current connection: confirmation and renewal."""
+"""Tracks the subscriptions of the current connection: which are confirmed, which need renewal."""
 
 from __future__ import annotations
 
@@ -22,31 +22,32 @@ class _Sent:
 
 
 class Confirmations:
-    """Tracks which subscriptions of this connection are confirmed or have to be repeated.
+    """Tracks the subscriptions of this connection, and when their commands have to be sent again.
 
-    The gateway does not confirm a command. The first message of a subscription confirms it.
+    The gateway does not acknowledge the command to subscribe. The first message of a subscription
+    shows that the command has arrived, and confirms the subscription.
 
     Args:
-        timing: intervals until a command is repeated.
+        timing: the stream's intervals, such as the time until a command is sent again.
         random: function that returns random numbers from 0 to 1.
 
     Attributes:
-        unconfirmed: keys of subscriptions without a message yet, by the topic's key.
-        next_due: monotonic time at which the next command has to be repeated.
+        unconfirmed: keys of subscriptions without a message yet, grouped by topic.
+        next_due: monotonic time at which the next command has to be sent again.
     """
 
     def __init__(self, timing: Timing, random: Callable[[], float]) -> None:
         self._timing = timing
         self._random = random
         self._sent: dict[str, _Sent] = {}
-        # Key: a subscription. Value: the gateway's id of it, which the command to unsubscribe
-        # contains.
+        # The gateway's id of each subscription, by the subscription's key. The command to
+        # unsubscribe contains this id.
         self._server_ids: dict[str, str] = {}
         self.unconfirmed: dict[str, set[str]] = {topic.key: set() for topic in TOPICS}
         self.next_due = math.inf
 
     def clear(self) -> None:
-        """Remove all subscriptions, because the connection was lost."""
+        """Forget all subscriptions, because the connection was lost."""
         self._sent.clear()
         self._server_ids.clear()
         for keys in self.unconfirmed.values():
@@ -55,11 +56,11 @@ class Confirmations:
 
     @property
     def confirmed(self) -> set[str]:
-        """The keys of confirmed subscriptions."""
+        """Keys of the subscriptions that are confirmed."""
         return {key for key, each in self._sent.items() if each.confirmed}
 
     def add(self, key: str, now: float) -> None:
-        """Record that the command of a subscription is sent, for the first time or again."""
+        """Record that the command for a subscription is sent, for the first time or again."""
         topic = topic_of_key(key)
         sent = self._sent.get(key)
         if sent is None:
@@ -75,7 +76,7 @@ class Confirmations:
         timing = self._timing
         renewal = timing.renew_from + (timing.renew_to - timing.renew_from) * self._random()
         if not sent.confirmed:
-            # The gateway loses a command now and then, so the command is repeated with growing
+            # The gateway sometimes loses a command. So the command is repeated, with growing
             # pauses.
             sent.wait = min(max(sent.wait * 2, timing.confirm_after), renewal)
             renewal = sent.wait
@@ -86,30 +87,30 @@ class Confirmations:
         self.next_due = min((each.due for each in self._sent.values()), default=math.inf)
 
     def forget(self, key: str) -> str | None:
-        """Remove a subscription; return the gateway's id for the subscription, or None."""
+        """Forget a subscription; return the gateway's id for it, or None if the id is not known."""
         if self._sent.pop(key, None) is not None:
             self.unconfirmed[topic_of_key(key).key].discard(key)
             self._plan()
         return self._server_ids.pop(key, None)
 
     def due(self, now: float) -> list[str]:
-        """Return the keys whose command has to be repeated."""
+        """Return the keys of the subscriptions whose commands have to be sent again now."""
         if now < self.next_due:
             return []
         return [key for key, each in self._sent.items() if now >= each.due]
 
     def fails(self, key: str) -> bool:
-        """Return whether a subscription was refused or silent, and no message has come since."""
+        """Return whether a subscription was refused or silent, and has had no message since."""
         return self._sent[key].failed
 
     def planned(self, key: str) -> bool:
-        """Return whether the command of a subscription will be repeated."""
+        """Return whether a subscription's command is due to be sent again at some time."""
         return self._sent[key].due != math.inf
 
     def falls_silent(self, key: str) -> bool:
-        """Return whether a subscription has had no message although it was sent twice.
+        """Return whether a subscription has no message yet although its command was sent twice.
 
-        It is True once, until a message confirms the subscription.
+        The result is True only once until a message confirms the subscription.
         """
         sent = self._sent[key]
         if sent.confirmed or sent.failed or not sent.again or not topic_of_key(key).responds:
@@ -118,9 +119,9 @@ class Confirmations:
         return True
 
     def refused(self, key: str, now: float) -> bool:
-        """Plan to repeat a subscription's command, because the gateway refused it or stays silent.
+        """Plan to send a command again, because the gateway refused it or does not respond.
 
-        The pauses grow until a message confirms the subscription.
+        The pauses between attempts grow until a message confirms the subscription.
 
         Returns:
             Whether this is the first refusal since the subscription was made or confirmed.
@@ -130,7 +131,7 @@ class Confirmations:
         first = sent.confirmed or not sent.failed
         sent.failed, sent.confirmed = True, False
         self.unconfirmed[topic.key].add(key)
-        # In the other case, `add` has already planned the repetition.
+        # Otherwise `add` has already planned when to send the command again.
         if first or not topic.responds:
             timing = self._timing
             sent.wait = timing.confirm_after if first else min(sent.wait * 2, timing.renew_to)
@@ -148,7 +149,7 @@ class Confirmations:
             unconfirmed.discard(key)
 
     def confirm_empty(self, key: str) -> None:
-        """Confirm a subscription because the gateway has sent an empty list for it."""
+        """Mark a subscription as confirmed, because the gateway has sent an empty list for it."""
         if key in self._sent and not self._sent[key].confirmed:
             self._confirm(key)
             self.unconfirmed[topic_of_key(key).key].discard(key)
@@ -167,11 +168,13 @@ class Confirmations:
             self._plan()
 
     def note_server_id(self, topic: Topic, message: Message, keys: Sequence[str]) -> str | None:
-        """Store the gateway's id of a subscription; return the id if no subscription has it.
+        """Store the gateway's subscription id from a message.
+
+        Return the id if the message belongs to none of the subscriptions, otherwise None.
 
         Args:
             topic: the message's topic.
-            message: any message.
+            message: message of the topic, which need not contain an id.
             keys: the keys of all subscriptions.
         """
         if topic.server_id is None or topic.confirms is None:
@@ -187,12 +190,13 @@ class Confirmations:
 
 
 def refused_keys(topic: str, keys: Sequence[str], confirmed: set[str]) -> list[str]:
-    """Return the keys of the subscriptions that a refusal concerns.
+    """Return the keys of the subscriptions that a refusal by the gateway concerns.
 
     Args:
-        topic: topic of the refusal, such as ``sor`` or ``smd+265598``.
+        topic: topic that the refusal names, such as ``sor`` or ``smd+265598``.
         keys: keys of all subscriptions.
-        confirmed: keys of the subscriptions that have had a message.
+        confirmed: keys of the subscriptions that have had a message, so that the refusal is not
+            about them unless it names their exact key.
     """
     name = topic[1:]
     if not topic.startswith("s"):
@@ -204,13 +208,14 @@ def refused_keys(topic: str, keys: Sequence[str], confirmed: set[str]) -> list[s
 
 
 def _matches(precise_first: tuple[str, ...], keys: Sequence[str] | set[str]) -> list[str]:
-    """Return the keys among `keys` that a message confirms.
+    """Return the keys of the subscriptions that a message confirms.
 
-    The result is the message's exact key if `keys` contains it, otherwise all keys of the same
-    contract.
+    If one of `keys` is exactly that of the message, it is the only result. Otherwise all keys of
+    the same contract are returned, whatever their exchange.
 
     Args:
-        precise_first: names of the subscription in the message, the most precise first.
+        precise_first: the keys that the message may belong to, the most precise first, such as with
+            and without the exchange.
         keys: the keys of subscriptions.
     """
     if precise_first[0] in keys:

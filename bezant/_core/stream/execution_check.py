@@ -1,8 +1,8 @@
-"""Execution check: decides when to request the executions that the stream may not have sent.
+"""Decides when to request from REST the executions that the stream may not have sent.
 
-The stream sends the executions of the last days after each subscription, unless the program wants
-new ones only. After an interruption, a refusal or silence, REST has the executions that are
-missing.
+After each subscription the stream sends the executions of the last days, unless the program wants
+only new ones. If the stream was interrupted, or the gateway refused the subscription or sends
+nothing, executions may be missing on the stream. They are then requested from REST.
 """
 
 from __future__ import annotations
@@ -19,29 +19,32 @@ from .order_check import QUIET
 if TYPE_CHECKING:
     from ...models.orders import Trade
 
-# Days. With 1 or 2, the gateway has been seen to leave out the executions of the current day.
+# Number of days for which executions are requested. In responses for 1 or 2 days, executions of the
+# current day have been seen to be missing.
 DAYS: Final = 7
 _DAY: Final = 86_400.0
 _RETRY: Final = Backoff(5.0, 60.0)
-# Seconds. The clocks of this machine and of the gateway differ.
+# In seconds. Executions from this long before the interruption are requested, too, because the
+# clocks of this machine and of the gateway may differ.
 _MARGIN: Final = 60.0
 
 
 class ExecutionRequest(NamedTuple):
-    """A request to REST.
+    """Request to REST for executions.
 
     Attributes:
-        number: number of the interruption; a response for an earlier one is ignored.
+        number: number of the interruption that caused the request. If there was another
+            interruption since then, the response is ignored.
     """
 
     number: int
 
 
 class ExecutionCheck:
-    """State machine that requests executions after an interruption.
+    """State machine that decides when executions are requested from REST.
 
     Attributes:
-        changed: whether the next step may be due earlier than `next` has returned.
+        changed: whether the next step may now be due earlier than the last call of `next` returned.
     """
 
     def __init__(self) -> None:
@@ -49,18 +52,18 @@ class ExecutionCheck:
         self._due = math.inf
         self._failures = 0
         self._realtime_only = False
-        # Time since which executions may be missing, in seconds since 1970; None if none are.
+        # Executions from this time on may be missing, in seconds since 1970; None if none are.
         self._missing_since: float | None = None
         self._interrupted = False
         self._always = False
         self.changed: bool = False
 
     def begin(self, arguments: Mapping[str, Any], wall: float) -> None:
-        """Begin with a new subscription.
+        """Start over for a new subscription to executions.
 
         Args:
             arguments: the arguments of the subscription.
-            wall: time of day in seconds since 1970.
+            wall: the current time in seconds since 1970.
         """
         self._realtime_only = bool(arguments["realtimeUpdatesOnly"])
         self._missing_since = None if self._realtime_only else wall - arguments["days"] * _DAY
@@ -68,18 +71,18 @@ class ExecutionCheck:
         self._plan(math.inf)
 
     def stop(self) -> None:
-        """Request nothing more until the stream subscribes again."""
+        """Request no executions until the stream subscribes to them again."""
         self._plan(math.inf)
 
     def interrupt(self, wall: float) -> None:
-        """Record that executions may be missing from a time on, in seconds since 1970."""
+        """Record that executions since `wall`, in seconds since 1970, may be missing."""
         self._interrupted = True
         if self._missing_since is None:
             self._missing_since = wall - _MARGIN
         self._plan(math.inf)
 
     def start(self, now: float, patience: float) -> None:
-        """Start the check after the stream has sent the subscription.
+        """Plan the check after the stream has sent the command to subscribe.
 
         Args:
             now: monotonic time.
@@ -89,7 +92,10 @@ class ExecutionCheck:
             self._plan(now + (QUIET if self._interrupted else patience))
 
     def missed(self, wall: float, now: float) -> None:
-        """Record that a message about executions could not be read, or was refused."""
+        """Record that a message was unreadable or the subscription was refused.
+
+        Executions since `wall`, in seconds since 1970, may be missing.
+        """
         self.interrupt(wall)
         self._plan(now, always=True)
 
@@ -101,17 +107,17 @@ class ExecutionCheck:
         self.changed = True
 
     def next(self, now: float, *, confirmed: bool) -> ExecutionRequest | float | None:
-        """Return a request to send, or the seconds until one is due; None if none will be.
+        """Return the request to send, or the seconds until one is due; None if none is planned.
 
         Args:
             now: monotonic time.
-            confirmed: whether the stream has sent executions since the subscription.
+            confirmed: whether the stream has sent executions since it subscribed.
         """
         self.changed = False
         if now < self._due:
             return None if self._due == math.inf else self._due - now
         if confirmed and not self._realtime_only and not self._always:
-            self._finish()  # the stream has sent all executions of the last days
+            self._finish()  # the stream itself has sent the executions
             return None
         return ExecutionRequest(self._number)
 
@@ -121,9 +127,9 @@ class ExecutionCheck:
         self._missing_since = None
 
     def take(self, request: ExecutionRequest, trades: list[Trade]) -> list[dict[str, Any]] | None:
-        """Return the executions of a response that may be missing, as rows of the stream.
+        """Return a response's executions that may be missing on the stream, as rows of the stream.
 
-        None if the response is for an earlier interruption.
+        The result is None if there was another interruption since the request.
         """
         since = self._missing_since
         if request.number != self._number or since is None:
@@ -133,14 +139,14 @@ class ExecutionCheck:
         return [row for row in rows if row.get("trade_time_r", math.inf) >= since * 1000]
 
     def failed(self, request: ExecutionRequest, now: float, *, at_least: float = 0.0) -> None:
-        """Record that a request failed; it is repeated later."""
+        """Record that a request failed, and plan to repeat it after at least `at_least` seconds."""
         if request.number == self._number:
             self._failures += 1
             self._due = now + max(_RETRY.delay(self._failures), at_least)
 
 
 def _row(trade: Trade) -> dict[str, Any]:
-    """Return an execution as a row of the stream, which has the same names."""
+    """Convert an execution from REST to a row as the stream sends it, with the same field names."""
     found = cast("dict[str, Any]", msgspec.to_builtins(trade))
     row = {key: value for key, value in found.items() if value is not None}
     if row.pop("trade_time_r", None) is not None:

@@ -1,7 +1,8 @@
-"""Fast reader of plain WebSocket frames (whole, short, unmasked), which nearly all frames are.
+"""Fast reader for plain WebSocket frames: unmasked, below 64 KiB, each with a whole message.
 
-A WebSocket library needs several times as long for a frame as decoding its message takes. The
-library still gets all other frames: control frames, fragments, long frames and invalid ones.
+Nearly all frames are plain. For these, a WebSocket library takes several times as long as the
+decoding of the message. The library still gets all other frames: control frames, fragments, long
+frames and invalid ones.
 """
 
 from __future__ import annotations
@@ -9,21 +10,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-# A message may have this many bytes. Quotes come in small frames, and the gateway forwards nothing
-# longer than 64 KiB.
+# Longest message, in bytes. Real messages are much shorter: quotes come in small frames, and the
+# gateway forwards nothing longer than 64 KiB.
 MAX_MESSAGE: Final = 16 * 1024 * 1024
 
-# Whole text and binary frames without extensions begin with one of these bytes.
+# First byte of a text or binary frame that holds a whole message and uses no extension.
 _PLAIN: Final = (0x81, 0x82)
 _TWO_BYTES, _EIGHT_BYTES = 126, 127
 
 
 def plain_messages(data: bytes, start: int, put: Callable[[bytes], object]) -> int:
-    """Read consecutive plain frames and pass on their messages.
+    """Read consecutive plain frames and pass their messages to `put`.
 
     Args:
-        data: bytes from the server.
-        start: position in them where a frame begins.
+        data: bytes received from the server.
+        start: position in the bytes where a frame begins.
         put: function called with each message.
 
     Returns:
@@ -38,7 +39,7 @@ def plain_messages(data: bytes, start: int, put: Callable[[bytes], object]) -> i
             if begin > end:
                 break
             length = data[start + 2] << 8 | data[start + 3]
-        elif length > _TWO_BYTES:  # this is a long or a masked frame
+        elif length > _TWO_BYTES:  # a long or a masked frame
             break
         stop = begin + length
         if stop > end:
@@ -51,8 +52,9 @@ def plain_messages(data: bytes, start: int, put: Callable[[bytes], object]) -> i
 def frame_end(data: bytes, start: int, longest: int) -> int:
     """Return the end of the frame that begins at `start`, even if the frame is incomplete.
 
-    If the frame's header is incomplete, return the end of the header as far as it is known. A frame
-    that a server must not send, or that is too long, extends to the end of the bytes.
+    If the frame's header is incomplete, the result is the end of the header, as far as it is known.
+    For a frame that a server must not send, or that is longer than `longest` bytes, the result is
+    the end of `data`.
     """
     end = len(data)
     if end - start < 2:
@@ -60,7 +62,7 @@ def frame_end(data: bytes, start: int, longest: int) -> int:
     length = data[start + 1]
     begin = start + 2
     if length >= _TWO_BYTES:
-        if length > _EIGHT_BYTES:  # the frame is masked
+        if length > _EIGHT_BYTES:  # masked, which a server must not send
             return end
         begin += 2 if length == _TWO_BYTES else 8
         if begin > end:

@@ -1,4 +1,4 @@
-"""Handshake of a WebSocket: headers of the request, and check of the response."""
+"""WebSocket handshake: builds the headers of the request, and checks the response."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from ..._wire.redaction import Secret
 from ...errors import NotAuthenticated, SessionError, WsConnectFailed
 from ..settings.base_url import BaseUrl
 
-# The response to the handshake may have this many bytes; the gateway's own has a few hundred.
+# Longest response to the handshake, in bytes. The gateway's response has a few hundred.
 MAX_HEAD: Final = 64 * 1024
 
 _SWITCHING = 101
-_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # fixed value from RFC 6455
 
-# These statuses mean that nobody is logged in, because a redirect leads to the login page.
+# These statuses mean that nobody is logged in: the gateway redirects to its login page, or responds
+# with 401.
 _LOGIN = frozenset({301, 302, 303, 307, 308, 401})
 
 Header = tuple[str, str | Secret]
@@ -29,7 +30,7 @@ def upgrade_headers(base_url: BaseUrl, headers: Sequence[Header], key: bytes) ->
     Args:
         base_url: the gateway.
         headers: headers to send in addition to those of the handshake.
-        key: 16 random bytes.
+        key: 16 random bytes, to be checked by `check_upgrade`.
     """
     return [
         ("Host", base_url.authority),
@@ -44,16 +45,16 @@ def upgrade_headers(base_url: BaseUrl, headers: Sequence[Header], key: bytes) ->
 def check_upgrade(
     base_url: BaseUrl, status: int, headers: Sequence[tuple[bytes, bytes]], key: bytes
 ) -> None:
-    """Check the response to the handshake.
+    """Check that the response to the handshake opens a WebSocket.
 
     Args:
         base_url: the gateway.
         status: the response's status.
         headers: the response's headers.
-        key: the bytes that were sent.
+        key: the random bytes that were passed to `upgrade_headers`.
 
     Raises:
-        NotAuthenticated: the response leads to the login page.
+        NotAuthenticated: the status means that nobody is logged in.
         WsConnectFailed: the response does not open a WebSocket.
     """
     if status != _SWITCHING:
@@ -78,7 +79,7 @@ def check_upgrade(
 
 
 def refusal(base_url: BaseUrl, status: int) -> WsConnectFailed | SessionError:
-    """Return the error for a handshake's response whose status does not open a WebSocket."""
+    """Return the error for a response to the handshake with another status than 101."""
     if status in _LOGIN:
         return NotAuthenticated(
             f"nobody is logged in: the gateway refused the WebSocket with HTTP {status}; log in at "

@@ -1,4 +1,4 @@
-"""Live state: merges updates into complete messages, and puts them into the buffer."""
+"""Merges updates from the stream into complete messages, and puts these into the buffer."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from .topics.registry import TOPICS, topic_of_key, topic_of_message
 
 
 class LiveState:
-    """Live quotes, orders and other complete values of a stream, updated by its messages.
+    """Newest quotes, orders and other values of a stream, updated by its messages.
 
     Args:
-        report: function called with each drift.
+        report: function called with each `Drift`, a field of another type than declared.
         message_buffer: buffer for unread messages.
         confirmations: object that records which subscriptions the messages confirm.
 
     Attributes:
-        orders: the order book, with each order complete.
-        order_check: state machine that completes the orders after an interruption.
-        quotes: newest values of contracts.
-        watch: function called with each row about an order or an execution; None for none.
+        orders: the order book, which has each order with all its known fields.
+        order_check: state machine that compares the orders with REST after an interruption.
+        quotes: newest market data of contracts.
+        watch: function called with each row about an order or an execution; None for no function.
     """
 
     def __init__(
@@ -50,14 +50,17 @@ class LiveState:
         self._confirmations = confirmations
 
     def take_orders(self, messages: list[Message], now: float) -> None:
-        """Apply the orders of one frame, before its messages are processed one by one."""
+        """Update the order book with the orders of one frame.
+
+        `take` then processes the frame's messages one by one.
+        """
         orders = [each for each in messages if isinstance(each, OrderUpdate)]
         if orders:
             self._confirmations.confirm(ORDERS, orders[0])
             self.order_check.received(now, fresh=self.orders.update(orders))
 
     def take(self, message: Message, moment: datetime) -> None:
-        """Process a message of any kind, as received."""
+        """Process any message as received, and put the complete message into the buffer."""
         if isinstance(message, MarketData):
             self.quotes.take(message)
             return
@@ -71,19 +74,19 @@ class LiveState:
         self.put(message, moment)
 
     def put(self, message: Message, moment: datetime) -> None:
-        """Complete a message with earlier values, and put the result into the buffer."""
+        """Complete a message with values of earlier messages, and put it into the buffer."""
         complete = self.complete(message)
         if complete is not None:
             self._message_buffer.put(complete, moment)
 
     def complete(self, message: Message) -> Message | None:
-        """Return a message with everything that is known; None if it only repeats another."""
+        """Return a message completed with earlier values; None if it only repeats another."""
         topic = topic_of_message(message)
         state = None if topic is None else self._states.get(topic.name)
         return message if state is None else state.update(message)
 
     def begin(self, key: str) -> None:
-        """Begin a subscription, without the values of an earlier one."""
+        """Record a new subscription, and forget the values of an earlier one with the same key."""
         topic = topic_of_key(key)
         if topic is MARKET_DATA:
             self.quotes.begin(key.partition("+")[2])
@@ -91,7 +94,7 @@ class LiveState:
             self.end(key)
 
     def interrupt_one(self, key: str) -> None:
-        """Forget the values of one subscription, because messages of it are missing."""
+        """Forget the values of one subscription, because some of its messages are missing."""
         topic = topic_of_key(key)
         state = self._states.get(topic.name)
         if topic is MARKET_DATA:
@@ -109,7 +112,7 @@ class LiveState:
             state.end(key)
 
     def interrupt(self) -> None:
-        """Remove all values, because messages may be missing from now on."""
+        """Forget all values, because messages may be missing from now on."""
         self.quotes.interrupt()
         for state in self._states.values():
             state.interrupt()

@@ -1,7 +1,8 @@
-"""Merges the updates of a topic into messages with all values known on the connection.
+"""Merges the updates of a topic into messages with all known values.
 
-The gateway sends only the fields that changed, and IBKR does not number its messages. So a lost
-message would go unnoticed, and values are merged within one connection only.
+The gateway sends only the fields that changed, and IBKR does not number its messages. A message
+lost between two connections would therefore go unnoticed. So values are merged only within one
+connection.
 """
 
 from __future__ import annotations
@@ -20,15 +21,16 @@ from .topic import Merging, Topic, without_exchange
 
 S = TypeVar("S", bound=StateModel)
 
-# A topic keeps this many states; of more, the state with the oldest update is dropped.
+# Highest number of complete messages that a topic keeps. If there are more, the one whose last
+# update is oldest is dropped.
 MAX_STATES: Final = 10_000
 
 
 class TopicState:
-    """Newest complete message about each subject of a topic, such as each order.
+    """Keeps the newest complete message about each subject of a topic, such as each order.
 
     Args:
-        topic: row of the topic.
+        topic: the topic.
         merging: rule by which the topic's messages merge.
     """
 
@@ -36,8 +38,8 @@ class TopicState:
         self._topic = topic
         self._merging = merging
         self._known: dict[Hashable, Any] = {}
-        # These rows, also of earlier connections, only decide whether a repeated row contains
-        # something new.
+        # The rows delivered so far, including those of earlier connections. They are used only to
+        # find out whether a repeated row contains something new.
         self._delivered: dict[Hashable, dict[str, Any]] = {}
 
     def __len__(self) -> int:
@@ -64,7 +66,7 @@ class TopicState:
         return cast("Message", complete)
 
     def interrupt(self) -> None:
-        """Remove all values: messages may be missing, so no later message may contain them."""
+        """Forget all values. Messages may be missing, so the values may be out of date."""
         self._known.clear()
 
     def end(self, key: str) -> None:
@@ -73,7 +75,7 @@ class TopicState:
         self._delivered.clear()
 
     def forget(self, key: str) -> None:
-        """Forget the values of a subscription, because messages of it are missing."""
+        """Forget the values of a subscription, because some of its messages are missing."""
         plain = without_exchange(key)
         confirms = self._topic.confirms
         gone = [
@@ -92,12 +94,13 @@ def _keep(values: dict[Hashable, Any], subject: Hashable, value: Any) -> None:
 
 
 def merge_fields(known: S | None, update: S, derived: Mapping[str, str] | None = None) -> S:
-    """Return a message with the fields of an update, and all other fields of the known message.
+    """Return a message with the fields of an update, and the other fields of the last message.
 
     Args:
-        known: the last complete message; None for none.
-        update: message with one row as received; without a known message, it becomes the result.
-        derived: for keys of the row, a further field that each one changes.
+        known: the last complete message; None if there is none.
+        update: message with one row as received. It is itself the result if `known` is None.
+        derived: additional fields that depend on a key of the row; key: key of the row, value: name
+            of the field.
     """
     names = wire_names(cast("Hashable", type(update)))
     sent = {names[key] for key in update.raw if key in names}
@@ -107,13 +110,13 @@ def merge_fields(known: S | None, update: S, derived: Mapping[str, str] | None =
     before: dict[str, Any] = {} if known is None else {name: peek(known, name) for name in sent}
     changed = frozenset(name for name, value in values.items() if value != before.get(name))
     if known is None:
-        force_setattr(update, "changed", changed)  # nobody else has this message yet
+        force_setattr(update, "changed", changed)  # changed before anyone else sees it
         return update
     return msgspec.structs.replace(known, **values, changed=changed, raw=update.raw)
 
 
 def replace_fields(known: S | None, update: S) -> S:
-    """Return a complete update, and set `changed` to the names of the fields that differ."""
+    """Return an update that has all fields; `changed` gets the names of the fields that differ."""
     complete = merge_fields(None, update)
     if known is not None:
         names = wire_names(cast("Hashable", type(update))).values()
@@ -124,7 +127,7 @@ def replace_fields(known: S | None, update: S) -> S:
 
 @cache
 def wire_names(model: Hashable) -> dict[str, str]:
-    """Return the Python names of a message's fields by the gateway's names."""
+    """Return the Python names of a message's fields, by the names that the gateway uses."""
     kind = cast("type[msgspec.Struct]", model)
     return {
         wire: name

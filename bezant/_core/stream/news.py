@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from ..._wire import converters
 
-# Only these fields make a repeated row worth delivering. The gateway repeats an execution two or
-# three times, with and without its commission, and other fields change without any news:
-# ``position``, and ``conidEx`` with and without the exchange.
+# A repeated row is delivered only if one of these fields has a new value. The gateway sends an
+# execution two or three times, with and without its commission. Other fields change without meaning
+# anything new: ``position``, and ``conidEx``, which is sent with and without the exchange.
 NEWS: Final = ("commission", "price", "size")
 
 
@@ -29,7 +29,7 @@ def has_news(known: Mapping[str, Any] | None, row: Mapping[str, Any]) -> bool:
 
 
 def _number(value: object) -> object:
-    """Return a value as a number; None for an empty value, and other values as they are."""
+    """Return a value as a number, None for an empty value, and what is not a number unchanged."""
     try:
         return None if value is None else converters.to_decimal(value)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Order book: the session's orders, each complete, compared with REST after interruptions."""
+"""Order book: the session's orders, from the stream, or from REST calls after an interruption."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ...models.stream import OrderUpdate
 from ..decoding.drift import Report
 from .topics.orders import is_whole, order_from
 
-# Of more orders than this, finished ones are dropped. Finished orders are kept for a while, because
-# a later message may add to them.
+# If there are more orders than this, finished orders are dropped, the earliest first. Until then
+# they are kept, because a later message may add fields to them.
 MAX_ORDERS: Final = 5_000
 
 _Row = dict[str, Any]
-# Keys whose values cannot change during an interruption.
+# Fields of an order whose values never change, so that they stay valid after an interruption.
 _IDENTITY: Final = frozenset(
     {
         *("orderId", "order_ref", "acct", "account", "side", "conid", "conidex", "ticker"),
@@ -35,16 +35,17 @@ def _state(row: _Row) -> OrderState:
 
 
 class OrderBook:
-    """The orders of the session by id, each complete.
+    """The orders of the session, each with all its known fields.
 
-    After an interruption `known` is False until the book is complete again. Orders that were
-    working before are stale until the stream or REST confirms their status.
+    After an interruption of the stream, `known` is False until the book is complete again. Until
+    the stream or REST confirms its status, an order that was working before counts as stale.
 
     Attributes:
-        version: number of changes.
+        version: number of changes so far.
         known: whether the book has every working order with its current status.
-        reason: text of the error while the orders are not known.
-        unconfirmed: ids of orders whose status IBKR did not know after an interruption.
+        reason: why the orders are not known, as text for an error message.
+        unconfirmed: ids of orders that were working before an interruption, and whose status IBKR
+            did not tell afterwards.
     """
 
     def __init__(self, report: Report) -> None:
@@ -52,15 +53,15 @@ class OrderBook:
         self._rows: dict[int, _Row] = {}
         self._orders: dict[int, OrderUpdate] = {}
         self._working: dict[int, None] = {}
-        # The keys are in the order in which the orders finished.
+        # Ids of finished orders, in the order in which they finished.
         self._finished: dict[int, None] = {}
         self._received: set[int] = set()
         self._checking = False
-        # These fields came from the stream after the request to REST was sent, so they are newer
-        # than its response.
+        # Fields that the stream has sent since a request to REST was sent. They are newer than the
+        # response to that request.
         self._newer: dict[int, _Row] = {}
         self._stale: set[int] = set()
-        # These orders have values from before the interruption, which must not mix with later
+        # Orders whose values are from before the interruption. These must not be mixed with later
         # values.
         self._outdated: set[int] = set()
         self.version: int = 0
@@ -69,7 +70,7 @@ class OrderBook:
         self.unconfirmed: set[int] = set()
 
     def interrupt(self, reason: str) -> None:
-        """Mark the orders as not known, because updates may be missing."""
+        """Mark the orders as not known; `reason` says why, as text for the error."""
         self.known = False
         self.reason = reason
         self._received.clear()
@@ -79,11 +80,11 @@ class OrderBook:
 
     @property
     def complete(self) -> bool:
-        """Whether the stream has sent orders, including all that were working before."""
+        """Whether the stream has sent orders, among them all that were working before."""
         return bool(self._received) and not self._stale
 
     def settle(self) -> None:
-        """Mark the book as complete."""
+        """Mark the orders as known."""
         self._checking = False
         self._newer.clear()
         if not self.known:
@@ -91,7 +92,7 @@ class OrderBook:
             self.version += 1
 
     def update(self, updates: Iterable[OrderUpdate]) -> bool:
-        """Apply updates; return whether one is the first of its order on this connection."""
+        """Apply updates; return whether one is the first about its order on this connection."""
         fresh = False
         for update in updates:
             order_id = peek(update, "order_id")
@@ -116,9 +117,10 @@ class OrderBook:
         return fresh
 
     def _confirms(self, order_id: int, row: _Row) -> bool:
-        """Return whether a row confirms an order that the book knows already.
+        """Return whether a row confirms the current values of an order that is in the book.
 
-        After an interruption, part of an order is not enough: REST has to complete it.
+        After an interruption, a row with only part of the fields does not confirm a working order:
+        the order is then requested from REST.
         """
         if "status" not in row:
             return False
@@ -139,7 +141,7 @@ class OrderBook:
             self._working.pop(order_id, None)
             self._stale.discard(order_id)
             self._finished[order_id] = None
-        # Working orders are never dropped.
+        # Only finished orders are dropped, never working ones.
         while len(self._rows) > MAX_ORDERS and self._finished:
             self._drop(next(iter(self._finished)))
 
@@ -150,30 +152,30 @@ class OrderBook:
         self._received.discard(order_id)
         self._newer.pop(order_id, None)
 
-    # Comparison with REST.
+    # Methods that compare the book with REST.
 
     def begin_check(self) -> None:
-        """Record that a request to REST is about to be sent, to which later updates are newer."""
+        """Record that a request to REST is about to be sent. Updates after this call are newer."""
         self._checking = True
         self._newer.clear()
 
     def take_list(
         self, rows: Iterable[_Row], statuses: frozenset[str] | None, *, again: bool
     ) -> tuple[list[OrderUpdate], list[int]]:
-        """Apply REST's list of orders.
+        """Update the book with the list of orders from REST.
 
         Args:
-            rows: the orders as rows of the stream.
-            statuses: the only statuses that the stream sends; None for all.
-            again: whether the stream has sent its list some time ago.
+            rows: the orders, as rows in the form that the stream sends.
+            statuses: the statuses to which the subscription is limited; None if it is not limited.
+            again: whether this is a later check, some time after the stream has sent its list.
 
         Returns:
-            The orders whose status differs from the stream's, and the ids of working orders that
-            the list lacks.
+            Updates for the orders whose status differs from that in the book, and the ids of orders
+            that the list lacks although they may still be working.
         """
         changed: list[OrderUpdate] = []
         listed: set[int] = set()
-        # With such a filter, orders may have left the statuses without a message.
+        # The stream sends no message when an order changes to a status outside of `statuses`.
         hiding = statuses is not None and again
         for row in rows:
             order_id = row["orderId"]
@@ -189,14 +191,15 @@ class OrderBook:
             newer = self._newer.get(order_id, {})
             received = order_id in self._received and not (hiding or _state(row).final)
             if "status" in newer or received or _state(old).final:
-                # The stream's row is at least as new as REST's, so it wins.
+                # The values from the stream are at least as new as those from REST, so they have
+                # precedence.
                 self._put(order_id, {**row, **old})
                 continue
             self._confirm(order_id)
             merged = {**self._base(order_id), **row, **newer}
             self._put(order_id, merged)
             if old.get("status") != merged["status"]:
-                # The message contains only newer fields, and none from before the interruption.
+                # Only new fields are delivered, and none from before the interruption.
                 changed.append(order_from({**row, **newer}, self._report))
         self.version += 1
         doubtful = set(self._stale | self.unconfirmed)
@@ -207,10 +210,10 @@ class OrderBook:
         return changed, sorted(doubtful - listed)
 
     def take_status(self, order_id: int, row: _Row | None) -> OrderUpdate | None:
-        """Apply REST's response about one order; `row` is None if the response has no status.
+        """Update the book with REST's response about one order; `row` is None if it has no status.
 
         Returns:
-            The order, if its status differs from the stream's.
+            An update if the order's status differs from that in the book; otherwise None.
         """
         old = self._rows.get(order_id)
         if old is None or "status" in self._newer.get(order_id, {}):
@@ -230,20 +233,20 @@ class OrderBook:
         return None if old.get("status") == row["status"] else order_from(news, self._report)
 
     def _base(self, order_id: int) -> _Row:
-        """Return what the book knows of an order, without values from before an interruption."""
+        """Return the order's known values, except those from before an interruption."""
         if order_id not in self._outdated:
             return self._rows[order_id]
         self._outdated.discard(order_id)
         return {}
 
-    # Access to the orders.
+    # Methods that return orders.
 
     def working(self) -> list[int]:
-        """Return the ids of the orders that are neither filled nor cancelled nor refused."""
+        """Return the ids of the orders that may still be filled."""
         return list(self._working)
 
     def orders(self) -> dict[int, OrderUpdate]:
-        """Return the working orders, each complete."""
+        """Return the working orders by id, each with all its known fields."""
         return {order_id: self._order(order_id) for order_id in self._working}
 
     def __len__(self) -> int:

@@ -1,8 +1,9 @@
-"""Order check: decides when the order book is complete, and which REST requests complete it.
+"""Decides when the order book is complete, and which requests to REST it needs.
 
-The stream's snapshot of the orders has no end mark, may come in several messages, and does not come
-at all if there are no orders. The snapshot counts as complete when it has every order that was
-working before, and no further order has come for a while. Otherwise the stream calls REST.
+After a subscription, the stream sends its list of orders. The list has no end mark, may come in
+several messages, and does not come at all if there are no orders. It counts as complete if it has
+every order that was working before, and no further order has come for a while. If it is not
+complete by then, the list is requested from REST.
 """
 
 from __future__ import annotations
@@ -25,26 +26,26 @@ from .order_book import OrderBook
 if TYPE_CHECKING:
     from ...models.orders import LiveOrder, OrderStatus
 
-# The stream must be quiet for this many seconds. The gateway begins a subscription with a burst of
-# messages; recorded bursts took 0.3 s.
+# In seconds. The stream's list of orders counts as finished when no further order has come for this
+# long. The gateway sends the list as a burst of messages; recorded bursts took 0.3 s.
 QUIET: Final = 1.0
-# With a filter of statuses, REST is called every so many seconds, because the filter hides orders
-# that leave these statuses.
+# In seconds. If the subscription is limited to certain statuses, the list is requested from REST at
+# this interval, because the stream does not tell when an order changes to another status.
 FILTERED_INTERVAL: Final = 60.0
 _RETRY: Final = Backoff(5.0, 60.0)
-# Calls for single orders are this many seconds apart, because the gateway returns errors after many
+# Pause between calls for single orders, in seconds. The gateway responds with errors after many
 # such calls in a short time.
 _STATUS_PAUSE: Final = 0.1
 _UNCONFIRMED: Final = Backoff(30.0, 600.0)
 
 
 class OrderRequest(NamedTuple):
-    """Request to REST for the list of orders or for one order's status.
+    """Request to REST for the list of orders or for the status of one order.
 
     Attributes:
-        number: number of the interruption; a response that belongs to an earlier interruption is
-            ignored.
-        order_id: order whose status to request; None to request the list of orders.
+        number: number of the interruption that caused the request. If there was another
+            interruption since then, the response is ignored.
+        order_id: id of the order whose status is requested; None to request the list of orders.
     """
 
     number: int
@@ -60,11 +61,12 @@ class _Stage(Enum):
 
 
 class OrderCheck:
-    """State machine that completes an order book after an interruption.
+    """State machine that makes the order book complete after an interruption.
 
     Attributes:
-        changed: whether the next step may be due earlier than `next` has returned.
-        updates: orders whose status REST has corrected, until the stream delivers them.
+        changed: whether the next step may now be due earlier than the last call of `next` returned.
+        updates: updates of orders whose status REST has corrected. The stream delivers and removes
+            them.
     """
 
     def __init__(self, book: OrderBook) -> None:
@@ -83,11 +85,11 @@ class OrderCheck:
         self._lost: list[int] = []
 
     def start(self, arguments: Mapping[str, Any], reason: str, now: float) -> None:
-        """Start the check after the stream has sent a subscription to orders.
+        """Start the check after the stream has sent the command to subscribe to orders.
 
         Args:
             arguments: the arguments of the subscription.
-            reason: why the orders are not known, as text for the error.
+            reason: why the orders are not known yet, as text for an error message.
             now: monotonic time.
         """
         filters = arguments.get("filters")
@@ -96,7 +98,7 @@ class OrderCheck:
         self._begin(_Stage.SNAPSHOT, reason, now + QUIET if self._recognisable else now)
 
     def stop(self, reason: str) -> None:
-        """Stop the check because the stream no longer receives orders, for this reason."""
+        """Stop the check; `reason` says why no orders are received, as text for the error."""
         self._begin(_Stage.OFF, reason, math.inf)
 
     def _begin(self, stage: _Stage, reason: str, due: float) -> None:
@@ -110,7 +112,7 @@ class OrderCheck:
         self.changed = True
 
     def received(self, now: float, *, fresh: bool) -> None:
-        """Record an update of an order from the stream; `fresh` marks the order's first update."""
+        """Record that the stream has sent updates; `fresh` if one is the first about its order."""
         if fresh and self._recognisable and self._stage is _Stage.SNAPSHOT:
             self._due = now + QUIET
 
@@ -126,7 +128,7 @@ class OrderCheck:
             self._begin(_Stage.LIST, reason, now)
 
     def next(self, now: float) -> OrderRequest | float | None:
-        """Return the next request, or the seconds until one is due; None if none is necessary."""
+        """Return the request to send, or the seconds until one is due; None if none is planned."""
         self.changed = False
         if self._stage is _Stage.SNAPSHOT and now >= self._due:
             if self._recognisable and self._book.complete:
@@ -155,7 +157,7 @@ class OrderCheck:
         self._book.settle()
 
     def take_list(self, request: OrderRequest, orders: Iterable[LiveOrder], now: float) -> None:
-        """Apply REST's list of orders."""
+        """Process the list of orders from REST."""
         if request.number != self._number:
             return
         rows = [_list_row(order) for order in orders if isinstance(peek(order, "order_id"), int)]
@@ -167,7 +169,7 @@ class OrderCheck:
         self._due = now
 
     def take_status(self, request: OrderRequest, status: OrderStatus | None, now: float) -> None:
-        """Apply REST's response about one order; None if REST does not know it."""
+        """Process REST's response about one order; `status` is None if REST does not know it."""
         if request.number != self._number or request.order_id is None:
             return
         order_id = self._to_request.popleft()
@@ -180,12 +182,12 @@ class OrderCheck:
         self._due = now + _STATUS_PAUSE
 
     def take_lost(self) -> list[int]:
-        """Return the orders whose status REST did not know, and which were not returned before."""
+        """Return ids of orders whose status REST did not tell; each id is returned only once."""
         lost, self._lost = self._lost, []
         return lost
 
     def failed(self, request: OrderRequest, now: float, *, at_least: float = 0.0) -> None:
-        """Record that a request failed, and plan to repeat it."""
+        """Record that a request failed, and plan to repeat it after at least `at_least` seconds."""
         if request.number != self._number:
             return
         self._stage = _Stage.LIST
@@ -194,12 +196,12 @@ class OrderCheck:
 
 
 def _list_row(order: LiveOrder) -> dict[str, Any]:
-    """Return an order of REST's list as a row of the stream, which has the same field names."""
+    """Convert an order from REST's list to a row of the stream, which has the same field names."""
     return cast("dict[str, Any]", msgspec.to_builtins(order))
 
 
 def _status_row(order_id: int, status: OrderStatus | None) -> dict[str, Any] | None:
-    """Return an order's status as a row of the stream; None if there is no status."""
+    """Convert an order's status from REST to a row of the stream; None if there is no status."""
     if status is None:
         return None
     state = peek(status, "status")

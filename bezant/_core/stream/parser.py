@@ -1,4 +1,4 @@
-"""Parser of WebSocket messages: finds the topic of a message and calls the topic's parser."""
+"""Parses WebSocket messages: finds the topic of a message and calls the topic's parser."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ _MAX_MALFORMED: Final = 64 * 1024
 
 
 def parse(data: bytes, report: Report) -> MarketData | TicReply | list[Message]:
-    """Parse one WebSocket message; a message with rows becomes one message for each row.
+    """Parse one WebSocket frame, which may contain several messages: one for each of its rows.
 
-    Nothing is dropped: a frame of an unknown topic becomes `Other`, and a frame that is not JSON
-    becomes `Malformed`. Market data, nearly all of the traffic, is returned without a list.
+    No frame is dropped: a frame of an unknown topic becomes `Other`, and a frame that is not JSON
+    becomes `Malformed`. Market data is nearly all of the traffic, so it is returned without a list,
+    which saves time.
     """
     try:
         found = loads(data)
@@ -40,7 +41,8 @@ def parse(data: bytes, report: Report) -> MarketData | TicReply | list[Message]:
 
 
 def _not_json(data: bytes, error: Exception) -> Message:
-    # The response to the old heartbeat, "ech+hb", is the only regular message that is not JSON.
+    # The gateway's response to the old heartbeat command, "ech+hb", is the only regular frame that
+    # is not JSON.
     if data.startswith(b"ech+"):
         return Other(topic="ech", payload=data[:100].decode("ascii", "replace"))
     reason = str(error) or type(error).__name__

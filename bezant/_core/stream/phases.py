@@ -1,4 +1,4 @@
-"""Phases of a stream's connection, and the stream's intervals and timeouts."""
+"""Phases of a stream's connection, and the intervals and timeouts of a stream."""
 
 from __future__ import annotations
 
@@ -14,20 +14,24 @@ class Timing:
     """Intervals and timeouts of a stream, in seconds.
 
     Attributes:
-        ready_timeout: from the opening of the socket to the gateway's ``system`` message. On a
-            reconnection, the time after which the stream checks that the gateway still responds.
-        queue_limit: longest wait of a reconnection for the ``system`` message.
-        tic_interval: time between two ``tic`` commands; IBKR requires one per minute.
+        ready_timeout: longest time from the opening of the socket to the gateway's ``system``
+            message. After this time a reconnecting stream does not give up, but checks that the
+            gateway still responds.
+        queue_limit: longest time for which a reconnecting stream waits for the ``system`` message.
+        tic_interval: time between two ``tic`` commands, which keep the connection alive. IBKR
+            requires one per minute.
         silence_limit: time without any message after which the connection counts as dead; the
             gateway sends a heartbeat every 10 seconds.
-        renew_from: time until the earliest renewal of a market data subscription.
-        renew_to: time until the latest renewal; IBKR ends a subscription silently after about 15
-            minutes.
-        confirm_after: time until the command of a market data subscription without a message is
-            repeated.
+        renew_from: shortest time until a market data subscription is renewed; the actual time is
+            random.
+        renew_to: longest time until a market data subscription is renewed. IBKR ends a subscription
+            silently after about 15 minutes.
+        confirm_after: time after which the command to subscribe is sent again if no message has
+            come.
         backoff_from: pause before the first attempt to reconnect.
-        backoff_to: longest pause between two attempts.
-        good_run: how long a connection must last for the backoff to start again at its minimum.
+        backoff_to: longest pause between two attempts to reconnect.
+        good_run: time that a connection has to last so that the next pause is ``backoff_from``
+            again.
     """
 
     ready_timeout: float = READY_TIMEOUT
@@ -43,7 +47,7 @@ class Timing:
 
 
 class Phase(Enum):
-    """Phase of a stream."""
+    """Phase of a stream's connection."""
 
     CONNECTING = "connecting"
     WAITING = "waiting for the gateway"
@@ -53,7 +57,7 @@ class Phase(Enum):
 
 
 class Event(Enum):
-    """Event that changes the phase."""
+    """Event that changes a stream's phase."""
 
     OPENED = "the socket is open"
     SYSTEM = "the system message came"
@@ -62,7 +66,7 @@ class Event(Enum):
     END = "the stream is closed"
 
 
-# The table has every change of phase. Any other event changes nothing.
+# All changes of phase, by the current phase and the event. For other pairs the phase stays.
 TRANSITIONS: Final[dict[tuple[Phase, Event], Phase]] = {
     (Phase.CONNECTING, Event.OPENED): Phase.WAITING,
     (Phase.CONNECTING, Event.LOST): Phase.BACKOFF,

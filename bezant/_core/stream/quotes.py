@@ -1,4 +1,4 @@
-"""Quotes: merges market data into complete messages."""
+"""Merges market data of a stream into quotes with all known fields."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from .buffer import MessageBuffer
 from .confirmations import Confirmations
 from .topics.market_data import MARKET_DATA
 
-# The values of this many contracts without a subscription are kept, because the program may have
-# subscribed to them with a command of its own.
+# Highest number of contracts without a known subscription whose values are kept. The program may
+# have subscribed to them by sending a command itself.
 MAX_OTHERS: Final = 500
 _NOTHING: Final[dict[str, Any]] = {}
 
@@ -22,11 +22,11 @@ class LiveQuote:
     """The newest values of one contract.
 
     Attributes:
-        conid: the contract.
-        conid_ex: the contract with its exchange, as subscribed to.
-        raw: all known fields, as received. The mapping is never changed, only replaced.
-        version: number of changes.
-        fresh: whether this connection has had a message about the contract.
+        conid: IBKR's id of the contract.
+        conid_ex: the contract as subscribed to, with the exchange if one was given.
+        raw: all known fields, as received. An update replaces this mapping by a new one.
+        version: number of changes so far.
+        fresh: whether a message about the contract has come on this connection.
     """
 
     __slots__ = ("conid", "conid_ex", "fresh", "raw", "version")
@@ -39,12 +39,12 @@ class LiveQuote:
         self.fresh: bool = False
 
     def complete(self) -> MarketData:
-        """Return all values as one message."""
+        """Return all known values as one message."""
         return MarketData(conid=self.conid, conid_ex=self.conid_ex, raw=self.raw)
 
 
 class Quotes:
-    """Newest values of all contracts on a stream.
+    """The newest values of all contracts on a stream.
 
     Args:
         message_buffer: buffer for unread messages.
@@ -63,14 +63,13 @@ class Quotes:
         return len(self._by_contract)
 
     def take_run(self, batch: Sequence[bytes], at: int) -> int:
-        """Process frames from a position on, up to the first that is not data of a known contract.
+        """Process the frames from position `at` on, as long as they are data of known contracts.
 
-        Nearly all frames are market data of known contracts, so this is one fast loop without calls
-        of our own functions.
+        Nearly all frames are of this kind, so this is a single fast loop that avoids function
+        calls. It stops at the first frame of another kind.
 
         Returns:
-            Position of the first frame that has to be parsed; the length of the batch if there is
-            none.
+            Position of the first frame that was not processed; the length of the batch if all were.
         """
         by_topic, unconfirmed = self._by_topic, self._unconfirmed
         quotes: list[MarketData] = []
@@ -84,7 +83,7 @@ class Quotes:
             except (ValueError, LookupError, TypeError, RecursionError):
                 break
             before = live.raw if live.fresh else _NOTHING
-            # The mapping is replaced and not changed, because the program has the old one.
+            # A new mapping is made, because the program may still use the old one.
             live.raw = state = {**before, **frame}
             live.fresh = True
             live.version += 1
@@ -100,7 +99,7 @@ class Quotes:
         return position
 
     def take(self, quote: MarketData) -> None:
-        """Process market data."""
+        """Process one message with market data, of any contract."""
         live = self._by_contract.get(quote.conid_ex)
         if live is None:
             live = self._by_contract[quote.conid_ex] = LiveQuote(quote.conid, quote.conid_ex)
@@ -123,25 +122,25 @@ class Quotes:
         self._put([complete])
 
     def live(self, conid: int, conid_ex: str) -> LiveQuote:
-        """Return the live quote of a contract, which stays current from now on."""
+        """Return the live quote of a contract. Later messages update this object."""
         found = self._by_contract.get(conid_ex)
         if found is None or found.conid_ex != conid_ex:
             found = self._by_contract[conid_ex] = LiveQuote(conid, conid_ex)
-            # The gateway may leave the exchange out of its messages.
+            # The gateway's messages may name the contract without the exchange.
             self._by_contract.setdefault(without_exchange(conid_ex), found)
         return found
 
     def subscribed(self, conid_ex: str) -> LiveQuote:
-        """Return the live quote of a contract that a subscription names."""
+        """Return the live quote of a contract, given as in a subscription's key."""
         return self.live(conid_of(conid_ex), conid_ex)
 
     def begin(self, conid_ex: str) -> None:
-        """Begin a subscription, without the values of an earlier one."""
+        """Record a new subscription. Earlier values of the contract count as outdated."""
         self._others.pop(conid_ex, None)
         self.subscribed(conid_ex).fresh = False
 
     def end(self, conid_ex: str) -> None:
-        """Remove a contract whose subscription has ended."""
+        """Remove the values of a contract whose subscription has ended."""
         self._others.pop(conid_ex, None)
         ended = self._by_contract[conid_ex]
         plain = without_exchange(conid_ex)

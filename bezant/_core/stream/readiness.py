@@ -1,7 +1,8 @@
-"""Readiness of a new connection: the wait for the gateway's ``system`` message.
+"""Waits until the gateway is ready to serve a new connection, which its ``system`` message shows.
 
-A gateway that serves five WebSockets makes the next one wait. A waiting WebSocket that closes loses
-its place. So the stream keeps its socket open as long as the gateway responds.
+The gateway serves five WebSockets at a time and makes further ones wait. A waiting WebSocket that
+is closed loses its place in the queue. So the stream keeps its socket open as long as the gateway
+responds.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ from .phases import Timing
 
 
 class Readiness:
-    """Wait of one connection for the ``system`` message, and the time of the next check.
+    """State of one connection's wait for the ``system`` message.
 
     Attributes:
-        session: token of the session in which the connection was opened.
-        probe_due: whether to check that the gateway still responds.
+        session: token of the gateway's session when the connection was opened.
+        probe_due: whether it is time to check that the gateway still responds.
     """
 
     def __init__(self, timing: Timing) -> None:
@@ -25,14 +26,14 @@ class Readiness:
         self._probe_at = 0.0
 
     def opened(self, session: str, now: float) -> None:
-        """Start waiting on a connection that was just opened."""
+        """Record that a connection was opened, and start waiting."""
         self.session = session
         self.probe_due = False
         self._since = now
         self._probe_at = now + self._timing.ready_timeout
 
     def advance(self, now: float) -> float | None:
-        """Return the seconds until something is due; None if the wait has reached its limit."""
+        """Return the seconds until the next check or the limit; None if the limit is reached."""
         left = self._since + self._timing.queue_limit - now
         if left <= 0:
             return None
@@ -40,7 +41,10 @@ class Readiness:
         return max(min(left, self._probe_at - now), 0.0)
 
     def probed(self, session: str | None, reason: str, now: float) -> str:
-        """Record the result of a check; return the reason to stop waiting, or "" to wait longer."""
+        """Record the result of a check; return why to stop waiting, or "" to wait longer.
+
+        `session` is the token of the gateway's session, or None if the check failed for `reason`.
+        """
         self.probe_due = False
         if session is None:
             return reason

@@ -1,4 +1,4 @@
-"""Reads rows and values of frames, for the parsers of several topics."""
+"""Helper functions of the topics' parsers: they read rows and values of frames."""
 
 from __future__ import annotations
 
@@ -20,30 +20,33 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 
 def read_model(row: Frame, type_: type[T], topic: str, report: Report) -> T:
-    """Return a row as a message that keeps the row in ``raw``; reports of drift name `topic`."""
+    """Convert a row to a message of a class, and keep the row in the message's ``raw``.
+
+    `report` is called with each field of another type than declared, and names `topic`.
+    """
     found = convert_row(row, type_, operation=topic, report=report)
-    force_setattr(found, "raw", row)  # nobody else has this message yet
+    force_setattr(found, "raw", row)  # changed before anyone else sees it
     return found
 
 
 def model_rows(
     key: str, type_: type[Message], topic: str
 ) -> Callable[[str, Frame, bytes, Report], list[Message]]:
-    """Return a parser of frames whose rows are messages of one class."""
+    """Return a parser for frames whose rows, in the field `key`, become messages of one class."""
     return rows_in(key, lambda _, row, report: read_model(row, type_, topic, report))
 
 
 def rows_in(
     key: str, read: Callable[[str, Frame, Report], Message]
 ) -> Callable[[str, Frame, bytes, Report], list[Message]]:
-    """Return a parser of frames with rows under a key: a list, or one object.
+    """Return a parser for frames that have one row, or a list of rows, in a field.
 
-    IBKR documents some topics with one object, and sends a list.
+    For some topics, IBKR documents one object but sends a list.
 
     Args:
         key: name of the field with the rows.
-        read: function that returns the message for the frame's topic, a row and the report
-            function.
+        read: function that converts a row to a message. Its arguments are the frame's topic, the
+            row, and the function that reports drift.
     """
 
     def parse(topic: str, frame: Frame, _: bytes, report: Report) -> list[Message]:
@@ -63,18 +66,18 @@ def rows_in(
 
 
 def target_of(topic: str) -> str:
-    """Return the part after the name of a topic: ``DU1`` of ``ssd+DU1``."""
+    """Return the part of a topic after the first "+", such as ``DU1`` in ``ssd+DU1``."""
     return topic.partition("+")[2]
 
 
 def account_and_key(message: SummaryUpdate | LedgerUpdate) -> tuple[str, str] | None:
-    """Return the account and the key of a message about the account; None if it has no key."""
+    """Return the account id and the key of a message; None if the message has no key."""
     key = peek(message, "key")
     return None if key is None else (message.account_id, key)
 
 
 def number_or_none(value: Any) -> int | None:
-    """Return a whole number; None if the value is no whole number."""
+    """Convert a value to a whole number; None if it is not a whole number."""
     try:
         return converters.to_int(value)
     except (ValueError, ArithmeticError):
@@ -82,7 +85,7 @@ def number_or_none(value: Any) -> int | None:
 
 
 def time_or_none(value: Any) -> datetime | None:
-    """Return a time; None if the value is missing or is not a time."""
+    """Convert a value to a time; None if it is missing or is not a time."""
     try:
         return None if value is None else converters.to_time(value)
     except (ValueError, ArithmeticError):

@@ -1,4 +1,4 @@
-"""Reconnection of a stream: number and time of its attempts."""
+"""Counts and times the attempts of a stream to reconnect."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from .phases import Timing
 
 
 class Reconnection:
-    """Plans the attempts to connect again, with a backoff that only a lasting connection resets.
+    """Plans the attempts to reconnect. The pauses between them grow until a connection lasts.
 
     Attributes:
-        attempts: number of attempts since the stream was last open.
+        attempts: number of attempts to reconnect since the stream was last open.
     """
 
     def __init__(self, timing: Timing, random: Callable[[], float], now: float) -> None:
@@ -23,15 +23,15 @@ class Reconnection:
         self._due = now
 
     def opened(self) -> None:
-        """Record that the stream is open again."""
+        """Record that the stream was open again, so that the count of attempts starts at 0."""
         self.attempts = 0
 
     def held(self) -> None:
-        """Reset the backoff, because the connection held for long enough."""
+        """Start again with the shortest pause, because the connection has lasted long enough."""
         self._failures = 0
 
     def lost(self, now: float) -> None:
-        """Record that the connection was lost, or could not be made."""
+        """Record that the connection was lost or could not be opened, and plan the next attempt."""
         self._failures += 1
         self._due = now + self._backoff.delay(self._failures, self._random())
 
@@ -40,5 +40,5 @@ class Reconnection:
         return max(self._due - now, 0.0)
 
     def attempt(self) -> None:
-        """Record an attempt."""
+        """Count an attempt to reconnect."""
         self.attempts += 1

@@ -1,4 +1,4 @@
-"""State of a stream over all its connections: commands to send, received messages, deadlines."""
+"""State of a stream over all its connections: commands to send, messages received, deadlines."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ from .topics.trades import TRADES, trade_from
 if TYPE_CHECKING:
     from ...models.orders import LiveOrder, OrderStatus, Trade
 
-# These messages concern the connection or its subscriptions, so the state processes them itself.
+# Classes of messages about the connection or the subscriptions. `StreamState` acts on them, in
+# addition to delivering them.
 _WATCHED: Final = frozenset(
     {ErrorMessage, Malformed, Other, SessionStatus}
     | {message for topic in TOPICS if topic.server_id is not None for message in topic.messages}
@@ -54,34 +55,36 @@ _WATCHED: Final = frozenset(
 
 
 class StreamState:
-    """State of one stream.
+    """State of one stream, without the socket and the thread or task that uses it.
 
-    Before the gateway's ``system`` message, the stream sends nothing but the session's token,
-    because the gateway drops earlier commands silently. The worker opens a socket when the phase is
-    ``CONNECTING``, and closes it when the phase is neither ``WAITING`` nor ``READY``.
+    Until the gateway's ``system`` message has come, the stream sends nothing but the session's
+    token, because the gateway silently drops commands before that message. The thread or task that
+    runs the stream (the worker) opens a socket when the phase is ``CONNECTING``, and closes it when
+    the phase is neither ``WAITING`` nor ``READY``.
 
     Args:
-        report: function called with each drift.
+        report: function called with each `Drift`, a field of another type than declared.
         now: monotonic time.
         wall: wall-clock time at the same moment, in seconds since 1970.
-        random: function that returns random numbers from 0 to 1, which spread the actions of
-            several streams.
-        timing: intervals and timeouts.
-        reconnect: whether to connect again after a loss.
-        message_buffer: buffer for unread messages; by default a new one.
-        tickled: function that returns the session token of the client's last tickle.
-        watch: function called with each row about an order or an execution; None for none.
+        random: function that returns random numbers from 0 to 1. They keep several streams from
+            acting at the same moment.
+        timing: intervals and timeouts; None for the default values.
+        reconnect: whether to connect again after the connection was lost.
+        message_buffer: buffer for unread messages; None for a new one.
+        tickled: function that returns the session token from the client's last call of ``/tickle``.
+        watch: function called with each row about an order or an execution; None for no function.
 
     Attributes:
         phase: phase of the connection.
-        received: number of messages received.
+        received: number of WebSocket messages received.
         reconnects: number of connections made after the first one.
-        last_heard: monotonic time of the last message.
+        last_heard: monotonic time at which the last message came.
         end_reason: reason why the stream ended; empty while it is open.
-        orders: the orders, each complete.
-        order_check: completes the orders after an interruption.
-        execution_check: requests the executions that an interruption may have cost.
-        new_session: token of a session that the client may not know of yet.
+        orders: the order book, which has each order with all its known fields.
+        order_check: decides which orders to request from REST after an interruption.
+        execution_check: decides when to request executions that an interruption may have lost.
+        new_session: token of a new session that the stream has detected, and of which the client
+            may not know yet; None if there is none.
     """
 
     def __init__(
@@ -149,11 +152,11 @@ class StreamState:
         return True
 
     def moment(self, now: float) -> datetime:
-        """Return the time of day at a monotonic time."""
+        """Return the date and time (UTC) that a monotonic time stands for."""
         return datetime.fromtimestamp(now + self._offset, UTC)
 
     def opened(self, session: str, now: float, wall: float) -> None:
-        """Record that a socket was opened with a session's token."""
+        """Record that a socket was opened, and the token of the session at that time."""
         self._offset = wall - now
         if self._move(Event.OPENED, now):
             self._readiness.opened(session, now)
@@ -165,18 +168,18 @@ class StreamState:
 
     @property
     def probe_due(self) -> bool:
-        """Whether the worker has to check that the gateway still responds and has its session."""
+        """Whether the worker has to check that the gateway responds and still has the session."""
         if self.phase is Phase.READY:
             return self._checks_session
         return self.phase is Phase.WAITING and self._readiness.probe_due
 
     def probed(self, session: str | None, reason: str, now: float, wall: float) -> None:
-        """Record the result of the check that the gateway and its session can still be used.
+        """Record the result of the check that `probe_due` requested.
 
         Args:
             session: token of the gateway's session; None if the gateway does not respond or is not
                 logged in.
-            reason: text that says why the check failed.
+            reason: why the check failed, as text.
             now: monotonic time.
             wall: wall-clock time in seconds since 1970.
         """
@@ -192,7 +195,7 @@ class StreamState:
         doubt, self._doubt = self._doubt or reason, ""
         self._checks_session = False
         if session is None:
-            # The stream connects again, because the subscriptions ended with the session.
+            # The subscriptions ended with the session, so the stream has to connect again.
             if self._reconnect:
                 self.lost(doubt, now, wall, session=True)
             else:
@@ -204,10 +207,10 @@ class StreamState:
         """Record that the connection was lost, or that an attempt to connect failed.
 
         Args:
-            reason: text that says why the connection was lost.
+            reason: why the connection was lost, as text.
             now: monotonic time.
             wall: wall-clock time in seconds since 1970.
-            session: whether the reason is that the gateway is not logged in.
+            session: whether it was lost because nobody is logged in to the gateway.
         """
         ran = now - self._changed_at if self.phase is Phase.READY else 0.0
         since = self.moment(self.last_heard)
@@ -257,7 +260,7 @@ class StreamState:
             self._move(Event.END, now)
 
     def _keep_early(self, now: float) -> None:
-        """Deliver the messages of a connection on which the gateway was not ready yet."""
+        """Deliver the messages that came on this connection before the gateway was ready."""
         if self._early:
             self._close_gap(now)
             early, self._early = self._early, []
@@ -336,8 +339,8 @@ class StreamState:
             keys = self._subscriptions.all_keys()
             unwanted = self._confirmations.note_server_id(topic, message, keys)
             if unwanted is not None:
-                # The program ended the subscription before the gateway sent its id, so the end is
-                # requested now.
+                # The program unsubscribed before the gateway sent the id that the command needs, so
+                # the command is sent now.
                 self._outgoing.append(f"u{topic.key}+{unwanted}")
         self._live_state.take(message, self.moment(now))
         if isinstance(message, SessionStatus):
@@ -355,18 +358,20 @@ class StreamState:
             self._logged_in = True
         elif status.authenticated is False and self.phase is Phase.READY:
             text = status.fail or status.message
-            # A report of the gateway can be wrong, so a tickle checks it before the stream acts on
-            # it.
+            # This report of the gateway can be wrong. So the stream acts on it only after a call of
+            # ``/tickle`` has confirmed it.
             self._doubt = redact(text) if text else "the gateway is no longer logged in"
             self._checks_session = True
         before, self._competing = self._competing, status.competing is True
         if self._competing and not before and status.authenticated is True:
-            self._checks_session = True  # the response to the tickle is an event of the session
+            # A call of ``/tickle`` lets the client report the other session to the program.
+            self._checks_session = True
 
     def _subscribe_again(self, now: float) -> None:
-        """Repeat all subscriptions, because a new login has ended them.
+        """Send all subscriptions again, because a new login has ended them.
 
-        The gateway reports the login once on each connection, and again only for another login.
+        The gateway reports a login once per connection. A second report therefore means a new
+        login.
         """
         moment = self.moment(now)
         since = min(self.moment(self._heard_before), moment)
@@ -387,16 +392,17 @@ class StreamState:
             self.execution_check.start(now, self._timing.confirm_after)
 
     def _on_tic_reply(self, reply: TicReply, now: float) -> None:
-        """Compare the session of the socket with the session in which it was opened.
+        """Compare the session in a response to ``tic`` with the session at the socket's opening.
 
-        A different session means a new login, which may have gone unnoticed.
+        A different session means a new login, which the stream may not have noticed.
         """
         session = None if reply.session is None else reply.session.value
         ours = self._readiness.session
         if self.phase is not Phase.READY or not session or not ours:
             return
         if session != ours:
-            # One response to `tic` has four frames, which must report only one login.
+            # The gateway responds to one ``tic`` with four frames. Only the first one may start new
+            # subscriptions.
             if now - self._session_since >= self._timing.tic_interval:
                 self._session_since = now
                 self._readiness.session = session
@@ -405,7 +411,8 @@ class StreamState:
             return
         newest = self._tickled()
         if self._reconnect and newest not in ("", session, self._tickled_at_opening):
-            # The stream connects again, because the socket of an ended session receives nothing.
+            # The client has a new session, and the socket of the old one receives nothing more. So
+            # the stream connects again.
             self.lost("the gateway has another session now", now, now + self._offset)
 
     # Methods about orders.
@@ -415,7 +422,7 @@ class StreamState:
         self.order_check.start(arguments, _unknown("they are being fetched"), now)
 
     def _on_unread(self, message: Other | Malformed, now: float) -> None:
-        """Process an unreadable message, which may have been about orders or executions."""
+        """Start the checks with REST if an unreadable message is about orders or executions."""
         if self.phase is not Phase.READY:
             return
         if TRADES.key in self._subscriptions:
@@ -453,7 +460,7 @@ class StreamState:
     # Methods about refused subscriptions, and subscriptions without messages.
 
     def _on_refusal(self, message: ErrorMessage, now: float) -> None:
-        """Plan to send a refused subscription again, and report the first refusal as a gap."""
+        """Plan to send a refused subscription again; report the first refusal as a `Gap`."""
         if self.phase is not Phase.READY or message.topic is None:
             return
         keys = self._subscriptions.all_keys()
@@ -472,7 +479,7 @@ class StreamState:
                 )
 
     def _doubt_silence(self, orders: Sequence[LiveOrder], now: float) -> None:
-        """Plan to subscribe to orders again if REST has working orders and the stream sent none."""
+        """Plan to subscribe to orders again if REST has working orders but the stream sent none."""
         if not self._confirmations.unconfirmed[ORDERS.key] or ORDERS.key not in self._subscriptions:
             return
         arguments = self._subscriptions.arguments(ORDERS.key)
@@ -498,7 +505,7 @@ class StreamState:
     def take_order_list(
         self, request: OrderRequest, orders: Iterable[LiveOrder], now: float
     ) -> None:
-        """Apply REST's list of orders."""
+        """Process the list of orders from REST."""
         listed = list(orders)
         self.order_check.take_list(request, listed, now)
         self._doubt_silence(listed, now)
@@ -507,12 +514,12 @@ class StreamState:
     def take_order_status(
         self, request: OrderRequest, status: OrderStatus | None, now: float
     ) -> None:
-        """Apply REST's response about one order; None if REST does not know it."""
+        """Process REST's response about one order; `status` is None if REST does not know it."""
         self.order_check.take_status(request, status, now)
         self._deliver_checked(now)
 
     def _deliver_checked(self, now: float) -> None:
-        """Deliver orders whose status REST has corrected."""
+        """Deliver updates of the orders whose status REST has corrected."""
         moment = self.moment(now)
         for update in self.order_check.updates:
             self._live_state.put(update, moment)
@@ -521,13 +528,13 @@ class StreamState:
     # Executions
 
     def next_execution_request(self, now: float) -> ExecutionRequest | float | None:
-        """Return a request for executions, the seconds until one is due, or None."""
+        """Return the request for executions to send, the seconds until one is due, or None."""
         return self.execution_check.next(now, confirmed=TRADES.key in self.confirmed)
 
     def take_executions(
         self, request: ExecutionRequest, trades: Iterable[Trade], now: float
     ) -> None:
-        """Deliver the executions of a response that the stream has not delivered."""
+        """Deliver the executions from REST that the stream has not delivered yet."""
         rows = self.execution_check.take(request, list(trades))
         if rows is None:
             return
@@ -539,11 +546,11 @@ class StreamState:
             self.message_buffer.put(update, moment)
 
     def _doubt_silence_of_executions(self, now: float, *, missing: bool) -> None:
-        """Plan to subscribe again if REST has executions, and the stream has sent none.
+        """Plan to subscribe to executions again if REST has some but the stream has sent none.
 
         Args:
             now: monotonic time.
-            missing: whether the response has executions that the stream has not sent.
+            missing: whether the response from REST has executions that the stream has not sent.
         """
         key, confirmations = TRADES.key, self._confirmations
         if key in self.confirmed or self._subscriptions.arguments(key)["realtimeUpdatesOnly"]:
@@ -583,7 +590,7 @@ class StreamState:
         return interest
 
     def unsubscribe(self, interest: Interest) -> None:
-        """Remove a subscriber; after the last one of its key, unsubscribe at the gateway."""
+        """Remove a subscriber. If no other has the same subscription, end it at the gateway."""
         commands = self._subscriptions.remove(interest)
         key = interest.key
         if key in self._subscriptions:
@@ -601,7 +608,7 @@ class StreamState:
                 self._outgoing.append(f"u{topic_of_key(key).key}+{server_id}")
 
     def live_quote(self, conid_ex: str) -> LiveQuote:
-        """Return the live quote of a contract, which is kept current from now on."""
+        """Return the live quote of a contract. Later messages update this object."""
         return self._live_state.quotes.subscribed(conid_ex)
 
     @property
@@ -611,7 +618,7 @@ class StreamState:
 
     @property
     def market_data(self) -> frozenset[str]:
-        """The contracts with a subscription to market data."""
+        """The contracts with a subscription to market data, as text."""
         found = [each.partition("+") for each in self._subscriptions.all_keys()]
         return frozenset(name for topic, _, name in found if topic == MARKET_DATA.key)
 
@@ -621,10 +628,10 @@ class StreamState:
         return self._confirmations.confirmed
 
     def command(self, text: str) -> None:
-        """Send a command of the user as soon as the gateway is ready.
+        """Queue a command of the user, which is sent as soon as the gateway is ready.
 
         Raises:
-            InvalidRequest: the command is empty, not text or too long.
+            InvalidRequest: the command is empty, too long or not text.
         """
         if not isinstance(text, str) or not text:
             raise InvalidRequest(
@@ -640,7 +647,7 @@ class StreamState:
         self._confirmations.add(key, now)
 
     def next_outgoing(self, now: float) -> str | Secret | None:
-        """Remove and return the next command to send; None if the queue is empty."""
+        """Return the next command to send, and remove it from the queue; None if there is none."""
         if self._tokens:
             return self._tokens.popleft()
         if self.phase is not Phase.READY:
@@ -662,7 +669,7 @@ class StreamState:
         return self._outgoing.popleft() if self._outgoing else None
 
     def advance(self, now: float, wall: float) -> float:
-        """Do all work that is due; return the seconds until the next work if no message comes."""
+        """Do the work that is due; return the seconds until there is more if no message comes."""
         timing = self._timing
         phase = self.phase
         if phase is Phase.BACKOFF:
@@ -686,8 +693,8 @@ class StreamState:
                     wall,
                 )
                 return 0.0
-            # The time is limited, because a subscription that is added in the meantime can be due
-            # after `confirm_after`.
+            # `confirm_after` limits the wait, because a subscription added meanwhile may have to be
+            # repeated after that time.
             return max(
                 min(
                     left,

@@ -1,4 +1,4 @@
-"""Subscriptions of the program, and the commands that the gateway needs for them."""
+"""Subscriptions that the program has made, and the commands for them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from .topics.registry import topic_of_key
 
 @dataclass(frozen=True, slots=True)
 class Interest:
-    """One subscriber of a subscription, which several subscribers can share.
+    """One subscriber of a subscription. Several subscribers can share a subscription.
 
     Attributes:
-        number: number that distinguishes subscribers with the same key.
+        number: unique number of the subscriber.
         key: key of the subscription at the gateway, such as ``md+265598``.
-        arguments: arguments of this subscriber.
+        arguments: arguments that this subscriber asked for.
     """
 
     number: int
@@ -27,7 +27,7 @@ class Interest:
 
 
 class SubscriptionRegistry:
-    """All subscriptions of a stream, in the order in which the program made them."""
+    """All subscriptions of a stream with their subscribers."""
 
     def __init__(self) -> None:
         self._interests: dict[str, dict[int, Interest]] = {}
@@ -44,10 +44,10 @@ class SubscriptionRegistry:
         return sorted(self._interests, key=lambda key: next(iter(self._interests[key])))
 
     def add(self, request: SubscriptionRequest) -> tuple[Interest, list[str]]:
-        """Add a subscriber and return it with the commands to send.
+        """Add a subscriber; return it, and the commands to send.
 
-        The gateway has one subscription for each key, so a command has the arguments of all
-        subscribers of the key.
+        The gateway has only one subscription for a key. So the command contains the merged
+        arguments of all subscribers of the key.
 
         Raises:
             InvalidRequest: the command would be too long, there are too many subscriptions to the
@@ -59,8 +59,8 @@ class SubscriptionRegistry:
         held = self._interests.get(key, {})
         before = _command(topic, key, held.values()) if held else ""
         after = _command(topic, key, [*held.values(), interest])
-        # The command is checked before the subscriber is added, because a command that is too long
-        # would end each new connection.
+        # The check comes before the subscriber is added. Otherwise a command that is too long would
+        # be sent on each new connection, and the gateway would drop the connection.
         check_command(
             after,
             f"the command for all subscriptions to {key}",
@@ -81,14 +81,14 @@ class SubscriptionRegistry:
                 )
 
     def remove(self, interest: Interest) -> list[str]:
-        """Remove a subscriber and return the commands to send."""
+        """Remove a subscriber; return the commands to send."""
         held = self._interests.get(interest.key, {})
         if held.pop(interest.number, None) is None or held:
             return []
         del self._interests[interest.key]
         topic = topic_of_key(interest.key)
         if topic.server_id is not None:
-            return []  # the command that ends it needs the gateway's id
+            return []  # the caller ends it by the gateway's id
         command = topic.unsubscribe(interest.key)
         others: list[str] = []
         if topic.unsubscribe_ends_others:
@@ -100,15 +100,15 @@ class SubscriptionRegistry:
         return [command, *map(self.command, others)]
 
     def arguments(self, key: str) -> Arguments:
-        """Return the arguments of a subscription, over all its subscribers."""
+        """Return the merged arguments of all subscribers of a subscription."""
         return _merged(topic_of_key(key), key, self._interests[key].values())
 
     def command(self, key: str) -> str:
-        """Return the command that subscribes to a key for all its subscribers."""
+        """Return the command to subscribe, with the merged arguments of all subscribers."""
         return _command(topic_of_key(key), key, self._interests[key].values())
 
     def commands(self) -> list[str]:
-        """Return the commands to send on a new connection, the oldest subscription first."""
+        """Return the commands for all subscriptions, the oldest subscription first."""
         return [self.command(key) for key in self.all_keys()]
 
 

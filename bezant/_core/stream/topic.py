@@ -1,6 +1,6 @@
-"""`Topic`: row of the table of WebSocket topics, with all facts about one topic.
+"""`Topic`: everything that is known about one WebSocket topic.
 
-The package `topics` has one module for each row, and `topics/registry.py` finds a row by the name
+The package `topics` has one module for each topic. `topics/registry.py` finds a topic by the name
 in a frame, by the key of a subscription, and by the class of a message.
 """
 
@@ -21,27 +21,27 @@ from ..decoding.drift import Report
 Frame: TypeAlias = dict[str, Any]
 Arguments: TypeAlias = dict[str, Any]
 
-# A command may have this many bytes; the gateway drops the connection on a longer command.
+# Longest command, in bytes. The gateway drops the connection if a command is longer.
 MAX_COMMAND: Final = 64 * 1024
 
 
 class TicReply(NamedTuple):
-    """Response to a ``tic`` that the stream sent itself; it is not delivered to the program.
+    """Response to the stream's own command ``tic``. It is not delivered to the program.
 
     Attributes:
-        session: token of the session that the socket belongs to; None if the response has no token.
+        session: token of the session to which the socket belongs; None if the response has none.
     """
 
     session: Secret | None
 
 
 class SubscriptionRequest(NamedTuple):
-    """Request of one subscriber to a topic.
+    """One subscriber's request to subscribe to a topic.
 
     Attributes:
-        key: key of the subscription at the gateway, such as ``md+265598``; the key follows the
-            ``s`` or ``u`` of a command.
-        arguments: checked values that follow the key.
+        key: key of the subscription at the gateway, such as ``md+265598``. The command to subscribe
+            is ``s`` and the key, the command to unsubscribe ``u`` and the key.
+        arguments: checked arguments, which follow the key in the command.
     """
 
     key: str
@@ -49,23 +49,23 @@ class SubscriptionRequest(NamedTuple):
 
 
 Parsed: TypeAlias = MarketData | TicReply | list[Message]
-# A parser takes the topic, the frame, the bytes of the frame, and a function that reports drift. It
-# returns an empty list if the frame has no message of the topic.
+# Parser of a topic's frames. Its arguments are the topic, the decoded frame, the frame's bytes, and
+# a function that reports drift. It returns an empty list if the frame has no message of the topic.
 Parse: TypeAlias = Callable[[str, Frame, bytes, Report], Parsed]
 
 
 class Merging(Record, frozen=True, kw_only=True):
-    """Rule by which the updates of a topic become complete messages.
+    """Rule by which a topic's updates are merged into complete messages.
 
     Attributes:
-        subject: function that returns the subject of a message, such as an order's id; None if the
-            message has no subject. Messages with the same subject merge.
-        complete: function that takes the last complete message, or None, and the message as
-            received, and returns the new complete message.
-        news: function that takes the delivered values of the subject, or None, and the new row, and
-            returns whether the row contains something new. The gateway repeats messages of such a
-            topic, and only messages with something new are delivered. None for a topic whose
-            messages are all delivered.
+        subject: function that returns what a message is about, such as an order's id, or None if
+            that is not known. Messages with the same subject are merged.
+        complete: function that returns the new complete message. Its arguments are the last
+            complete message (or None) and the message as received.
+        news: function that returns whether a row contains something new. Its arguments are the
+            values delivered about the subject so far (or None) and the row. It is used for topics
+            whose messages the gateway repeats: only messages with something new are delivered. None
+            if all messages of the topic are delivered.
     """
 
     subject: Callable[[Any], Hashable | None]
@@ -74,7 +74,7 @@ class Merging(Record, frozen=True, kw_only=True):
 
 
 def same_arguments(key: str, asked: Sequence[Arguments]) -> Arguments:
-    """Return the arguments that all subscribers of a key have in common.
+    """Return the arguments of a key's subscribers, which must all be the same.
 
     Raises:
         InvalidRequest: the subscribers have different arguments.
@@ -88,40 +88,45 @@ def same_arguments(key: str, asked: Sequence[Arguments]) -> Arguments:
 
 
 def command_with_arguments(key: str, arguments: Arguments) -> str:
-    """Return the command that subscribes to a key, in the usual form."""
+    """Return the command to subscribe in the form of most topics, such as ``smd+1+{...}``."""
     return f"s{key}+{msgspec.json.encode(arguments).decode()}"
 
 
 def plain_end(key: str) -> str:
-    """Return the command that unsubscribes from a key, in the usual form."""
+    """Return the command to unsubscribe in the form of most topics, such as ``umd+1+{}``."""
     return f"u{key}+{{}}"
 
 
 class Topic(Record, frozen=True, kw_only=True):
-    """All facts about one topic.
+    """One WebSocket topic, with everything that is known about it.
 
     Attributes:
-        name: its name in a frame, such as ``smd``.
-        messages: classes of its messages.
-        parse: parser of its frames.
-        key: beginning of its subscription keys, such as ``md``; empty if there is no subscription.
-        merge: merges the arguments of all subscribers of a key.
-        subscribe: returns the command that subscribes to a key.
-        unsubscribe: returns the command that ends the subscription to a key.
-        unsubscribe_ends_others: whether that command ends all subscriptions with the same command.
-        server_id: returns the gateway's id of a message's subscription, which then ends by this id
-            and not by `unsubscribe`; None if the topic has no such ids.
-        confirms: returns the keys of the subscription that a message belongs to, the most precise
-            one first. The last one has no exchange.
-        responds: whether the gateway sends a message soon after each command, so that silence means
-            that the command was lost.
-        expires: whether IBKR ends a subscription after some time, or loses the command, so that
-            the stream has to repeat it.
-        always_send: whether a further subscriber repeats the command even if its arguments are the
-            same, because the gateway then sends all values.
-        limit: maximum number of subscriptions at a time; None for no limit.
-        merging: how updates become complete messages; None if the gateway sends none.
-        about_orders: whether messages are about orders or executions, which the session remembers.
+        name: name of the topic in a frame, such as ``smd``.
+        messages: classes of the topic's messages.
+        parse: parser of the topic's frames.
+        key: beginning of the keys of the topic's subscriptions, such as ``md``; empty if you cannot
+            subscribe to the topic.
+        merge: function that merges the arguments of all subscribers of a key.
+        subscribe: function that returns the command to subscribe to a key.
+        unsubscribe: function that returns the command to end the subscription to a key.
+        unsubscribe_ends_others: whether the command to unsubscribe also ends other subscriptions of
+            the topic for which it is the same. Those are then sent again.
+        server_id: function that returns the gateway's id of the subscription to which a message
+            belongs. The command to unsubscribe then contains this id instead of the key. None if
+            the topic has no such ids.
+        confirms: function that returns possible keys of the subscription to which a message
+            belongs, the most precise one first, the one without an exchange last. None if you
+            cannot subscribe to the topic.
+        responds: whether the gateway sends a message soon after each command to subscribe. If none
+            comes, the command was lost.
+        expires: whether IBKR ends a subscription after some time, so that the stream has to send
+            the command again before that.
+        always_send: whether the command is sent again for each new subscriber, even if it does not
+            change. The gateway then sends all values again.
+        limit: maximum number of subscriptions to the topic at a time; None for no limit.
+        merging: how updates are merged into complete messages; None if they are not merged here.
+        about_orders: whether messages are about orders or executions. The client remembers these,
+            to detect lists that lack them.
     """
 
     name: str
@@ -145,11 +150,11 @@ class Topic(Record, frozen=True, kw_only=True):
 def check_command(
     text: str, what: str = "the command", advice: str = ": send a shorter one"
 ) -> None:
-    """Raise an error for a command that cannot be sent.
+    """Check that a command can be sent.
 
     Raises:
-        InvalidRequest: the command is longer than the gateway accepts, or contains half a surrogate
-            pair.
+        InvalidRequest: the command is longer than the gateway accepts, or cannot be encoded as
+            UTF-8.
     """
     try:
         length = len(text.encode())

@@ -30,10 +30,11 @@ def request(
     source: str = "trades",
     outside_rth: bool = False,
 ) -> SubscriptionRequest:
-    """Return a request for historical bars of a contract.
+    """Return a request to subscribe to historical bars of a contract.
 
     Raises:
-        InvalidRequest: an argument is not valid; the gateway would silently use its own default.
+        InvalidRequest: an argument is not valid. The gateway would not report this, but silently
+            use its own default value.
     """
     check_text("period", "period", period)
     check_text("bar", "bar", bar)
@@ -56,7 +57,8 @@ def _parse(topic: str, frame: Frame, data: bytes, report: Report) -> list[Messag
     conid = number_or_none(target_of(topic).partition("+")[0].partition("@")[0])
     if conid is None:
         return []
-    # The bytes are checked at once, because that is faster than checking each number.
+    # Checking the bytes of the whole frame for implausible numbers is faster than checking each
+    # number.
     fit = not may_be_unfit(data)
     bars = with_times(convert_row(frame, BarsUpdate, operation="smh", report=report, fit=fit))
     return [msgspec.structs.replace(bars, conid=conid, raw=frame)]

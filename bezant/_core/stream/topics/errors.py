@@ -1,4 +1,4 @@
-"""Topic ``error``: refusals of commands, also those under the topic of the command."""
+"""Topic ``error``: refusals of commands. Some of these frames have the command's own topic."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _parse(topic: str, frame: Frame, _: bytes, report: Report) -> list[Message]:
 
 
 def is_refusal(frame: Frame) -> bool:
-    """Return whether a frame of any topic is the refusal of a command.
+    """Return whether a frame, whatever its topic, is the gateway's refusal of a command.
 
     Example:
         ``{"error":"unable to subscribe","code":500,"topic":"sor"}``

@@ -1,4 +1,4 @@
-"""Topic ``sbd``: price ladder of a contract."""
+"""Topic ``sbd``: price ladder (market depth) of a contract."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..topic import Frame, Merging, SubscriptionRequest, Topic
 
 
 def request(account: str, conid: int, exchange: str | None = None) -> SubscriptionRequest:
-    """Return a request for a contract's price ladder.
+    """Return a request to subscribe to a contract's price ladder.
 
     Raises:
         InvalidRequest: the account, the contract id or the exchange is not valid.
@@ -42,7 +42,8 @@ def _parse(topic: str, frame: Frame, _: bytes, __: Report) -> list[Message]:
 
 def _row(row: dict[str, Any]) -> LadderRow:
     price = row.get("price")
-    # The row of the last trade also contains the size of that trade: "100 @ 185.25".
+    # In the row with the price of the last trade, the price contains the trade's size, too: "100 @
+    # 185.25".
     size, at, quoted = price.partition("@") if isinstance(price, str) else ("", "", "")
     number = _number(row.get("row"))
     return LadderRow(
@@ -87,7 +88,7 @@ LADDER: Final = Topic(
     parse=_parse,
     key="bd",
     subscribe=lambda key, _: f"s{key}",
-    # The command names the account only, and ends all ladders of the account.
+    # The command contains only the account, and ends the ladders of all contracts for this account.
     unsubscribe=lambda key: "ubd+" + target_of(key).partition("+")[0],
     unsubscribe_ends_others=True,
     confirms=lambda message: (f"bd+{message.account_id}+{message.conid}",),

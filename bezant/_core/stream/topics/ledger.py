@@ -19,10 +19,10 @@ from ..topic import Frame, Merging, SubscriptionRequest, Topic
 def request(
     account: str, keys: Iterable[str] | None = None, fields: Iterable[str] | None = None
 ) -> SubscriptionRequest:
-    """Return a request for an account's ledger.
+    """Return a request to subscribe to an account's ledger.
 
     Raises:
-        InvalidRequest: the account is not valid, or the names are not a list of text.
+        InvalidRequest: the account is not valid, or ``keys`` or ``fields`` is not a list of names.
     """
     return SubscriptionRequest(f"ld+{checked_account(account)}", keys_and_fields(keys, fields))
 

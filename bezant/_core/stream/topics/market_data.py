@@ -18,7 +18,7 @@ from ..topic import Arguments, Frame, SubscriptionRequest, Topic
 def request(
     conid: int | str, fields: MarketDataFields, exchange: str | None
 ) -> SubscriptionRequest:
-    """Return a request for market data of a contract or a combination.
+    """Return a request to subscribe to market data of a contract or a combination of contracts.
 
     Raises:
         InvalidRequest: the contract id or the exchange is not valid.
@@ -40,7 +40,8 @@ def _merge(key: str, asked: Sequence[Arguments]) -> Arguments:
 def _parse(topic: str, frame: Frame, _: bytes, __: Report) -> MarketData | list[Message]:
     target = target_of(topic)
     found = parse(target) if is_combination(target) else None
-    if found is not None:  # its first frame has neither key
+    # The first frame of a combination has neither "conid" nor "conidEx".
+    if found is not None:
         return MarketData(conid=found.conid, conid_ex=target, raw=frame)
     conid = frame.get("conid")
     if type(conid) is not int:
@@ -54,7 +55,7 @@ def _parse(topic: str, frame: Frame, _: bytes, __: Report) -> MarketData | list[
 
 
 def _confirms(message: MarketData) -> tuple[str, ...]:
-    # The gateway may leave the exchange out.
+    # Two keys, because the gateway may leave the exchange out of its message.
     return f"md+{message.conid_ex}", f"md+{without_exchange(message.conid_ex)}"
 
 

@@ -18,10 +18,11 @@ from ..topic import Arguments, Frame, Merging, SubscriptionRequest, Topic
 def request(
     statuses: Iterable[str] | None = None, days: int | None = None, *, realtime_only: bool = False
 ) -> SubscriptionRequest:
-    """Return a request for orders; without arguments, for all orders.
+    """Return a request to subscribe to orders: to all orders if no arguments are given.
 
     Raises:
-        InvalidRequest: the statuses are not names, or the days not a number from 1 to 7.
+        InvalidRequest: `statuses` is not a list of names, or `days` is not a whole number from 1 to
+            7.
     """
     arguments: dict[str, Any] = {}
     if statuses is not None:
@@ -43,12 +44,12 @@ def _merge(_: str, asked: Sequence[Arguments]) -> Arguments:
 
 
 def order_from(row: Frame, report: Report) -> OrderUpdate:
-    """Return a row about an order as a message."""
+    """Convert a row about an order to a message."""
     return read_model(row, OrderUpdate, "sor", report)
 
 
 def is_whole(row: Frame) -> bool:
-    """Return whether a row is complete: a field that the row lacks has no value in the order."""
+    """Return whether a row has all fields of its order; fields that it lacks have no value."""
     return "status" in row and "conid" in row
 
 

@@ -14,7 +14,7 @@ from ..topic import Frame, Merging, SubscriptionRequest, Topic
 
 
 def request() -> SubscriptionRequest:
-    """Return a request for profit and loss."""
+    """Return a request to subscribe to profit and loss."""
     return SubscriptionRequest("pl", {})
 
 
@@ -26,7 +26,7 @@ def _parse(_: str, frame: Frame, __: bytes, report: Report) -> list[Message]:
     for key, row in cast("dict[str, object]", rows).items():
         if isinstance(row, dict):
             pnl = read_model(cast("Frame", row), Pnl, "spl", report)
-            # An example of a key is "DU1.Core".
+            # The key is account and segment, such as "DU1.Core".
             account, _, segment = key.rpartition(".")
             force_setattr(pnl, "account_id", account or segment)
             force_setattr(pnl, "segment", segment if account else "")

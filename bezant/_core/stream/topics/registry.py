@@ -1,4 +1,4 @@
-"""Registry of all topics. A new topic needs a module with its row, and one line here."""
+"""Registry of all WebSocket topics. To add one, write a module for it and add it to `TOPICS`."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ TOPICS: Final[tuple[Topic, ...]] = (
     TRADES,
 )
 
-# The parsers are in a dict by the name in a frame, because each frame needs one.
+# Parsers by the topic's name in a frame. This dict makes the lookup fast, which each frame needs.
 PARSERS: Final[dict[str, Parse]] = {topic.name: topic.parse for topic in TOPICS}
 BY_MESSAGE: Final[dict[type, Topic]] = {
     message: topic for topic in TOPICS for message in topic.messages
@@ -54,11 +54,11 @@ def topic_of_key(key: str) -> Topic:
 
 
 def topic_of_message(message: Message) -> Topic | None:
-    """Return the topic of a message; None for messages that the stream itself makes."""
+    """Return the topic of a message; None for messages that bezant creates itself."""
     found = BY_MESSAGE.get(type(message))
     if found is None:
-        # A message that lacks its id has a subclass of the topic's message class, so base classes
-        # are searched too.
+        # A message without its required values has a subclass of the topic's message class. So the
+        # base classes are searched, too.
         found = next(
             (BY_MESSAGE[each] for each in type(message).__mro__ if each in BY_MESSAGE), None
         )

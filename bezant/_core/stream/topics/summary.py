@@ -19,16 +19,16 @@ from ..topic import Frame, Merging, SubscriptionRequest, Topic
 def request(
     account: str, keys: Iterable[str] | None = None, fields: Iterable[str] | None = None
 ) -> SubscriptionRequest:
-    """Return a request for an account's summary.
+    """Return a request to subscribe to an account's summary.
 
     Raises:
-        InvalidRequest: the account is not valid, or the names are not a list of text.
+        InvalidRequest: the account is not valid, or ``keys`` or ``fields`` is not a list of names.
     """
     return SubscriptionRequest(f"sd+{checked_account(account)}", keys_and_fields(keys, fields))
 
 
 def _read(topic: str, row: Frame, report: Report) -> Message:
-    # The account comes from the topic, because a row's own key of that name would be something
+    # The account id is taken from the topic. A field of this name in a row would mean something
     # else.
     summary = read_model(row, SummaryUpdate, "ssd", report)
     force_setattr(summary, "account_id", target_of(topic).partition("+")[0])

@@ -1,4 +1,4 @@
-"""Topic ``tic``: responses to the stream's own ``tic``, which keeps the connection alive."""
+"""Topic ``tic``: responses to the command ``tic``, which the stream sends to stay connected."""
 
 from __future__ import annotations
 

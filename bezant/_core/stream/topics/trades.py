@@ -1,4 +1,4 @@
-"""Topic ``str``: executions."""
+"""Topic ``str``: executions (trades) of the session."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DERIVED: Final = {"trade_time_r": "time", "trade_time": "time"}
 
 
 def request(days: int = 1, *, realtime_only: bool = False) -> SubscriptionRequest:
-    """Return a request for executions.
+    """Return a request to subscribe to executions.
 
     Raises:
         InvalidRequest: `days` is not a whole number from 1 to 7.
@@ -37,7 +37,7 @@ def _merge(_: str, asked: Sequence[Arguments]) -> Arguments:
 
 
 def trade_from(row: Frame, report: Report) -> TradeUpdate:
-    """Return a row about an execution as a message."""
+    """Convert a row about an execution to a message."""
     trade = read_model(row, TradeUpdate, "str", report)
     when = time_or_none(row.get("trade_time_r")) or time_or_none(row.get("trade_time"))
     force_setattr(trade, "time", when)
