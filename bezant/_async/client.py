@@ -71,11 +71,11 @@ class AsyncClient(AsyncClientBase):
             transport interface, such as an ``httpx.MockTransport`` or a recorder. The client closes
             this transport. WebSockets do not use it.
         headers: headers that every request has, for a proxy in front of the gateway. They are
-            secrets: no log, error or repr shows their values. Headers that the client sets itself
-            are refused, and so is a gateway on another host without TLS.
-        auth: such headers in another form: a tuple of user name and password (sent as
+            secrets: no log, error or repr shows their values. The client refuses headers that it
+            sets itself, and refuses to send such headers to another host without TLS.
+        auth: such secret headers in another form: a tuple of user name and password (sent as
             ``Authorization: Basic``), or a function that returns headers. The client calls the
-            function for each request, so that the function can renew a token.
+            function before each request, so the function can renew a token.
 
     Raises:
         InvalidBaseUrl: the base URL does not parse.
@@ -83,7 +83,9 @@ class AsyncClient(AsyncClientBase):
     """
 
     async def auth_status(self) -> AuthStatus:
-        """Return the session's flags, usable or not (``POST /iserver/auth/status``).
+        """Return the session's flags, whether or not the session can be used.
+
+        ``POST /iserver/auth/status``.
 
         Raises:
             NotAuthenticated: nobody is logged in.
@@ -161,8 +163,8 @@ class AsyncClient(AsyncClientBase):
     async def accounts(self) -> list[Account]:
         """Return the accounts that the user name can see (``GET /portfolio/accounts``).
 
-        Every login has an account, so the client requests an empty list once more. IBKR allows one
-        such call every 5 seconds, so the second request may take that long.
+        Every login has an account, so if the list is empty, the client requests it once more. IBKR
+        allows one such call every 5 seconds, so the second request may take that long.
 
         Raises:
             NoAccounts: the gateway lists no account, so the session is not ready.
@@ -198,8 +200,8 @@ class AsyncClient(AsyncClientBase):
 
         path = POSITIONS.path
         fill_path(path, {"accountId": account_id})  # raises for a bad id before anything is sent
-        # If the accounts were not requested yet in this session, the pipeline requests them just
-        # before the first page.
+        # A session lists no positions until the accounts were requested. If that was some time ago,
+        # the session may have changed since then, so an empty first page is doubtful.
         pager = Pager(doubtful=not self._pipeline.is_new(prerequisites.ACCOUNTS))
         while not pager.done:
             rows = await self._pipeline.call(
@@ -355,7 +357,16 @@ class AsyncClient(AsyncClientBase):
         ask: Callable[[str | None], rt.Promise[tuple[list[T], bool]]],
         wanted: Callable[[list[T]], list[T]],
     ) -> list[T]:
-        """Request a list and return its rows; verify an empty list before returning it."""
+        """Request a list and return its rows; verify an empty list before returning it.
+
+        Args:
+            operation: the operation that lists the rows.
+            account_id: the account; None for all accounts.
+            ask: function that requests the list of an account, or of all accounts for None. It
+                returns the rows, and whether an empty list is doubtful.
+            wanted: function that returns the rows that the caller needs; if there are none, this
+                method verifies the list.
+        """
         pipeline = self._pipeline
         if account_id is not None:
             check_account(account_id)
@@ -369,7 +380,8 @@ class AsyncClient(AsyncClientBase):
             try:
                 known = await pipeline.require_accounts(TRADING_ACCOUNTS, self._settings)
             except NoAccounts:
-                await self._believe_nothing()  # the session's flags say more than the empty list
+                # an unusable session explains the empty list better than NoAccounts does
+                await self._believe_nothing()
                 raise
             again = known if account_id is None else (account_id,)
         if again:
@@ -389,10 +401,10 @@ class AsyncClient(AsyncClientBase):
         return rows
 
     def _check_patience(self, operation: Operation, calls: int) -> None:
-        """Check that one request for each account fits into the time that a call may wait.
+        """Check that the rate limit allows one request for each account within the longest wait.
 
         Raises:
-            PacingError: the rate limit makes the requests take longer.
+            PacingError: the rate limit makes the requests take longer than a call may wait.
         """
         if not self._settings.pacing:
             return
@@ -426,24 +438,25 @@ class AsyncClient(AsyncClientBase):
         """Return snapshots of market data (``GET /iserver/marketdata/snapshot``).
 
         IBKR's first response for a contract only subscribes to its fields, so the client polls
-        until the values have arrived, with up to 100 contracts per call. A field without a value
-        never arrives. Fields that have not arrived within ``timeout`` are None.
+        until the values have arrived, with up to 100 contracts per call. A field for which IBKR has
+        no value never arrives. Fields that have not arrived within ``timeout`` are None.
 
         Args:
             conids: IBKR's ids of the contracts, or their texts, such as
                 ``28812380;;;43645865/1,9408/-1`` for a combination.
-            fields: fields to request, by default `MarketDataFields.default_l1`. A contract has one
-                set of fields; streams and later calls with other fields restart its data.
+            fields: fields to request, by default `MarketDataFields.default_l1`. The gateway keeps
+                only one set of fields for each contract: if a stream or a later call requests other
+                fields, the gateway sends the contract's data from the beginning.
             timeout: seconds to wait for the fields; 5 by default. The fields that have arrived by
                 then are returned.
 
         Returns:
-            The quotes by contract as you gave it, in the order of ``conids``, without contracts
-            that the gateway sent no data for.
+            A dict of the quotes, in the order of ``conids``. Each key is the contract as you passed
+            it. Contracts for which the gateway sent no data are left out.
 
         Raises:
-            CompetingSession: no contract has a value, and another session of the user name has the
-                market data.
+            CompetingSession: the gateway sent no value for any contract, because another session of
+                the same user name receives the market data.
             InvalidRequest: a contract is not valid, or ``conids`` is empty.
         """
         from .._core.marketdata.snapshots import POLL, Quotes
@@ -474,16 +487,17 @@ class AsyncClient(AsyncClientBase):
         """Number of market data lines that this process uses at the gateway.
 
         IBKR gives 100 by default, and further contracts may receive nothing. A stream and the
-        snapshots of a contract share a line. A snapshot keeps its line for about 15 minutes. Old
-        snapshots are released when a further contract needs a line.
+        snapshots of a contract share a line. A snapshot keeps its line for about 15 minutes. The
+        client releases the lines of old snapshots when a further contract needs a line.
         """
         return self._pipeline.limiter.lines
 
     async def release_snapshots(self) -> None:
-        """Release the market data lines of contracts that no stream of this process uses.
+        """Release the market data lines that only snapshots of this process use.
 
         ``POST /iserver/marketdata/unsubscribe`` for each contract whose snapshot this process has
-        requested. Other programs with the same gateway lose their subscriptions to these, too.
+        requested and that none of its streams uses. Other programs that use the same gateway lose
+        their subscriptions to these contracts, too.
         """
         from .marketdata.lines import release
 
