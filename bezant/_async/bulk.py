@@ -129,7 +129,8 @@ class AsyncBulk(Generic[T, R]):
                 each.item = item
                 found.append(each)
         outer = unknown_outcomes.get()
-        if outer is not None:  # this bulk work runs within an item of other bulk work
+        # this bulk work runs within an item of other bulk work, which has to report the calls
+        if outer is not None:
             outer.extend(found)
         return found
 

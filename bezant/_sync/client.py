@@ -52,7 +52,7 @@ class Client(ClientBase):
             certificates. An ``ssl.SSLContext`` is used as it is.
         proxy: URL of an HTTP proxy; by default the environment's. ``""`` for none. Loopback hosts
             are always reached directly.
-        max_connections: maximum number of connections; 4 by default. The gateway serves five
+        max_connections: maximum number of connections; 4 by default. A gateway serves at most five
             requests at a time.
         max_response_bytes: maximum length of a response; 32 MiB by default.
         strict: whether to raise `DecodeError` if a response field does not have the type that the
@@ -62,8 +62,8 @@ class Client(ClientBase):
             type; by default a `DriftWarning` is issued.
         pacing: whether to pace calls to IBKR's rate limits, across all clients of the gateway in
             this process; True by default. ``"file:PATH"`` or ``"redis://HOST:PORT/NUMBER"`` shares
-            the limits with other processes; a suffix ``#NAME`` names the gateway in that store. The
-            variable ``BEZANT_PACING`` in the environment changes the default.
+            the limits with other processes; a suffix ``#NAME`` is the gateway's name in that store.
+            The variable ``BEZANT_PACING`` in the environment changes the default.
         max_wait: seconds for which a call may wait for the rate limits; 30 by default. A call that
             would wait longer raises `PacingError`.
         retries: how many times an idempotent call is retried after a transient failure, within
@@ -102,7 +102,7 @@ class Client(ClientBase):
         client sends a tickle to verify that before it raises an error.
 
         Raises:
-            NotAuthenticated: nobody is logged in; only a login in the browser helps.
+            NotAuthenticated: nobody is logged in; you have to log in with a browser.
             NoSession: somebody is logged in, but the brokerage session is closed;
                 ``session.initialize()`` opens it.
             CompetingSession: somebody is logged in, but the user name is in use somewhere else.
@@ -149,10 +149,11 @@ class Client(ClientBase):
         Args:
             interval: seconds between two tickles; 60 by default. IBKR ends a session after five to
                 six idle minutes and allows at most one tickle per second.
-            on_lost: function called with the error when a tickle fails after a success.
+            on_lost: function called with the error when a tickle fails after a successful tickle.
                 `NotAuthenticated` means that the login is lost, `NoSession` that only the brokerage
-                session is lost, `HttpError` that the gateway does not respond. The keepalive calls
-                the function again if the login is lost after the brokerage session.
+                session is lost, `HttpError` that the gateway does not respond. If the brokerage
+                session is lost first and the login later, the keepalive calls the function for each
+                loss.
             on_restored: function called when a tickle succeeds again.
         """
         from .session.keepalive import Keepalive
@@ -184,9 +185,9 @@ class Client(ClientBase):
         """Iterate over an account's positions, in pages of up to 100 positions.
 
         ``GET /portfolio/{accountId}/positions/{pageId}``. Each position is returned once. The
-        gateway lists positions only after the accounts were requested, so the client requests them
-        first, once per session. If there are still no positions, the client sends a tickle to find
-        out whether the session has changed.
+        gateway lists positions only after the accounts were requested, so the client requests the
+        accounts first, once per session. If there are still no positions, the client sends a tickle
+        to find out whether the session has changed since then; if so, it starts again.
 
         Args:
             account_id: id of the account, such as ``DU123456``.
@@ -198,7 +199,8 @@ class Client(ClientBase):
         from ..models._positions import Position
 
         path = POSITIONS.path
-        fill_path(path, {"accountId": account_id})  # raises for a bad id before anything is sent
+        # raises an error for an invalid id before anything is sent
+        fill_path(path, {"accountId": account_id})
         # A session lists no positions until the accounts were requested. If that was some time ago,
         # the session may have changed since then, so an empty first page is doubtful.
         pager = Pager(doubtful=not self._pipeline.is_new(prerequisites.ACCOUNTS))
@@ -246,11 +248,11 @@ class Client(ClientBase):
         """Return the day's orders, open and completed (``GET /iserver/account/orders``).
 
         The gateway may send an empty list although there are orders, so the client verifies an
-        empty list before it returns it. In a new session the client sends the request once more.
-        Without ``account_id``, if there are several accounts, the client requests the orders of
-        each account. The client also checks that the session can be used, and that the list has the
-        orders that this client placed or streamed. IBKR allows one such call every 5 seconds, so
-        the verification may take several times as long.
+        empty list before it returns it: in a new session, it sends the request once more; if you
+        pass no ``account_id`` and there are several accounts, it requests the orders of each
+        account. It also checks that the session can be used, and that it knows of no order, placed
+        or streamed, that the list should have. IBKR allows one such call every 5 seconds, so the
+        verification may take several times as long.
 
         Args:
             account_id: account such as ``DU123456``; None for the orders of all accounts.

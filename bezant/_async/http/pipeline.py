@@ -154,8 +154,8 @@ class AsyncPipeline:
             path: path with its values filled in; None for the operation's path.
             params: query values.
             json: the body; None for none.
-            hold: seconds for which open order questions may hold the call back; None for the usual
-                time.
+            hold: seconds for which the call may wait while IBKR's questions about other orders are
+                open; None for the usual time.
 
         Raises:
             OAuthRequired: the gateway does not serve the operation.
@@ -226,7 +226,8 @@ class AsyncPipeline:
             settings: settings of the call.
             deadline: end of the timeout; None if the timeout begins when the request is sent.
             turn: the call's right to be the account's only order in progress; None for none.
-            hold: seconds for which order questions of other processes may hold the call back.
+            hold: seconds for which the call may wait while IBKR's questions about orders of other
+                processes are open.
         """
         operation = request.operation
         began = rt.monotonic()
@@ -246,8 +247,8 @@ class AsyncPipeline:
                 async with AsyncPermitGuard(permit), permit:
                     hold = 0.0
                     now = rt.monotonic()
-                    # The timeout includes the pauses between attempts, but no wait for a permit, so
-                    # it begins here.
+                    # The timeout includes the pauses between attempts, but not the wait until the
+                    # rate limits allow the first attempt, so it begins here.
                     deadline = now + settings.timeout if deadline is None else deadline
                     if settings.credentials is not None:
                         request = await self._with_credentials(
@@ -392,8 +393,8 @@ class AsyncPipeline:
             operation: the prerequisite; None for none.
             settings: settings of the call that needs the prerequisite.
             kind: what that call does with an order, such as placing it; None if nothing.
-            hold: seconds for which open order questions may hold the prerequisite back; None for
-                the usual time.
+            hold: seconds for which the prerequisite may wait while IBKR's questions about orders
+                are open; None for the usual time.
 
         Raises:
             PrerequisiteFailed: the prerequisite failed, and the call is a reply to an order
@@ -501,7 +502,7 @@ class AsyncPipeline:
         return headers
 
     async def _send(self, request: Request, settings: Settings, seconds: float) -> Response:
-        self.check()  # the client may have been closed while this call waited for a permit
+        self.check()  # the client may have been closed while this call waited for the rate limits
         started = rt.monotonic()
         operation = request.operation
         if seconds <= 0:

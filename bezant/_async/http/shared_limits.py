@@ -27,7 +27,8 @@ from ...errors import PacingError
 
 _logger = logging.getLogger("bezant.pacing")
 
-# A call ends at its timeout, but the gateway may be busy with the call for some seconds longer.
+# Seconds added to a call's timeout, because the gateway may be busy with the call for longer than
+# the client waits for it.
 _GRACE: Final = 5.0
 
 
@@ -57,8 +58,9 @@ class AsyncSharedSlot:
         Args:
             queued: the request in its process's queue.
             forgive: whether the user ended the penalty.
-            hold: seconds for which order questions of other processes may still hold the call back.
-            known: ids of the order questions of this process.
+            hold: seconds for which the call may still wait while IBKR's questions about orders of
+                other processes are open.
+            known: ids of IBKR's open questions about orders of this process.
 
         Raises:
             PacingError: the store cannot be used.

@@ -231,8 +231,8 @@ class AsyncSession:
             timeout: seconds to wait until the session is ready; 60 by default.
 
         Raises:
-            NotAuthenticated: nobody is logged in, or the brokerage session could not be opened;
-                only a login in the browser helps.
+            NotAuthenticated: nobody is logged in, or the brokerage session could not be opened; you
+                have to log in with a browser.
             CompetingSession: the user name is in use somewhere else, and ``compete`` is False.
             NoSession: the gateway refuses to open the session while ``compete`` is False, or has no
                 connection to IBKR's backend.

@@ -41,9 +41,10 @@ from .permit import patience
 T = TypeVar("T")
 
 _logger = logging.getLogger("bezant.http")
-# A call ends at its timeout, but the gateway may be busy with the call for some seconds longer.
+# Seconds added to a call's timeout, because the gateway may be busy with the call for longer than
+# the client waits for it.
 _GRACE: Final = 5.0
-# The shared state is polled, because other processes send no wake-up.
+# The shared state is polled, because other processes cannot wake this one.
 _POLL: Final = Backoff(0.02, 0.25)
 
 

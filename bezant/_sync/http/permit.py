@@ -98,7 +98,7 @@ class Permit:
             raise
 
     def _hold_back(self, queued: QueuedCall, denied: Denied, asked_at: float) -> float:
-        """Leave the queue to wait for an order question of another process, then queue again.
+        """Leave the queue, wait while an order question of another process is open, queue again.
 
         Args:
             queued: the call.
@@ -127,7 +127,7 @@ class Permit:
         )
 
     def _check(self, wait: float) -> None:
-        """Raise an error if the permit cannot come in time."""
+        """Raise an error if the rate limits do not allow the request in time."""
         penalty = self._limiter.penalty_left
         patient = patience.get()
         # During a penalty the client's `max_wait` applies, because a penalty may be extended.
