@@ -388,7 +388,13 @@ __all__ = [
 
 
 def _load(package: str, homes: Mapping[str, tuple[str, ...]], name: str) -> object:
-    """Import a public name of a package from the module that defines it, and cache it."""
+    """Import a public name of a package from the module that defines it, and cache it.
+
+    Args:
+        package: name of the package.
+        homes: the public names that each module of the package defines, by module.
+        name: the name to import.
+    """
     for home, names in homes.items():
         if name in names:
             value: object = getattr(importlib.import_module(f".{home}", package), name)

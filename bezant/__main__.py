@@ -28,7 +28,7 @@ def _seconds(text: str) -> float:
         value = float(text)
     except ValueError:
         value = math.nan
-    # A client allows no longer timeout than this.
+    # The longest timeout that a client accepts is 2,000,000 seconds.
     if not 0 < value <= 2_000_000:
         raise argparse.ArgumentTypeError(
             f"must be a number of seconds above 0 and up to 2,000,000, not {text!r}"
@@ -230,8 +230,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: arguments of the command; by default those of the program.
 
     Returns:
-        The exit status: 0 when all went well, 2 when no gateway answers, the session cannot be
-        used or a package is missing, 1 for any other error, 130 after Ctrl-C.
+        The exit status: 0 if the command succeeded; 2 if no gateway responds, the session cannot be
+        used or a package is missing; 1 for any other error; 130 after Ctrl-C.
     """
     options = _parser().parse_args(argv)
     from .errors import BezantError, HttpError, SessionError

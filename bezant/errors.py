@@ -5,9 +5,9 @@ All errors derive from `BezantError`, so ``except BezantError`` catches them all
     BezantError
     ├── InvalidBaseUrl            the base URL does not parse (also a ValueError)
     ├── InvalidRequest            refused before anything was sent (also a ValueError)
-    │   └── OAuthRequired         the operation needs OAuth, and the client is one of a gateway
+    │   └── OAuthRequired         the operation needs OAuth, but the client uses a gateway
     ├── ClientClosed              the client was used after it was closed
-    ├── WrongContext              used from another event loop or from a forked process
+    ├── WrongContext              the client was used from another event loop or a forked process
     ├── CredentialsUnavailable    the function passed as ``auth`` raised an error; nothing was sent
     ├── PacingError               IBKR's rate limits do not allow the call within max_wait
     ├── HttpError                 no response: DNS, TLS, connection, timeout
@@ -19,11 +19,11 @@ All errors derive from `BezantError`, so ``except BezantError`` catches them all
     ├── AccountBusy               another order of the account has an open question
     ├── PrerequisiteFailed        nothing was placed: a prerequisite call failed
     ├── ApiError                  the gateway responded with an error
-    │   ├── BadRequest            400
-    │   ├── PermissionDenied      403, or the gateway's list of allowed addresses
-    │   ├── NotFound              404, or an unknown service
-    │   ├── RateLimited           429
-    │   ├── UpstreamError         5xx
+    │   ├── BadRequest            400: the gateway does not accept the parameters
+    │   ├── PermissionDenied      403, or this machine's address is not allowed
+    │   ├── NotFound              404: the path is unknown, or nothing exists there
+    │   ├── RateLimited           429: too many requests
+    │   ├── UpstreamError         5xx: the gateway or a server behind it failed
     │   ├── Refused               an error inside a response with status 200
     │   │   └── PreviewRefused    an order preview says that IBKR would refuse the order
     │   └── UnexpectedRedirect    a redirect that does not lead to the login page
@@ -35,11 +35,11 @@ All errors derive from `BezantError`, so ``except BezantError`` catches them all
     │       └── CompetingSession  the user name is in use somewhere else
     ├── DecodeError               the response could not be read
     │   └── ResponseTooLarge      the response is longer than the limit
-    ├── MissingValue              a field that IBKR always sends is missing, and was read
-    ├── IncompleteList            a list lacks rows that this client knows of, or proves nothing
+    ├── MissingValue              your program read a missing field that IBKR always sends
+    ├── IncompleteList            a list lacks rows that this client knows, or may be wrongly empty
     ├── SymbolError               a symbol does not identify one contract
     │   ├── SymbolNotFound        no contract has the symbol
-    │   └── AmbiguousSymbol       several contracts have it; ``candidates`` lists them
+    │   └── AmbiguousSymbol       several contracts have the symbol
     └── WsError                   WebSocket error
         ├── WsConnectFailed       the handshake did not succeed
         ├── WsTimeout             no message arrived in time (also a TimeoutError)
@@ -47,7 +47,7 @@ All errors derive from `BezantError`, so ``except BezantError`` catches them all
         ├── WsProtocolError       the peer broke the protocol
         └── OrdersUnknown         the stream has no current list of orders; wait for it
 
-`BezantError.retryable` says whether the same call may succeed later. It is never true for a call
+If `BezantError.retryable` is true, the same call may succeed later. It is never true for a call
 with an unknown outcome.
 """
 
@@ -139,7 +139,7 @@ class BezantError(Exception):
 
 
 def cut_off(count: int) -> str:
-    """Return the note about calls with side effects that were cut off in bulk work."""
+    """Return a note that says how many calls with side effects bulk work has cut off."""
     calls = "1 call" if count == 1 else f"{count} calls"
     return f"{calls} with side effects cut off, outcome unknown: see unknown_outcomes"
 
@@ -153,9 +153,10 @@ class InvalidRequest(BezantError, ValueError):
 
 
 class OAuthRequired(InvalidRequest):
-    """The operation needs OAuth, and the client is one of a gateway; nothing was sent.
+    """The operation needs OAuth, but the client is connected to a gateway; nothing was sent.
 
-    The gateway does not forward such operations to IBKR. They are in ``client.oauth_api``.
+    A gateway does not forward operations that need OAuth. These operations are in
+    ``client.oauth_api``.
     """
 
 
@@ -164,7 +165,7 @@ class ClientClosed(BezantError):
 
 
 class WrongContext(BezantError):
-    """The client was used from another event loop, or after a fork.
+    """The client was used from another event loop than before, or from a forked process.
 
     A client belongs to one process, and an asynchronous client also to one event loop.
     """
@@ -173,7 +174,7 @@ class WrongContext(BezantError):
 class CredentialsUnavailable(BezantError):
     """The function passed as ``auth`` raised an error; nothing was sent.
 
-    The error's ``__cause__`` is the error that the function raised.
+    ``__cause__`` is the error that the function raised.
     """
 
     retryable = True
@@ -183,7 +184,7 @@ class PacingError(BezantError):
     """IBKR's rate limits do not allow the call within ``max_wait``; nothing was sent.
 
     Attributes:
-        retry_after: seconds until the call may be made.
+        retry_after: seconds until the rate limits allow the call.
     """
 
     retryable = True
@@ -196,7 +197,7 @@ class PacingError(BezantError):
 
 
 class DriftWarning(UserWarning):
-    """A response field is missing or unreadable; the model has no value for it."""
+    """Warning: a response field is missing or unreadable, so the model has no value for it."""
 
 
 class HttpError(BezantError):
@@ -204,7 +205,10 @@ class HttpError(BezantError):
 
 
 class ConnectFailed(HttpError):
-    """No connection was made, so nothing was sent: refused, unreachable, or an unknown host."""
+    """No connection could be made: it was refused, or the host is unreachable or unknown.
+
+    Nothing was sent.
+    """
 
     retryable = True
 
@@ -230,12 +234,11 @@ class ConnectionLost(HttpError):
 class OutcomeUnknown(HttpError):
     """A call with side effects failed after it may have been sent; IBKR may have executed it.
 
-    Either no response arrived, or the response does not tell the result. If the response could not
-    be read, ``__cause__`` is a `DecodeError`.
+    Either no response arrived, or the response does not say whether the call was executed. If the
+    response could not be read, ``__cause__`` is a `DecodeError`.
 
-    Never send the call again blindly. For an order, first search ``client.orders()`` and
-    ``client.trades()`` for its client order id, which orders and trades have in their field
-    ``client_order_id``.
+    Never simply send the call again. For an order, first look for its client order id in
+    ``client.orders()`` and ``client.trades()``: compare the field ``client_order_id`` of each row.
 
     Attributes:
         status: the HTTP status of the response; None if no response arrived.
@@ -271,10 +274,11 @@ class PrerequisiteFailed(BezantError):
 
 
 class AccountBusy(BezantError):
-    """Another order of the account is not finished; nothing was sent.
+    """Another order of the same account is still in progress; nothing was sent.
 
-    The client handles one order of an account at a time, from its placement to the last reply,
-    because IBKR invalidates an open question when another order arrives.
+    The client handles only one order of an account at a time, from its placement to the last reply
+    to IBKR's questions about it. The reason is that IBKR invalidates an open question when another
+    order arrives.
 
     Attributes:
         question_ids: ids of the other order's open questions; the error's message contains the
@@ -311,19 +315,23 @@ class ApiError(BezantError):
 
 
 class BadRequest(ApiError):
-    """400, or a text that means the same: the gateway does not accept the parameters."""
+    """The gateway does not accept the parameters: status 400, or a text that means the same."""
 
 
 class PermissionDenied(ApiError):
-    """403, an address that the gateway does not allow, or a server or proxy in front of it."""
+    """Access was denied: by IBKR or the gateway (status 403), or by a server in front of it.
+
+    The gateway also denies access to machines whose address its configuration does not allow. A
+    server in front of it, such as a proxy, may require a login of its own.
+    """
 
 
 class NotFound(ApiError):
-    """404, or a text that means the same: the path is unknown, or nothing exists there."""
+    """The path is unknown, or nothing exists there: status 404, or a text that means the same."""
 
 
 class RateLimited(ApiError):
-    """429: too many requests. Further requests risk a block of your whole IP address.
+    """Too many requests: status 429. If you continue, IBKR may block your whole IP address.
 
     Attributes:
         retry_after: seconds to wait, from the response's header Retry-After; None without this
@@ -346,10 +354,10 @@ class RateLimited(ApiError):
 
 
 class UpstreamError(ApiError):
-    """5xx: the gateway or IBKR's servers behind it failed, or are not ready yet.
+    """The gateway or IBKR's servers behind it failed or are not ready yet: status 5xx.
 
-    ``retryable`` is true for 502, 503 and 504, and for any response that requires another call
-    first, also with status 400 and 200.
+    ``retryable`` is true for the statuses 502, 503 and 504. It is also true if the response says
+    that another call has to come first; such a response may have status 200 or 400 instead.
     """
 
     def __init__(
@@ -366,7 +374,7 @@ class UpstreamError(ApiError):
 
 
 class _Unshown:
-    """Wrapper that hides a value with secrets from tools that print an error's attributes."""
+    """Wrapper that hides a value, which may contain secrets, from tools that print attributes."""
 
     __slots__ = ("value",)
 
@@ -375,7 +383,10 @@ class _Unshown:
 
 
 class Refused(ApiError):
-    """IBKR refused the call: with an error in a response with status 200, or with a known 5xx."""
+    """IBKR refused the call: the response has status 200 and contains an error, or is a known 5xx.
+
+    A known 5xx has an error text by which IBKR is known to refuse calls.
+    """
 
     def __init__(
         self,
@@ -391,9 +402,9 @@ class Refused(ApiError):
 
     @property
     def response(self) -> Any:
-        """The whole response, in the form that the call would have returned.
+        """The whole response, in the type that the call returns if it succeeds.
 
-        The response has the data that came with the error; None if no data came with it.
+        Some errors come with data, which you can read here. None if the error came without data.
         """
         return self._response.value
 
@@ -406,7 +417,7 @@ class PreviewRefused(Refused):
 
     @property
     def preview(self) -> OrderPreview:
-        """The preview: amount, margins, warning and ``error``; None for each missing part."""
+        """The preview, with amount, margins, warning and ``error``; a missing part is None."""
         preview: OrderPreview = self.response
         return preview
 
@@ -451,10 +462,10 @@ class MissingValue(BezantError):
 
 
 class IncompleteList(BezantError):
-    """A list lacks orders or executions that this client knows of, or is empty without proof.
+    """A list lacks orders or executions that this client knows, or may be wrongly empty.
 
-    The list is not reliable. Lists of strikes, for example, are empty until the session has
-    searched for the symbol.
+    The list is not reliable. For example, lists of strikes are empty until the session has searched
+    for the symbol, whether or not there are strikes.
 
     Attributes:
         order_ids: ids of the orders that are missing, or whose executions are missing.
@@ -486,7 +497,7 @@ class SessionError(BezantError):
     Attributes:
         status: the session's flags; None if the gateway did not send them.
         login_url: URL of the gateway's login page, for a browser; None if unknown.
-        needs_login: whether only a login in the browser helps.
+        needs_login: whether you have to log in with a browser before calls can succeed.
     """
 
     needs_login: bool = False
@@ -512,29 +523,30 @@ class SessionError(BezantError):
 class NotAuthenticated(SessionError):
     """Nobody is logged in: the gateway sent a 401, a redirect to its login page, or that page.
 
-    Also raised if ``client.session.initialize()`` could not open the brokerage session. Only a
-    login in the browser helps, unless ``needs_login`` is False: the gateway also responds with 401
-    to calls that the user name may not make, such as a call about an account that the user name
-    cannot see.
+    Also raised if ``client.session.initialize()`` could not open the brokerage session. You have to
+    log in with a browser, unless ``needs_login`` is False: the gateway also responds with 401 to
+    calls that the user name may not make, such as a call about an account that the user name cannot
+    see.
     """
 
     needs_login = True
 
 
 class NotEstablished(SessionError):
-    """The brokerage session is authenticated, but not set up yet. Retry in a few seconds."""
+    """The brokerage session is authenticated, but not ready for use yet. Retry in a few seconds."""
 
     retryable = True
 
 
 class NoAccounts(NotEstablished):
-    """The gateway lists no account, so the session is not ready. Retry in a few seconds."""
+    """The gateway lists no account, so the session is not ready yet. Retry in a few seconds."""
 
 
 class NoSession(SessionError):
-    """The brokerage session is closed, the login is not; ``client.session.initialize()`` opens it.
+    """The brokerage session is closed, but the login still exists.
 
-    Calls about orders and market data fail; the gateway still serves the portfolio.
+    ``client.session.initialize()`` opens the brokerage session. Without it, calls about orders and
+    market data fail, but calls about the portfolio still work.
     """
 
     retryable = True
@@ -579,8 +591,9 @@ class WsClosed(WsError):
     """The WebSocket is closed.
 
     Attributes:
-        code: the close code. Through the gateway the code is 1000 or 1006, whatever the cause.
-        reason: the reason that the peer gave, usually empty.
+        code: the close code. With a gateway it is always 1000 or 1006, so it does not tell the
+            cause.
+        reason: the reason that the gateway gave; usually empty.
     """
 
     retryable = True
@@ -598,7 +611,7 @@ class WsProtocolError(WsError):
 
 
 class OrdersUnknown(WsError):
-    """``ws.orders`` has no current list of orders: wait for it with ``ws.orders.wait()``.
+    """``ws.orders`` has no current list of orders; ``ws.orders.wait()`` waits for the list.
 
     The orders are not known until the gateway has sent its list, and again after each interruption.
     """
@@ -632,4 +645,7 @@ class SymbolNotFound(SymbolError):
 
 
 class AmbiguousSymbol(SymbolError):
-    """Several listings match; ``candidates`` lists them. Name the exchange or the currency."""
+    """Several listings match the symbol. Pass an exchange or a currency to choose one.
+
+    ``candidates`` has the listings.
+    """

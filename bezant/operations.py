@@ -32,7 +32,7 @@ class OperationEntry(NamedTuple):
     """One operation of the API.
 
     Attributes:
-        id: IBKR's operation id; ``undocumented...`` if IBKR's document lacks the operation.
+        id: IBKR's operation id; ``undocumented...`` if IBKR's specification lacks the operation.
         method: HTTP method.
         path: path template below ``/v1/api``; a path that starts with ``/gw`` or ``/oauth2`` is
             below the host's root.
@@ -122,14 +122,15 @@ def by_path(method: str, path: str) -> OperationEntry | None:
 
     Args:
         method: HTTP method.
-        path: a path template with any names for its parameters, or a path with values in their
-            places; a leading ``/v1/api`` is ignored.
+        path: a path template, in which the parameters may have any names, or a path with values
+            instead of parameters; a leading ``/v1/api`` is ignored.
 
     Returns:
-        The operation with the fewest parameters whose path fits, or None.
+        The operation whose path fits; if several fit, the one with the fewest parameters; None if
+        none fits.
 
     Raises:
-        InvalidRequest: an argument is no text.
+        InvalidRequest: an argument is not text.
     """
     for name, given in (("method", method), ("path", path)):
         if not isinstance(given, str):
@@ -139,9 +140,9 @@ def by_path(method: str, path: str) -> OperationEntry | None:
 
 
 def search(words: str) -> list[OperationEntry]:
-    """Find operations whose id, path, name or summary contains all of some words.
+    """Find the operations that contain all given words in their id, path, name or summary.
 
-    Operations with more of the words in their id, path or name come first.
+    Operations come first if more of the words are in their id, path or name.
 
     Args:
         words: the words, such as ``place order``; case does not matter.

@@ -20,12 +20,13 @@ def test_my_report(ibkr_gateway: SimulatedGateway, ibkr_client: bezant.Client) -
     assert len(ibkr_client.all_positions(ibkr_gateway.account_id)) == 3
 ```
 
-`IbkrOptions` lists the marker's options. You can mark a test, a class or a module; the nearest
-marker wins. For a whole project, override the fixture `ibkr_options`.
+`IbkrOptions` lists the marker's options. You can mark a test, a class or a module; if they set the
+same option, the marker nearest to the test wins. To set options for a whole project, override the
+fixture `ibkr_options`.
 
 The clients have `pacing=False`, `retries=0` and a timeout of 5 seconds, so that a test never waits
 for a rate limit or a retry. `pacing="enforced"` turns on both the gateway's rate limits and the
-clients' pacing; `client={"retries": 2}` changes any argument of the clients.
+clients' pacing; `client={"retries": 2}` passes arguments to the clients, here `retries`.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class IbkrOptions(TypedDict, total=False):
 
     Attributes:
         positions: number of positions in the account; 0 by default. The account has no orders,
-            unless a scenario has some.
+            unless the option `scenario` names some.
         seed: seed of the random contracts, positions and prices; 0 by default.
         account_id: id of the account.
         time: the gateway's clock. `live` (the default) is real time; `hand` moves only by
@@ -63,11 +64,11 @@ class IbkrOptions(TypedDict, total=False):
         pacing: `off` (the default), or `enforced`: the gateway sends 429 above IBKR's rate limits,
             and the clients pace their calls.
         tls: whether the gateway uses TLS; True by default.
-        quote_interval: seconds of the gateway's clock between two changes of a stream; 0.02 by
-            default.
+        quote_interval: seconds of the gateway's clock between two updates that a stream sends; 0.02
+            by default.
         heartbeat_interval: seconds of the gateway's clock between two WebSocket heartbeats.
-        market_data_lifetime: seconds of the gateway's clock until a subscription ends
-            silently.
+        market_data_lifetime: seconds of the gateway's clock after which the gateway silently ends a
+            market data subscription.
         scenario: content of the account and behavior of its exchange: a `bezant.sim.Scenario`, or
             the path of a TOML file, relative to the folder of the test file.
         client: arguments of `Client` and `AsyncClient` that differ from the fixtures' defaults.
@@ -101,7 +102,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def ibkr_options() -> IbkrOptions:
-    """Default options of all gateways; override this fixture in conftest.py. Markers come first."""
+    """Default options of all gateways; override this fixture in conftest.py.
+
+    The options of a marker `ibkr` replace them.
+    """
     return {}
 
 
@@ -144,7 +148,7 @@ def async_ibkr_client(
 
 
 def _options(node: pytest.Item, general: IbkrOptions) -> dict[str, Any]:
-    """Return the options of a test, merged from the defaults, the project and the markers."""
+    """Return the options of a test: the defaults, replaced by `general` and then by the markers."""
     options: dict[str, Any] = {**_DEFAULTS, **general}
     for marker in reversed(list(node.iter_markers(_MARKER))):
         if marker.args:
@@ -168,7 +172,7 @@ def _gateway(options: Mapping[str, Any], folder: Path) -> SimulatedGateway:
         scenario = own.get("scenario")
         if isinstance(scenario, (str, os.PathLike)):
             scenario = load_scenario(folder / scenario)
-        # No order that the test has not placed.
+        # By default the scenario has orders; a test starts with none, unless it asks for some.
         own["scenario"] = _without_orders(scenario)
         time = options.get("time", "live")
         if not isinstance(time, str):
@@ -188,7 +192,7 @@ def _without_orders(scenario: object) -> object:
 
 @contextlib.contextmanager
 def _naming_the_marker() -> Generator[None]:
-    """Report invalid options in a `with` block as a usage error, without internal frames."""
+    """Report invalid options in a `with` block as a usage error, without internal tracebacks."""
     try:
         yield
     except (TypeError, ValueError) as error:

@@ -1,1 +1,4 @@
-"""Asynchronous client: calls the core in order and waits. Source of the blocking twin."""
+"""One of the two clients; the blocking client is generated from the asynchronous client.
+
+This package sends the requests and waits. The package `_core` has the rules, and does no I/O.
+"""

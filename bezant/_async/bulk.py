@@ -58,8 +58,8 @@ class AsyncBulk(Generic[T, R]):
         self._max_wait = max_wait
         self._on_progress = on_progress
         self._lock = rt.StateLock()
-        # Workers ring the first notifier when an item is finished. The consumer rings the second
-        # one when it takes an outcome.
+        # Workers ring `_finished` when an item is finished. The consumer rings `_taken` when it
+        # takes an outcome.
         self._finished = rt.Notifier()
         self._taken = rt.Notifier()
         self._ready: deque[Outcome[T, R]] = deque()
@@ -71,8 +71,8 @@ class AsyncBulk(Generic[T, R]):
         self._done = 0
         self._failed = 0
         self._fatal: BaseException | None = None
-        # Key: the index of an item. Value: the item and its calls with an unknown outcome that were
-        # not reported yet.
+        # Key: the index of an item. Value: the item, and those of its calls with an unknown outcome
+        # that were not reported yet.
         self._unknown: dict[int, tuple[T, list[OutcomeUnknown]]] = {}
         self._entered = False
         self._closed = False
@@ -119,7 +119,7 @@ class AsyncBulk(Generic[T, R]):
             raise left_unknown(unknown)
 
     def _take_unknown(self) -> list[OutcomeUnknown]:
-        """Return the calls that were cut off, each once."""
+        """Return the calls that were cut off and that this method has not returned before."""
         found: list[OutcomeUnknown] = []
         with self._lock:
             entries = [self._unknown[index] for index in sorted(self._unknown)]
@@ -129,12 +129,13 @@ class AsyncBulk(Generic[T, R]):
                 each.item = item
                 found.append(each)
         outer = unknown_outcomes.get()
-        if outer is not None:  # this bulk work runs within an item of other bulk work
+        # this bulk work runs within an item of other bulk work, which has to report the calls
+        if outer is not None:
             outer.extend(found)
         return found
 
     async def stop(self) -> None:
-        """Cancel the unfinished calls. Stopping twice is harmless."""
+        """Cancel the unfinished calls. You may call this method twice."""
         self._closed = True
         if self in self._pipeline.workers:
             self._pipeline.workers.remove(self)
@@ -229,7 +230,7 @@ class AsyncBulk(Generic[T, R]):
         with self._lock:
             self._ready.append(outcome)
         self._finished.ring()
-        while True:  # backpressure: the consumer may be slow, and the items endless
+        while True:  # wait for a slow consumer, because the items may be endless
             heard = self._taken.count
             if len(self._ready) <= 2 * self._concurrency or self._closed:
                 return

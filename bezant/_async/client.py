@@ -51,7 +51,7 @@ class AsyncClient(AsyncClientBase):
             certificates. An ``ssl.SSLContext`` is used as it is.
         proxy: URL of an HTTP proxy; by default the environment's. ``""`` for none. Loopback hosts
             are always reached directly.
-        max_connections: maximum number of connections; 4 by default. The gateway serves five
+        max_connections: maximum number of connections; 4 by default. A gateway serves at most five
             requests at a time.
         max_response_bytes: maximum length of a response; 32 MiB by default.
         strict: whether to raise `DecodeError` if a response field does not have the type that the
@@ -61,8 +61,8 @@ class AsyncClient(AsyncClientBase):
             type; by default a `DriftWarning` is issued.
         pacing: whether to pace calls to IBKR's rate limits, across all clients of the gateway in
             this process; True by default. ``"file:PATH"`` or ``"redis://HOST:PORT/NUMBER"`` shares
-            the limits with other processes; a suffix ``#NAME`` names the gateway in that store. The
-            variable ``BEZANT_PACING`` in the environment changes the default.
+            the limits with other processes; a suffix ``#NAME`` is the gateway's name in that store.
+            The variable ``BEZANT_PACING`` in the environment changes the default.
         max_wait: seconds for which a call may wait for the rate limits; 30 by default. A call that
             would wait longer raises `PacingError`.
         retries: how many times an idempotent call is retried after a transient failure, within
@@ -71,11 +71,11 @@ class AsyncClient(AsyncClientBase):
             transport interface, such as an ``httpx.MockTransport`` or a recorder. The client closes
             this transport. WebSockets do not use it.
         headers: headers that every request has, for a proxy in front of the gateway. They are
-            secrets: no log, error or repr shows their values. Headers that the client sets itself
-            are refused, and so is a gateway on another host without TLS.
-        auth: such headers in another form: a tuple of user name and password (sent as
+            secrets: no log, error or repr shows their values. The client refuses headers that it
+            sets itself, and refuses to send such headers to another host without TLS.
+        auth: such secret headers in another form: a tuple of user name and password (sent as
             ``Authorization: Basic``), or a function that returns headers. The client calls the
-            function for each request, so that the function can renew a token.
+            function before each request, so the function can renew a token.
 
     Raises:
         InvalidBaseUrl: the base URL does not parse.
@@ -83,7 +83,9 @@ class AsyncClient(AsyncClientBase):
     """
 
     async def auth_status(self) -> AuthStatus:
-        """Return the session's flags, usable or not (``POST /iserver/auth/status``).
+        """Return the session's flags, whether or not the session can be used.
+
+        ``POST /iserver/auth/status``.
 
         Raises:
             NotAuthenticated: nobody is logged in.
@@ -99,7 +101,7 @@ class AsyncClient(AsyncClientBase):
         client sends a tickle to verify that before it raises an error.
 
         Raises:
-            NotAuthenticated: nobody is logged in; only a login in the browser helps.
+            NotAuthenticated: nobody is logged in; you have to log in with a browser.
             NoSession: somebody is logged in, but the brokerage session is closed;
                 ``session.initialize()`` opens it.
             CompetingSession: somebody is logged in, but the user name is in use somewhere else.
@@ -146,10 +148,11 @@ class AsyncClient(AsyncClientBase):
         Args:
             interval: seconds between two tickles; 60 by default. IBKR ends a session after five to
                 six idle minutes and allows at most one tickle per second.
-            on_lost: function called with the error when a tickle fails after a success.
+            on_lost: function called with the error when a tickle fails after a successful tickle.
                 `NotAuthenticated` means that the login is lost, `NoSession` that only the brokerage
-                session is lost, `HttpError` that the gateway does not respond. The keepalive calls
-                the function again if the login is lost after the brokerage session.
+                session is lost, `HttpError` that the gateway does not respond. If the brokerage
+                session is lost first and the login later, the keepalive calls the function for each
+                loss.
             on_restored: function called when a tickle succeeds again.
         """
         from .session.keepalive import AsyncKeepalive
@@ -161,8 +164,8 @@ class AsyncClient(AsyncClientBase):
     async def accounts(self) -> list[Account]:
         """Return the accounts that the user name can see (``GET /portfolio/accounts``).
 
-        Every login has an account, so the client requests an empty list once more. IBKR allows one
-        such call every 5 seconds, so the second request may take that long.
+        Every login has an account, so if the list is empty, the client requests it once more. IBKR
+        allows one such call every 5 seconds, so the second request may take that long.
 
         Raises:
             NoAccounts: the gateway lists no account, so the session is not ready.
@@ -183,9 +186,9 @@ class AsyncClient(AsyncClientBase):
         """Iterate over an account's positions, in pages of up to 100 positions.
 
         ``GET /portfolio/{accountId}/positions/{pageId}``. Each position is returned once. The
-        gateway lists positions only after the accounts were requested, so the client requests them
-        first, once per session. If there are still no positions, the client sends a tickle to find
-        out whether the session has changed.
+        gateway lists positions only after the accounts were requested, so the client requests the
+        accounts first, once per session. If there are still no positions, the client sends a tickle
+        to find out whether the session has changed since then; if so, it starts again.
 
         Args:
             account_id: id of the account, such as ``DU123456``.
@@ -197,9 +200,10 @@ class AsyncClient(AsyncClientBase):
         from ..models._positions import Position
 
         path = POSITIONS.path
-        fill_path(path, {"accountId": account_id})  # raises for a bad id before anything is sent
-        # If the accounts were not requested yet in this session, the pipeline requests them just
-        # before the first page.
+        # raises an error for an invalid id before anything is sent
+        fill_path(path, {"accountId": account_id})
+        # A session lists no positions until the accounts were requested. If that was some time ago,
+        # the session may have changed since then, so an empty first page is doubtful.
         pager = Pager(doubtful=not self._pipeline.is_new(prerequisites.ACCOUNTS))
         while not pager.done:
             rows = await self._pipeline.call(
@@ -245,11 +249,11 @@ class AsyncClient(AsyncClientBase):
         """Return the day's orders, open and completed (``GET /iserver/account/orders``).
 
         The gateway may send an empty list although there are orders, so the client verifies an
-        empty list before it returns it. In a new session the client sends the request once more.
-        Without ``account_id``, if there are several accounts, the client requests the orders of
-        each account. The client also checks that the session can be used, and that the list has the
-        orders that this client placed or streamed. IBKR allows one such call every 5 seconds, so
-        the verification may take several times as long.
+        empty list before it returns it: in a new session, it sends the request once more; if you
+        pass no ``account_id`` and there are several accounts, it requests the orders of each
+        account. It also checks that the session can be used, and that it knows of no order, placed
+        or streamed, that the list should have. IBKR allows one such call every 5 seconds, so the
+        verification may take several times as long.
 
         Args:
             account_id: account such as ``DU123456``; None for the orders of all accounts.
@@ -355,7 +359,16 @@ class AsyncClient(AsyncClientBase):
         ask: Callable[[str | None], rt.Promise[tuple[list[T], bool]]],
         wanted: Callable[[list[T]], list[T]],
     ) -> list[T]:
-        """Request a list and return its rows; verify an empty list before returning it."""
+        """Request a list and return its rows; verify an empty list before returning it.
+
+        Args:
+            operation: the operation that lists the rows.
+            account_id: the account; None for all accounts.
+            ask: function that requests the list of an account, or of all accounts for None. It
+                returns the rows, and whether an empty list is doubtful.
+            wanted: function that returns the rows that the caller needs; if there are none, this
+                method verifies the list.
+        """
         pipeline = self._pipeline
         if account_id is not None:
             check_account(account_id)
@@ -369,7 +382,8 @@ class AsyncClient(AsyncClientBase):
             try:
                 known = await pipeline.require_accounts(TRADING_ACCOUNTS, self._settings)
             except NoAccounts:
-                await self._believe_nothing()  # the session's flags say more than the empty list
+                # an unusable session explains the empty list better than NoAccounts does
+                await self._believe_nothing()
                 raise
             again = known if account_id is None else (account_id,)
         if again:
@@ -389,10 +403,10 @@ class AsyncClient(AsyncClientBase):
         return rows
 
     def _check_patience(self, operation: Operation, calls: int) -> None:
-        """Check that one request for each account fits into the time that a call may wait.
+        """Check that the rate limit allows one request for each account within the longest wait.
 
         Raises:
-            PacingError: the rate limit makes the requests take longer.
+            PacingError: the rate limit makes the requests take longer than a call may wait.
         """
         if not self._settings.pacing:
             return
@@ -426,24 +440,25 @@ class AsyncClient(AsyncClientBase):
         """Return snapshots of market data (``GET /iserver/marketdata/snapshot``).
 
         IBKR's first response for a contract only subscribes to its fields, so the client polls
-        until the values have arrived, with up to 100 contracts per call. A field without a value
-        never arrives. Fields that have not arrived within ``timeout`` are None.
+        until the values have arrived, with up to 100 contracts per call. A field for which IBKR has
+        no value never arrives. Fields that have not arrived within ``timeout`` are None.
 
         Args:
             conids: IBKR's ids of the contracts, or their texts, such as
                 ``28812380;;;43645865/1,9408/-1`` for a combination.
-            fields: fields to request, by default `MarketDataFields.default_l1`. A contract has one
-                set of fields; streams and later calls with other fields restart its data.
+            fields: fields to request, by default `MarketDataFields.default_l1`. The gateway keeps
+                only one set of fields for each contract: if a stream or a later call requests other
+                fields, the gateway sends the contract's data from the beginning.
             timeout: seconds to wait for the fields; 5 by default. The fields that have arrived by
                 then are returned.
 
         Returns:
-            The quotes by contract as you gave it, in the order of ``conids``, without contracts
-            that the gateway sent no data for.
+            A dict of the quotes, in the order of ``conids``. Each key is the contract as you passed
+            it. Contracts for which the gateway sent no data are left out.
 
         Raises:
-            CompetingSession: no contract has a value, and another session of the user name has the
-                market data.
+            CompetingSession: the gateway sent no value for any contract, because another session of
+                the same user name receives the market data.
             InvalidRequest: a contract is not valid, or ``conids`` is empty.
         """
         from .._core.marketdata.snapshots import POLL, Quotes
@@ -474,16 +489,17 @@ class AsyncClient(AsyncClientBase):
         """Number of market data lines that this process uses at the gateway.
 
         IBKR gives 100 by default, and further contracts may receive nothing. A stream and the
-        snapshots of a contract share a line. A snapshot keeps its line for about 15 minutes. Old
-        snapshots are released when a further contract needs a line.
+        snapshots of a contract share a line. A snapshot keeps its line for about 15 minutes. The
+        client releases the lines of old snapshots when a further contract needs a line.
         """
         return self._pipeline.limiter.lines
 
     async def release_snapshots(self) -> None:
-        """Release the market data lines of contracts that no stream of this process uses.
+        """Release the market data lines that only snapshots of this process use.
 
         ``POST /iserver/marketdata/unsubscribe`` for each contract whose snapshot this process has
-        requested. Other programs with the same gateway lose their subscriptions to these, too.
+        requested and that none of its streams uses. Other programs that use the same gateway lose
+        their subscriptions to these contracts, too.
         """
         from .marketdata.lines import release
 

@@ -28,9 +28,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 # The type variable is used instead of Self. jedi, which completes names in IPython and Jupyter,
-# resolves Self to the class that contains it, and so would not offer the methods of `Client`.
+# takes Self for the class that contains the annotation, here the base class, and so would not offer
+# the methods of `Client`.
 C = TypeVar("C", bound="ClientBase")
-# The argument is a user name and a password, or a function that returns headers for one request.
+# The argument ``auth`` of a client is a user name and a password, or a function that returns
+# headers for one request.
 Auth: TypeAlias = tuple[str, str] | Callable[[], Mapping[str, str] | rt.Promise[Mapping[str, str]]]
 
 
@@ -62,7 +64,7 @@ class ClientBase:
         self._pipeline = Pipeline(self._settings, on_drift, transport)
 
     def __repr__(self) -> str:
-        if "_pipeline" not in vars(self):  # __init__ raised
+        if "_pipeline" not in vars(self):  # missing if __init__ raised an error
             return f"<{type(self).__name__} never opened>"
         state = " closed" if self._pipeline.closed else ""
         return f"<{type(self).__name__} {self.base_url}{state}>"
@@ -79,18 +81,21 @@ class ClientBase:
 
     @property
     def session(self) -> Session:
-        """State of the gateway's session, and methods to wait for it or open it."""
+        """State of the gateway's session, with methods to open it and to wait for it."""
         from .session.session import Session
 
         return Session(self._pipeline, self._settings)
 
     @property
     def penalty_left(self) -> float:
-        """Seconds until the penalty after a 429 ends, during which nothing is sent; 0 if none."""
+        """Seconds until the penalty after a response with status 429 ends; 0 without a penalty.
+
+        The client sends nothing during a penalty.
+        """
         return self._pipeline.limiter.penalty_left
 
     def end_penalty(self) -> None:
-        """Send requests again although the gateway's penalty may not be over.
+        """Allow requests again although the gateway's penalty may not be over.
 
         The penalty applies to your whole IP address, and IBKR extends it if requests continue.
         """
@@ -115,8 +120,8 @@ class ClientBase:
     def oauth_api(self) -> OAuthOperations:
         """All operations that need OAuth, by group, such as account management and banking.
 
-        Only IBKR's own host serves these operations. A client of a gateway raises `OAuthRequired`
-        and sends nothing.
+        Only IBKR's own host serves these operations. If your client is connected to a gateway,
+        calls of them raise `OAuthRequired`, and nothing is sent.
         """
         from .api import OAuthOperations
 
@@ -133,7 +138,7 @@ class ClientBase:
         max_wait: float | None = None,
         retries: int | None = None,
     ) -> C:
-        """Return a copy with other settings that shares the session and the connections.
+        """Return a copy of this client with other settings; both share the session and connections.
 
         A copy is cheap and needs no closing: closing the copy does nothing, and closing the
         original closes both. An argument that is None keeps its setting; `Client` documents
@@ -252,9 +257,8 @@ class ClientBase:
     ) -> Bulk[T, R]:
         """Call a function for many items concurrently and iterate over the outcomes as they finish.
 
-        Calls run as fast as the rate limits allow: each call waits for its turn like any other
-        call, by default without a time limit. Use the result as a context manager; leaving it
-        cancels unfinished calls:
+        Each call waits until the rate limits allow it, by default without a time limit. Use the
+        result as a context manager; leaving it cancels unfinished calls:
 
         ```python
         with client.map(fetch, conids) as outcomes:
@@ -268,9 +272,9 @@ class ClientBase:
                 function raises an error, the error is the item's outcome.
             items: the items; the client takes them one by one as needed.
             concurrency: number of items in progress at a time.
-            max_wait: seconds for which each call may wait for its turn; None (the default) for no
-                limit. A call never waits for the end of a penalty longer than the client's own
-                ``max_wait``.
+            max_wait: seconds for which each call may wait for the rate limits; None (the default)
+                for no limit. During a penalty, which follows a response with status 429, the
+                client's own ``max_wait`` applies instead.
             on_progress: function called with a `Progress` before each outcome.
 
         Raises:
@@ -309,8 +313,8 @@ class ClientBase:
             function: function called with one item, which makes the calls for this item.
             items: the items; the client takes them one by one as needed.
             concurrency: number of items in progress at a time.
-            max_wait: seconds for which each call may wait for its turn; None (the default) for no
-                limit.
+            max_wait: seconds for which each call may wait for the rate limits; None (the default)
+                for no limit.
             on_progress: function called with a `Progress` for each item.
 
         Raises:
@@ -325,7 +329,7 @@ class ClientBase:
         return [values[index] for index in sorted(values)]
 
     def close(self) -> None:
-        """Close all connections and stop the keepalives. Closing twice is harmless."""
+        """Close all connections and stop the keepalives. You may call this method twice."""
         if self._owner is None:
             self._pipeline.close()
 

@@ -21,7 +21,8 @@ def wait_for(
     """Wait until a function returns a value, and return the value.
 
     Args:
-        notifier: notifier that rings whenever there may be a value, and at the end.
+        notifier: notifier that rings whenever there may be a value, and when no further value can
+            come.
         take: function that returns the value; None if there is no value yet.
         ended: function that returns whether no further value can come.
         timeout: seconds to wait; None for no limit.
@@ -35,7 +36,8 @@ def wait_for(
     deadline = None if timeout is None else rt.monotonic() + timeout
     while True:
         heard = notifier.count
-        # `ended` is called before `take`, because a value may come just before the end.
+        # `ended` is called before `take`: in the other order, a value that comes between the two
+        # calls, just before the end, would be lost.
         over = ended()
         found = take()
         if found is not None or over:
@@ -54,7 +56,7 @@ class Polling:
         self._polls = 0
 
     def pause(self) -> bool:
-        """Wait before the next poll; return False at once if the next poll would be too late."""
+        """Wait before the next poll; return False at once if the deadline would pass first."""
         self._polls += 1
         seconds = self._backoff.delay(self._polls)
         if rt.monotonic() + seconds >= self._deadline:

@@ -1,4 +1,4 @@
-"""Table of the availability of market data, by the first letter of field 6509 (``RpB``)."""
+"""Table of the availability of market data, by the first letter of field 6509 (such as ``RpB``)."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ AVAILABILITY: Final[dict[str, Availability]] = {
     "N": "not subscribed",
     "O": "no agreement",
 }
-# With these availabilities, no value that needs a subscription will come.
+# With these availabilities, IBKR will not send any value that needs a market data subscription.
 NEVER: Final = ("not subscribed", "no agreement")
-# With these availabilities, the values are those of an earlier moment, so all existing values come
-# at once.
+# With these availabilities, the values are those of an earlier moment. IBKR sends all of them in
+# one response, so there is nothing more to wait for.
 STILL: Final = ("delayed", "frozen", "frozen delayed")
 
 
 def availability_of(text: object) -> Availability | None:
-    """Return the availability that a value of field 6509 means; None if missing or unknown."""
+    """Return the availability that field 6509 means; None if its value is missing or unknown."""
     return AVAILABILITY.get(text[:1].upper()) if isinstance(text, str) else None

@@ -25,8 +25,9 @@ _BITS: Final = 333  # bits of an integer of LONGEST digits
 
 _EXPONENT = 0x81
 _DIGIT, _NAN = b"0n"
-# Each byte gets a class: digits (in any alphabet), the letters of "nan" and "inf", the exponent's
-# letter, and the characters before an item of a list or before an object's value.
+# Table for `bytes.translate` that replaces each byte by its class. The classes are digits (in any
+# alphabet), the letters of "nan" and "inf", the exponent's letter, and the characters before an
+# item of a list or before an object's value.
 _CLASSES: Final = bytes(
     _DIGIT
     if byte >= 0x80 or chr(byte).isdigit()
@@ -39,8 +40,8 @@ _CLASSES: Final = bytes(
     else byte
     for byte in range(256)
 )
-# These characters are skipped, because `Decimal` allows them within a number, and JSON around it;
-# the s is for "sNaN".
+# These characters are skipped, because `Decimal` allows them within a number, and JSON around a
+# number; the s is for "sNaN".
 _SKIPPED: Final = b"+-_. \t\r\nsS"
 _NOT_FINITE: Final = b':"nnn'
 _TOO_LARGE: Final = (bytes([_DIGIT, _EXPONENT]) + b"000", b"0" * (LONGEST + 1))
@@ -53,7 +54,7 @@ _NAMES: Final = (b'"nan"', b'"inf"', b'"infinity"')
 
 
 def may_be_unfit(body: bytes) -> bool:
-    """Return whether JSON text may contain an unfit number; a fast check with false positives.
+    """Return whether JSON text may contain an unfit number: a fast check, sometimes wrongly True.
 
     The function searches for ``"NaN"`` and infinities, an exponent of three digits, and a number of
     more than 100 digits. Text with escapes counts as unfit, because an escape may stand for any of
@@ -61,14 +62,14 @@ def may_be_unfit(body: bytes) -> bool:
     """
     if b"\\" in body or body[:1] not in (b"{", b"["):
         return True
-    # `rfind` is used, because searching from the end takes half as long as `in` does.
+    # `rfind` searches from the end, which takes half as long as `in` does.
     find = body.translate(_CLASSES, _SKIPPED).rfind
     if max(map(find, _TOO_LARGE)) >= 0:
         return True
     if find(_NOT_FINITE) < 0:
         return False
-    # This check comes last, because most hits are other words with the same letters, such as
-    # "Financial".
+    # This slower check comes last. Most texts that get here have other words with the letters of
+    # "nan" or "inf", such as "Financial".
     return max(map(body.translate(_LOWER, _SKIPPED).rfind, _NAMES)) >= 0
 
 
@@ -87,7 +88,7 @@ _LARGEST: Final = 10**LONGEST
 
 
 def row_may_be_unfit(row: Mapping[str, object]) -> bool:
-    """Return whether plain values may contain an unfit number, with false positives."""
+    """Return whether plain values may contain an unfit number; sometimes wrongly True."""
     for value in row.values():
         kind = type(value)
         if kind is str:
@@ -125,7 +126,7 @@ def is_fit(value: object) -> bool:
         return all(is_fit(key) and is_fit(each) for key, each in pairs)
     if isinstance(value, list | tuple | set | frozenset):
         return all(map(is_fit, cast("Iterable[object]", value)))
-    # handled apart because reading an attribute may raise MissingValue
+    # handled separately because reading an attribute of a model may raise MissingValue
     if isinstance(value, msgspec.Struct):
         return all(map(is_fit, msgspec.structs.astuple(value)))
     return all(is_fit(getattr(value, name, None)) for name in _names(value))

@@ -1,7 +1,8 @@
 """Contracts as IBKR writes them in one text: ``265598``, ``265598@NYSE``, or a combination.
 
-A combination is ``28812380;;;43645865/1,9408/-1``: the conid of all spreads in a currency, then
-each leg with its ratio. A ratio below zero sells the leg.
+A combination looks like ``28812380;;;43645865/1,9408/-1``. First comes IBKR's common conid of all
+spreads in a currency, then the conid and the ratio of each leg. A leg with a negative ratio is
+sold.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ class ConidEx(NamedTuple):
     """A contract with its exchange and its legs.
 
     Attributes:
-        conid: the contract's id; of a combination, the id of all spreads in its currency.
-        exchange: its exchange; empty for IBKR's choice.
-        legs: the legs of a combination; empty for another contract.
+        conid: the contract's id; for a combination, IBKR's common id of all spreads in its
+            currency.
+        exchange: the exchange; empty if IBKR chooses it.
+        legs: the legs of a combination with their ratios, as text; empty for any other contract.
     """
 
     conid: int
@@ -39,7 +41,8 @@ def parse(text: str) -> ConidEx | None:
     found = re.fullmatch(_FORM, text)
     if found is None or int(found[1]) == 0:
         return None
-    # The gateway may not take a plus sign in the name of a topic for a part of it.
+    # The plus sign of a ratio is removed, because the gateway may misread it in a stream's topic,
+    # whose parts are separated by plus signs.
     return ConidEx(int(found[1]), (found[2] or "").upper(), (found[3] or "").replace("/+", "/"))
 
 

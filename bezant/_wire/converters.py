@@ -63,8 +63,8 @@ def quoted(text: str) -> Quoted | None:
         raise ValueError(msg)
     digits = match["sign"] + match["digits"].replace(",", "")
     exponent = int((match["exponent"] or "e0")[1:]) + _SCALE[match["scale"]]
-    # The number is built as text, because decimal arithmetic would round to the context's
-    # precision.
+    # The exponent is appended as text, because decimal arithmetic would round to the precision of
+    # the decimal context.
     value = Decimal(f"{digits}e{exponent}" if exponent else digits)
     if match["scale"] and abs(exponent) < 20 and value == value.to_integral_value():
         value = Decimal(int(value))
@@ -72,10 +72,11 @@ def quoted(text: str) -> Quoted | None:
 
 
 def _short(text: str, otherwise: str) -> str:
-    """Return a text without surrounding blanks.
+    """Return a text without surrounding blanks, if it is short enough for a number or a time.
 
     Raises:
-        ValueError: the text is too long for a number or a time; matching it could take minutes.
+        ValueError: the text is longer than any number or time, so that matching a pattern with it
+            could take minutes; ``otherwise`` is the message.
     """
     text = text.strip()
     if len(text) > LONGEST:
@@ -118,7 +119,7 @@ def to_decimal(value: object) -> Decimal | None:
 
 
 def without_fraction(number: Decimal) -> Decimal:
-    """Return a quantity that prints as 183 instead of 183.0, if it is whole."""
+    """Return the same quantity; if it is whole, it prints as 183 instead of 183.0."""
     return Decimal(int(number)) if number == number.to_integral_value() else number
 
 
@@ -170,7 +171,7 @@ def to_bool(value: object) -> bool | None:
 
 
 def to_text(value: object) -> str:
-    """Return a text; a number or boolean in its place keeps its JSON spelling."""
+    """Return a text as it is, and a number or boolean as text in its JSON spelling."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -187,7 +188,8 @@ _ZONES = {
     "PST": -8, "PDT": -7, "CET": 1, "CEST": 2, "HKT": 8, "JST": 9,
 }  # fmt: skip
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-# A smaller epoch is in seconds, because as milliseconds it would be before March 1973.
+# Smaller times are taken for seconds since 1970, larger ones for milliseconds: in milliseconds,
+# this is March 1973.
 _MILLISECONDS_FROM = 100_000_000_000
 _LARGEST_EPOCH = 1_000_000_000_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -244,7 +246,8 @@ def _utc(
 
 
 def _from_epoch(units: Decimal) -> datetime:
-    if not abs(units) < _LARGEST_EPOCH:  # written with `not <` because units may be NaN
+    # `not <` is also true if `units` is NaN, whereas `>=` is not
+    if not abs(units) < _LARGEST_EPOCH:
         msg = "the time is not within the years 1 to 9999"
         raise ValueError(msg)
     milliseconds = units if abs(units) >= _MILLISECONDS_FROM else units * 1000

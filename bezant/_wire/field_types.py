@@ -27,7 +27,7 @@ _NO_TEXT: Final = frozenset(
 _NO_NUMBER: Final = frozenset({"0", "0.0", 0.0, ""})
 _NO_ID: Final = frozenset({0, -1, 2147483647})
 
-# A float with this many characters has all digits of the JSON.
+# If a float has at most this many characters, no digit of the number in the JSON was lost.
 _EXACT: Final = 16
 
 _from_epoch: Final = datetime.fromtimestamp
@@ -87,8 +87,8 @@ class _Marker(type):
 
     convert: Callable[[object], Any]
     is_optional: bool
-    # msgspec checks the result of `read` with this method. `type(value)` counts as true, so every
-    # result passes.
+    # msgspec checks the result of `read` with this method, which here is `type`. `type(value)` is
+    # always true, so every result passes.
     __instancecheck__: Any = type
 
 
@@ -105,7 +105,7 @@ _size: Final = _marker("Decimal", _quantity, is_optional=False)
 
 
 def _term(name: str) -> Any:
-    """Return the marker of a term: other spellings of its values become the values."""
+    """Return a marker for a set of values such as ``Side``; it converts other spellings to them."""
     values = {plain_spelling(each): value for each, value in SPELLINGS[name].items()}
 
     def convert(value: object) -> str | None:
@@ -151,8 +151,8 @@ else:
 
 _UNKNOWN: Final = object()
 _REMEMBERED: Final = 4096
-# Key: a marker. Value: the results for some plain values: values that mean None, spellings, and
-# sizes that were read before.
+# Key: a marker. Value: the results for some plain values, so that they need no conversion: values
+# that mean None, usual spellings, and sizes that were read before.
 _KNOWN: Final[dict[object, dict[Any, Any]]] = {
     _datetime: {},
     _day: {},
@@ -181,9 +181,9 @@ def _non_empty(value: object) -> str | None:
 
 
 def converter_of(kind: Any) -> Callable[[object], object] | None:
-    """Return the converter of a type of this module, which returns None for "no value".
+    """Return the converter of a type of this module; the converter returns None for "no value".
 
-    Other types have none.
+    For other types, return None.
     """
     if is_marker(kind):
         return cast("Callable[[object], object]", kind.convert)
@@ -200,14 +200,14 @@ def read(kind: Any, value: Any) -> Any:
     Raises:
         ValueError: the value does not have the type.
     """
-    # The first lines are the fastest and decide most values; every further line costs more.
+    # The checks are ordered by speed: the first ones are fast and decide most values.
     if kind is _datetime and type(value) is int and _FIRST_MS <= value <= _LAST_MS:
         return _from_epoch(value / 1000, UTC)
     known = _KNOWN.get(kind)
     if known is None:
-        return value  # the type is a class of the user's, which msgspec checks
+        return value  # the type is a class of the user, which msgspec checks itself
     found = known.get(value, _UNKNOWN)
-    # excludes bool because False is equal to 0
+    # a bool is excluded, because False equals 0 and would be found as 0
     if found is not _UNKNOWN and type(value) is not bool:
         return found
     if kind is _text and type(value) is str:

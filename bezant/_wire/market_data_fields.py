@@ -1,4 +1,4 @@
-"""Table of market data fields: IBKR's id, bezant's name, the kind and the meaning of each."""
+"""Table of market data fields, with IBKR's id, bezant's name, kind and meaning for each."""
 
 from __future__ import annotations
 

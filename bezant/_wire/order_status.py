@@ -1,8 +1,8 @@
 """Table of order states, one row for each state, with the gateway's spellings.
 
-An order has two states, ``status`` and ``order_ccp_status``. The second one tells what Inactive
-means: a new order is Inactive with "Pending Submit" for a moment, or until its order question gets
-a reply, and a rejected order is Inactive, too.
+An order has two states, ``status`` and ``order_ccp_status``. If ``status`` is Inactive, the second
+state tells the reason. A new order is Inactive with "Pending Submit" for a moment, or until IBKR's
+question about it gets a reply. A rejected order is Inactive, too.
 
 Spellings differ: responses have ``PreSubmitted``, filters take ``pre_submitted``. The table
 compares them without case, spaces and underscores.
@@ -29,14 +29,14 @@ class OrderState(Record, frozen=True):
     final: bool = False
 
 
-# Without `order_ccp_status` this status may mean a new or a rejected order, so it is neither
-# working nor final.
+# Without `order_ccp_status`, an Inactive order may be new or rejected, so it counts neither as
+# working nor as final.
 INACTIVE: Final = OrderState(("Inactive",), working=False)
 PENDING_SUBMIT: Final = OrderState(("PendingSubmit",))
 PRE_SUBMITTED: Final = OrderState(("PreSubmitted",))
 SUBMITTED: Final = OrderState(("Submitted",))
 FILLED: Final = OrderState(("Filled",), working=False, final=True)
-# Such an order is Inactive, but in the process of being created, so it may still be filled.
+# Such an order has the status Inactive, but is only being created, so it may still be filled.
 CREATED: Final = OrderState(())
 # IBKR adds states without notice. An order with an unknown state counts as working, because it may
 # still be filled.

@@ -16,14 +16,14 @@ _SECRETS = r"""(?ix)
 # This pattern finds IBKR's session tokens (32 hex digits) anywhere in a text.
 _BARE = r"(?<![0-9A-Za-z])(?:[0-9a-f]{32,}|[0-9A-F]{32,})(?![0-9A-Za-z])"
 # This pattern finds a run of characters that may contain a JSON web token. A pattern for the token
-# itself would scan the rest of the text at each possible beginning.
+# itself would be slow: it would scan the rest of the text at each possible beginning.
 _RUN = r"[\w.-]{13,}"
 _SIGNED_HEAD = "eyJ"
 _SIGNED_MIN = 11
 # These characters can control a terminal or forge a log line.
 _CONTROL = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
 _SHOWN = 80
-# This many times the shown length is redacted, because redaction shortens text.
+# `beginning` redacts this many times the length that it shows, because redaction shortens text.
 _MARGIN = 8
 _WORD = "".join(chr(each) for each in range(128) if chr(each).isalnum()) + "-_."
 # Fields with these names have secret values. The names are in lower case and without punctuation.
@@ -81,7 +81,7 @@ def without_secrets(value: object, name: str = "", depth: int = 0) -> object:
 
 
 def _without_web_token(match: re.Match[str]) -> str:
-    """Return the part of the run before a JSON web token, and ``***`` for the token."""
+    """Return the part of a run before a JSON web token, and ``***`` instead of the token."""
     run = match[0]
     start = run.find(_SIGNED_HEAD)
     while start >= 0:
@@ -99,8 +99,8 @@ def beginning(text: str, limit: int) -> str:
     head = redact(text[: limit * _MARGIN])
     if len(head) > limit:
         return head[: limit - 1] + "…"
-    # The last word is dropped, because the cut may have split a token, and part of a token is not
-    # recognized.
+    # The last word is dropped, because the cut may have split a token, and `redact` does not
+    # recognize a part of a token.
     return head if len(text) <= limit * _MARGIN else head.rstrip(_WORD) + "…"
 
 

@@ -11,8 +11,8 @@ from .._version import __version__
 from . import _show, _tour, _tour_async
 from ._plan import Plan
 
-# This interval in seconds is shorter than the simulation's default, so that a short stream shows
-# several quotes.
+# Seconds between two quotes of the simulated gateway. This is shorter than its default, so that a
+# short stream shows several quotes.
 _QUOTE_INTERVAL = 0.25
 
 
@@ -23,7 +23,7 @@ def run(gateway: str | None, *, seconds: float, positions: int, verify: str | bo
         gateway: base URL of the gateway; None starts a simulated gateway.
         seconds: duration of each stream.
         positions: number of positions in the simulated account.
-        verify: verification of the certificate, as for the clients.
+        verify: verification of the gateway's certificate, as for `Client`.
 
     Returns:
         The exit status, 0.

@@ -32,10 +32,10 @@ def run(
     java_options: tuple[str, ...] = (),
     started: Callable[[], object] | None = None,
 ) -> int:
-    """Run the gateway in the foreground until Ctrl-C or SIGTERM.
+    """Run IBKR's gateway in the foreground until Ctrl-C or SIGTERM.
 
     Args:
-        home: folder of the unpacked gateway; nothing is written there.
+        home: folder of the unpacked gateway; the command writes nothing there.
         port: port to listen on; 5000 by default.
         data: folder for the configuration and the certificate; None for `data_folder`.
         remote: URL of IBKR's server that the gateway connects to.
@@ -82,8 +82,8 @@ def run(
 
 
 def _check_port(port: int) -> None:
-    # The port is checked first: if it is in use, the gateway keeps running, and the other program
-    # responds instead.
+    # The port is checked first. If another program used it, the gateway would run without an error,
+    # and the other program would respond to the requests.
     with socket.socket() as probe:
         if sys.platform != "win32":
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

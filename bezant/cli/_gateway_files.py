@@ -20,14 +20,14 @@ from ..errors import BezantError
 _JAR: Final = "dist/ibgroup.web.core.iblink.router.clientportal.gw.jar"
 _DOWNLOAD: Final = "https://download2.interactivebrokers.com/portal/clientportal.gw.zip"
 _OLDEST_JAVA: Final = 8
-# keytool reads the password from this environment variable, because all users of a machine can read
-# a command line.
+# keytool reads the password from this environment variable, and not from its command line, which
+# all users of the machine can read.
 _PASSWORD_VARIABLE: Final = "BEZANT_KEY_STORE_PASSWORD"  # noqa: S105 - a name
 _DAYS: Final = 397
 _TOOL_SECONDS: Final = 60
 
-# This is the configuration that IBKR ships, without its demo and with a verifiable certificate.
-# Logging is off, because the gateway would log cookies in clear text.
+# This is the configuration that IBKR ships, but without its demo, and with a certificate that
+# clients can verify. Logging is off, because the gateway would log cookies in clear text.
 _CONF: Final = """\
 ip2loc: "US"
 proxyRemoteSsl: {remote_tls}
@@ -57,7 +57,8 @@ _LOGBACK: Final = '<configuration><root level="OFF"/></configuration>\n'
 _CERTIFICATE: Final = "localhost.pem"
 _STORE: Final = "localhost.p12"
 _NAMES: Final = ("conf.yaml", "logback.xml", _CERTIFICATE, _STORE)
-# These files contain the key or its password, so only the owner may read them.
+# These files contain the certificate's private key or its password, so only the owner may read
+# them.
 _PRIVATE: Final = ("conf.yaml", _STORE)
 _MANIFEST: Final = "bezant-files.json"
 _MAKING: Final = ".bezant-making-"
@@ -148,16 +149,16 @@ class Files:
 
         Each start writes new ones, so that the certificate does not expire while the gateway runs
         and the password of the certificate's key is stored nowhere else. `write` replaces only
-        files that it wrote itself and that were not changed since: a manifest in the folder has
-        their hashes.
+        files that it wrote itself and that were not changed since: a manifest in the folder lists
+        the hashes of the files.
 
         Args:
             port: port that the gateway listens on.
             remote: URL of IBKR's server.
 
         Raises:
-            BezantError: the files cannot be written, or would replace foreign files; nothing was
-                changed.
+            BezantError: the files cannot be written, or would replace files that `write` did not
+                write; nothing was changed.
         """
         try:
             self._write(port, remote)
@@ -170,7 +171,8 @@ class Files:
     def _write(self, port: int, remote: str) -> None:
         written = self._check()
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # New files go into a temporary folder, and the old files stay until all new files exist.
+        # New files are written to a temporary folder first. The old files are replaced only after
+        # all new files exist.
         made = Path(tempfile.mkdtemp(prefix=_MAKING, dir=self.folder))
         try:
             password = secrets.token_hex(16)
@@ -185,7 +187,7 @@ class Files:
             _write_new(made / "logback.xml", _LOGBACK)
             fresh = {path.name: _hash(path) for path in sorted(made.iterdir())}
             # The manifest lists both old and new hashes, so that it still describes the files if
-            # this is interrupted.
+            # their replacement is interrupted.
             both = {name: [*written.get(name, []), fresh[name]] for name in fresh}
             self._write_manifest(made, written | both)
             for name in fresh:
@@ -255,14 +257,15 @@ class Files:
             ) from error
 
     def command(self, java: str, home: Path, options: tuple[str, ...] = ()) -> list[str]:
-        """Return the command that starts the gateway; run it in the folder.
+        """Return the command that starts the gateway; run the command in `folder`.
 
         Args:
             java: path of the Java command.
-            home: folder of the gateway's program, which is only read.
+            home: folder of the gateway's program; the gateway only reads it.
             options: additional options of the Java command.
         """
-        # The folder comes first, so that the gateway finds its configuration and key there.
+        # This folder comes first, so that the gateway finds the configuration and the key here and
+        # not in `home`.
         parts = (self.folder, home / "root", home / _JAR, home / "build/lib/runtime/*")
         return [
             java,

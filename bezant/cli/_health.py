@@ -30,8 +30,8 @@ def run(
         The exit status, 0.
 
     Raises:
-        BezantError: the session cannot be used. The session's flags were printed, if they are
-            known.
+        BezantError: the session cannot be used. Its flags have been printed, if the gateway sent
+            them.
     """
     url = gateway
     try:

@@ -31,8 +31,9 @@ class Plan:
         """Return the id of the account to show.
 
         Raises:
-            BezantError: the user name sees no account, or not the requested account. The gateway
-                would respond to a call about that account with 401, which looks like a lost login.
+            BezantError: the user name cannot see any account, or cannot see the requested account.
+                This check comes first, because the gateway would respond to a call about such an
+                account with 401, which looks like a lost login.
         """
         ids = [each.account_id for each in accounts if each.has("account_id")]
         if not ids:

@@ -49,7 +49,7 @@ class Screen:
         self.spinner = "dots" if unicode else "line"
 
     def write(self, text: str | Text) -> None:
-        """Write a paragraph; if the output is not a terminal, keep it on one line."""
+        """Write a paragraph: on a terminal with line breaks, elsewhere on one line."""
         self.console.print(text, soft_wrap=not self.rich)
 
     def opening(self, title: str, lines: Sequence[str]) -> None:
@@ -75,12 +75,12 @@ class Screen:
         self.write(Text(f"Both clients are done, in {seconds:.1f} s.", "bold"))
 
     def step(self, name: str, doing: str, *, vital: bool = False) -> Step:
-        """Return the context manager of one step.
+        """Return a context manager that runs one step of the tour and shows its outcome.
 
         Args:
             name: name of the step, at the beginning of its line.
             doing: text to show while the step runs.
-            vital: whether an error ends the tour.
+            vital: whether any error in the step ends the tour.
         """
         return Step(self, name, doing, vital=vital)
 
@@ -151,8 +151,8 @@ class Screen:
 class Step:
     """One step of the tour: shows its progress, its result and its duration.
 
-    The context shows and suppresses an error that concerns this step only; any other error ends the
-    tour.
+    If an error concerns only this step, the context shows it and the tour continues; any other
+    error ends the tour.
 
     Attributes:
         detail: result of the step.
@@ -173,7 +173,7 @@ class Step:
         )
 
     def progress(self, text: str) -> None:
-        """Show the progress of the step, on a terminal."""
+        """Show the progress of the step if the output is a terminal; otherwise do nothing."""
         if self._status is not None:
             self._status.update(Text(text, "dim"))
 
@@ -231,7 +231,7 @@ def flags(status: AuthStatus) -> str:
 
 
 def account_names(accounts: Sequence[Account], chosen: str) -> str:
-    """Return a text with the number of accounts and the account that the tour shows."""
+    """Return a text that says how many accounts there are and which account the tour shows."""
     count = f"{len(accounts)} account{'' if len(accounts) == 1 else 's'}"
     kinds = {
         each.account_id: [getattr(each, name) for name in ("type", "currency") if each.has(name)]
@@ -243,7 +243,7 @@ def account_names(accounts: Sequence[Account], chosen: str) -> str:
 
 
 def page_counts(pages: Sequence[int]) -> str:
-    """Return a text with the number of positions and of pages."""
+    """Return a text with the number of positions and the number of pages."""
     many = "page" if len(pages) == 1 else "pages"
     each = f" ({' + '.join(map(str, pages))})" if 1 < len(pages) <= 10 else ""
     return f"{sum(pages)} positions on {len(pages)} {many}{each}"

@@ -53,7 +53,7 @@ class Tally:
 
     @property
     def lines(self) -> list[str]:
-        """Lines of text about the last quote, profit and loss, and an early end."""
+        """Lines of text about the last quote, the last profit and loss, and an early end if any."""
         lines: list[str] = []
         if self._quote:
             prices = "  ".join(

@@ -1,4 +1,4 @@
-"""Tour with the blocking client. `_tour_async` is the same with asyncio; change both."""
+"""Tour with the blocking client. `_tour_async` is the same tour on asyncio: always change both."""
 
 from __future__ import annotations
 

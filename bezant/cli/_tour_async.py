@@ -1,4 +1,4 @@
-"""Tour with the asynchronous client. `_tour` is the same with the blocking client; change both."""
+"""Tour with the asynchronous client. If you change it, also change `_tour` (blocking client)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Base class of all models, and the form of a model that lacks a value."""
+"""Base class of all models, and a mixin for model objects that lack a required value."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ M = TypeVar("M", bound="Model")
 
 
 class Portable(msgspec.Struct, kw_only=True, frozen=True):
-    """Value that can leave the program: as a dict, as JSON, and as a field of pydantic models."""
+    """Base class of values that convert to a dict and to JSON, and work in pydantic models."""
 
     def has(self, name: str) -> bool:
-        """Return whether a field has a value: the response contained one, and it could be read.
+        """Return whether a field has a value: the response contained it, and it could be read.
 
         Args:
             name: the field's name in Python, such as ``"market_price"``.
@@ -31,20 +31,23 @@ class Portable(msgspec.Struct, kw_only=True, frozen=True):
         return peek(self, name) is not None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as a dict by their Python names; models inside become dicts, too.
+        """Return a dict of the fields by their Python names; models in fields become dicts, too.
 
         Values stay Python values (`Decimal`, `datetime`); sets become sorted lists. Optional fields
-        without a value are None; an always-present field that is missing is left out.
+        without a value are None. A field that IBKR always sends is left out if it is missing.
         """
         return {name: _plain(value) for name, value in _values(self).items()}
 
     def to_json(self) -> str:
-        """Return `to_dict` as JSON text: numbers keep their digits, times are ISO 8601."""
+        """Return the result of `to_dict` as JSON text.
+
+        Numbers keep all digits, and times are in ISO 8601.
+        """
         return _encode(self.to_dict()).decode()
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
-        """Return the model's schema for pydantic, which calls this for a field of its models."""
+        """Return the model's schema; pydantic calls this for fields of its own models."""
         from ._pydantic import schema_of  # imported here because pydantic may not be installed
 
         own = "to_dict" in vars(cls)
@@ -67,8 +70,8 @@ class Model(Portable, kw_only=True, frozen=True, omit_defaults=True, gc=False):
         """Decode stored JSON into the model, exactly as a client does.
 
         The method accepts the same spellings of values as a client, and issues a `DriftWarning` for
-        each value that does not fit. The method is thread-safe. A msgspec decoder of your own is
-        not thread-safe until each type was decoded once.
+        each value that does not have the declared type. The method is thread-safe. If you use
+        msgspec's decoder yourself, it is not thread-safe until each type was decoded once.
 
         Args:
             data: one JSON object, such as the body of a response.
@@ -76,7 +79,7 @@ class Model(Portable, kw_only=True, frozen=True, omit_defaults=True, gc=False):
         Raises:
             DecodeError: the data is not a JSON object, or the model is for requests only.
         """
-        # These modules are imported here, because the core's modules import this module.
+        # The imports are here, because these modules import this module themselves.
         from .._core.decoding.reading import from_json
         from .._runtime._shared.inspection import lock_inspections
 
@@ -95,7 +98,7 @@ _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
 
 def to_json_default(value: object) -> object:
-    """Return a value in a form that `json.dumps` accepts, for its argument ``default``.
+    """Return a value in a form that `json.dumps` accepts; pass this function as ``default``.
 
     Models and messages become dicts by Python names; a `Decimal` becomes text with all its digits,
     as in pydantic; times and dates become ISO 8601, sets sorted lists, and bytes text in Base64.
@@ -118,7 +121,7 @@ def to_json_default(value: object) -> object:
 
 
 def fields(model: msgspec.Struct) -> list[tuple[str, Any]]:
-    """Return a model's field names and values; UNSET for a missing always-present field."""
+    """Return a model's field names and values; a missing value that IBKR always sends is UNSET."""
     return list(zip(model.__struct_fields__, msgspec.structs.astuple(model), strict=True))
 
 
@@ -127,7 +130,7 @@ def _values(model: msgspec.Struct) -> dict[str, Any]:
 
 
 def peek(model: msgspec.Struct, name: str) -> Any:
-    """Return a field's value, or None instead of an error if an always-present field is missing."""
+    """Return a field's value; None, and no error, if IBKR always sends it but it is missing."""
     value = object.__getattribute__(model, name)
     return None if value is UNSET else value
 
@@ -154,7 +157,7 @@ def _plain(value: Any) -> Any:
 
 
 class _Missing:
-    """Placeholder in a repr for an always-present value that is missing."""
+    """Placeholder in a repr for a missing value that IBKR always sends."""
 
     def __repr__(self) -> str:
         return "<missing>"
@@ -164,10 +167,10 @@ MISSING: Final = _Missing()
 
 
 class _Incomplete:
-    """Mixin of models that lack an always-present value.
+    """Mixin for model objects that lack a value that IBKR always sends.
 
-    Only objects that lack a value are of such a class, so reading complete objects costs nothing
-    extra. The slot of a missing value holds msgspec's UNSET, which msgspec leaves out of JSON.
+    Only such objects use this mixin, so reading fields of complete objects is as fast as usual. The
+    slot of a missing value holds msgspec's UNSET, which msgspec leaves out of JSON.
     """
 
     __slots__ = ()
@@ -200,12 +203,13 @@ _classes: dict[type[Model], Any] = {}
 
 
 def incomplete(model: type[M], values: dict[str, Any], operation: str) -> M:
-    """Create an instance of a model that lacks always-present values.
+    """Create an instance of a model that lacks values that IBKR always sends.
 
     Args:
         model: the model.
         values: the values of the other fields, by field name.
-        operation: the call or topic from which the values come, for errors.
+        operation: the call or topic from which the values come; errors about missing values name
+            it.
     """
     made: Any = _classes.get(model)
     if made is None:
@@ -221,10 +225,10 @@ def incomplete(model: type[M], values: dict[str, Any], operation: str) -> M:
 
 
 def narrowed(found: Model, model: type[M]) -> M:
-    """Return an instance of a subclass of a model as an instance of the model itself.
+    """Convert an instance of a subclass of a model to an instance of the model itself.
 
     Args:
-        found: the instance, which may lack always-present values.
+        found: the instance of the subclass; it may lack values that IBKR always sends.
         model: the model.
     """
     names = frozenset(model.__struct_fields__)
@@ -235,7 +239,7 @@ def narrowed(found: Model, model: type[M]) -> M:
 
 
 def required(model: type[msgspec.Struct]) -> tuple[str, ...]:
-    """Return the names of a model's always-present fields, which are those without a default."""
+    """Return the names of the fields that IBKR always sends: those without a default."""
     names, defaults = model.__struct_fields__, model.__struct_defaults__
     if len(defaults) < len(names):
         defaults = (msgspec.NODEFAULT,) * (len(names) - len(defaults)) + defaults

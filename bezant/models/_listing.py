@@ -1,4 +1,4 @@
-"""`Listing`: a stock's listing, as a lookup of its symbol finds it."""
+"""`Listing`: a listing of a stock at an exchange, found by a lookup of the symbol."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Listing(Model, frozen=True, kw_only=True):
 
     Attributes:
         conid: IBKR's id of the contract.
-        symbol: the symbol in its normal form.
+        symbol: the symbol in IBKR's spelling, such as ``BRK B``.
         exchange: exchange that lists the stock.
         name: name of the company.
         is_us: whether the exchange is in the United States.

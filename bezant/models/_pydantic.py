@@ -12,8 +12,8 @@ from typing import Any, Final, Union, cast, get_args, get_origin, get_type_hints
 import msgspec
 from pydantic_core import core_schema
 
-# In annotations of models, classes of `_wire` with these names stand for the plain types of the
-# same name.
+# The models' annotations contain marker classes of `_wire` with the names of these types. A marker
+# means the type of the same name.
 _PLAIN: Final[dict[str, type]] = {
     each.__name__: each for each in (datetime, date, str, int, Decimal)
 }
@@ -31,19 +31,19 @@ def schema_of(
 ) -> core_schema.CoreSchema:
     """Return the pydantic schema of a model.
 
-    The schema accepts instances of the model, and objects with the fields by their Python names. It
-    writes the fields by their Python names.
+    With the schema, pydantic accepts instances of the model, and mappings with the fields by their
+    Python names. It writes the fields by their Python names.
 
     Args:
         model: the model.
         generate: pydantic's function that makes the schema of a type.
-        needed: names of the fields that are always present.
-        values: function that returns the values of an instance to write.
-        typed: whether the written values are the model's own fields.
+        needed: names of the fields that IBKR always sends.
+        values: function that returns what pydantic writes for an instance, as a dict.
+        typed: whether the keys of that dict are the model's fields, so that their types are known.
     """
     ref = f"{model.__module__}.{model.__qualname__}:{id(model)}"
     making = _making.get()
-    if model in making:  # the model contains itself through its fields
+    if model in making:  # a field of the model contains the same model
         return core_schema.definition_reference_schema(ref)
     token = _making.set(making | {model})
     hints = get_type_hints(model)
@@ -80,7 +80,7 @@ def schema_of(
 
 
 def _plain(hint: Any) -> Any:
-    """Return an annotation with plain types, and mappings as pydantic writes them."""
+    """Return an annotation with plain types instead of markers, and dict instead of Mapping."""
     origin, members = get_origin(hint), tuple(_plain(each) for each in get_args(hint))
     if origin in (Union, types.UnionType):
         return Union[members]  # noqa: UP007 - the members are known at run time only

@@ -39,8 +39,8 @@ class AuthStatus(Model, frozen=True, kw_only=True, rename="camel"):
         server_info: the server behind the session.
         hardware_info: the gateway's machine.
         mac: the gateway's network address (``MAC``).
-        passed: whether IBKR accepted the call that opens the session
-            (``POST /iserver/auth/ssodh/init``); other responses do not have this flag.
+        passed: whether IBKR accepted the call that opens the session (``POST
+            /iserver/auth/ssodh/init``); only the response to that call has this flag.
     """
 
     authenticated: bool | None = None
@@ -56,17 +56,17 @@ class AuthStatus(Model, frozen=True, kw_only=True, rename="camel"):
 
     @property
     def ready(self) -> bool:
-        """Whether the session is usable: established, or authenticated without `established`."""
+        """Whether the session is usable: authenticated, and established if that flag is known."""
         if self.established is None:
             return self.authenticated is True
         return self.authenticated is True and self.established is True
 
 
 class TickleHmds(Model, frozen=True, kw_only=True, rename="camel"):
-    """The historical data farm's part of the response to a tickle.
+    """Part of the response to a tickle, about IBKR's servers for historical data.
 
     Attributes:
-        error: why the historical data farm has no session.
+        error: the reason why these servers have no session.
     """
 
     auth_status: list[Any] | None = None
@@ -91,8 +91,8 @@ class Tickle(Model, frozen=True, kw_only=True, rename="camel"):
         sso_expires_ms: milliseconds until the login's token expires (``ssoExpires``). The token
             renews itself. 0 if the session has ended.
         iserver: the part about the brokerage session.
-        hmds: part about the historical data farm.
-        collision: unused; IBKR spells it ``collission``.
+        hmds: the part about IBKR's servers for historical data.
+        collision: unused; in the response, IBKR spells this field ``collission``.
         user_id: number of the user.
     """
 

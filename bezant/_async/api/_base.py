@@ -74,11 +74,12 @@ class AsyncGroup:
     async def _of_one_account(
         self, endpoint: Endpoint, params: dict[str, object] | None
     ) -> tuple[dict[str, object] | None, str]:
-        """Return the query and the account of a request for a list.
+        """Return the query of a request for a list, and the account that the query names.
 
-        If the session has only one account, and the query names none, that account is added.
+        If the query names no account and the session has only one, the method adds that account.
+        The account is empty if the query still names none.
 
-        Without an account the gateway has been seen to send an empty list.
+        Gateways have been seen to send an empty list if the query names no account.
         """
         wire = endpoint.query["account_id"]
         asked = dict(params or {})

@@ -1,4 +1,4 @@
-"""Gets the headers for a proxy in front of the gateway, also from the user's function."""
+"""Returns the headers for a proxy in front of the gateway; may call a function of the user."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ async def headers_for(
     """Return the headers to add to one request.
 
     Args:
-        credentials: the client's setting of the headers.
-        seconds: how much time the user's function has.
-        operation: the call, for errors.
+        credentials: the client's setting: headers, or a function that returns headers.
+        seconds: the longest time that the user's function may take.
+        operation: name of the call that errors mention; None for none.
 
     Raises:
         CredentialsUnavailable: the function raised an error.

@@ -1,4 +1,4 @@
-"""Order turn of one call: waits until no other order of the account is open."""
+"""Order turn: makes an order wait until no other order of the same account is in progress."""
 
 from __future__ import annotations
 
@@ -40,17 +40,22 @@ from .permit import patience
 T = TypeVar("T")
 
 _logger = logging.getLogger("bezant.http")
-# A call ends at its timeout, but the gateway may be busy with the call for some seconds longer.
+# Seconds added to a call's timeout, because the gateway may be busy with the call for longer than
+# the client waits for it.
 _GRACE: Final = 5.0
-# The shared state is polled, because other processes send no wake-up.
+# The shared state is polled, because other processes cannot wake this one.
 _POLL: Final = Backoff(0.02, 0.25)
 
 
 class AsyncOrderTurn:
     """Context of one call that places, modifies or confirms an order: holds the account's turn.
 
-    An order waits for its turn; a reply to an order question never waits, and continues the turn of
-    its question. The turn outlives the call while a question is open.
+    Only one order of an account is in progress at a time, and that order has the turn. IBKR may
+    respond to an order with a question, which the user answers with a reply (a second call).
+
+    An order waits for its turn. A reply never waits, because it belongs to the turn of the order
+    that caused the question. If a question is open when the call ends, the turn continues until the
+    reply.
     """
 
     def __init__(
@@ -84,8 +89,8 @@ class AsyncOrderTurn:
                 self._turns.begin_reply(self._turn, self._call, caller)
             return self
         token = os.urandom(16).hex()
-        # The attribute is set before the turn is queued, because an interrupt may come right after
-        # the queueing.
+        # The attribute is set before the turn is queued: if an interrupt comes right after that,
+        # `leave` can still remove the turn.
         turn = AccountTurn.of(self._request, self._call, caller, self._names, token)
         self._turn = turn
         try:
@@ -134,7 +139,7 @@ class AsyncOrderTurn:
     async def _take(
         self, limit_store: rt.SharedLimitStore, turn: AccountTurn, lease: float
     ) -> TurnResult:
-        """Begin the turn among all processes, or renew its lease."""
+        """Begin the turn in the state that all processes share, or renew its lease there."""
         self._shared = True
         taken = await self._change(limit_store, partial(take_turn, turn=turn, lease=lease))
         turn.shared = turn.shared or taken.blocker is None
@@ -160,20 +165,20 @@ class AsyncOrderTurn:
     ) -> None:
         try:
             await limit_store.settle(change, self._name)
-        except StoreError as error:  # the turn ends with its lease anyway
+        except StoreError as error:  # not fatal: the turn ends anyway when its lease expires
             _logger.warning("%s", error)
 
     @property
     def _name(self) -> str:
-        """Return the name under which this call changes the shared state."""
+        """Name under which this call changes the shared state."""
         return f"order turn {id(self._call)}"
 
     async def sending(self) -> None:
-        """Record that the request may be sent from now on.
+        """Record that from now on the request may have been sent.
 
         Raises:
-            AccountBusy: the lease of the turn ended while the call waited for a slot, and another
-                process's order came first.
+            AccountBusy: the lease of the turn ended while the call waited for the rate limits, and
+                an order of another process came first.
             PacingError: the shared state cannot be used.
         """
         if self._limit_store is not None:
@@ -215,12 +220,12 @@ class AsyncOrderTurn:
         await self.leave()
 
     async def leave(self) -> None:
-        """Record how the call ended. A second call has no effect."""
+        """Record how the call ended. You may call this method twice."""
         try:
             await self._leave()
         except BaseException:
-            # An interrupt or a cancellation cut the recording short, so it is done again; recording
-            # twice does no harm.
+            # An interrupt or a cancellation may have cut the recording short, so it is done again;
+            # recording twice does no harm.
             await self._leave()
             raise
 
@@ -252,9 +257,10 @@ class AsyncOrderTurn:
 
 
 class AsyncOrderTurnGuard:
-    """Ends a turn's call if an interrupt came just before the turn's own ``__exit__``.
+    """Records the end of a call if an interrupt prevents the ``__exit__`` of its order turn.
 
-    Python handles signals at the start of any function, ``__exit__`` included.
+    Python handles signals at the start of any function, so Ctrl-C can end an ``__exit__`` before
+    its first line.
     """
 
     def __init__(self, turn: AsyncOrderTurn) -> None:
@@ -273,14 +279,14 @@ class AsyncOrderTurnGuard:
 
 
 async def hold_back(turns: rt.OrderTurns, seconds: float) -> float:
-    """Wait a moment while an order question of another thread or task is open.
+    """Wait while another thread or task has an open order question, at most ``seconds``.
 
     Args:
         turns: the order turns of this process.
         seconds: longest wait.
 
     Returns:
-        How many of the seconds are left.
+        The seconds that are left of ``seconds``.
     """
     limit = rt.monotonic() + seconds
     while turns.questions:

@@ -27,8 +27,8 @@ patience: Final[ContextVar[float | None]] = ContextVar("bezant_patience", defaul
 class AsyncPermit:
     """Context of one request: waits for a permit to send it, and releases the permit at the end.
 
-    The process's own queue decides first, because it knows the priorities. Then the store that
-    several processes share, if there is one, has to agree.
+    First the queue of this process has to grant the request, because it knows the priorities. Then
+    the store that several processes share, if there is one, has to grant it, too.
 
     Attributes:
         queued: the request in the queue; None after the release.
@@ -52,7 +52,7 @@ class AsyncPermit:
 
             self._shared = AsyncSharedSlot(limit_store, operation, settings)
         self._order_turns = order_turns
-        # Order questions of other processes may hold the call back for this many more seconds.
+        # The call waits at most this many more seconds for open order questions of other processes.
         self._hold = hold
         self.queued: QueuedCall | None = None
         self._began = 0.0
@@ -62,8 +62,8 @@ class AsyncPermit:
         if not self._settings.pacing:
             return
         self._began = rt.monotonic()
-        # The attribute is set before the call is queued, because an interrupt may come right after
-        # the queueing.
+        # The attribute is set before the call is queued: if an interrupt comes right after that,
+        # `leave` can still remove the call.
         queued = self.queued = QueuedCall.of(self._operation)
         try:
             wait = self._limiter.enter(queued, self)
@@ -77,8 +77,8 @@ class AsyncPermit:
                     waker = rt.Waker()
                     wait = self._limiter.seconds_until(queued, waker.wake)
                     if not queued.granted:
-                        # The wait is at least a moment long, because the call may wait for a
-                        # response to a request in flight.
+                        # The wait is at least 0.01 seconds long: the call may be waiting for the
+                        # response to another request, and nothing tells how long that takes.
                         await waker.wait(max(wait, 0.01))
                         wait = self._limiter.seconds_until(queued)
                 asked_at = rt.monotonic()
@@ -97,7 +97,7 @@ class AsyncPermit:
             raise
 
     async def _hold_back(self, queued: QueuedCall, denied: Denied, asked_at: float) -> float:
-        """Leave the queue to wait for an order question of another process, then queue again.
+        """Leave the queue, wait while an order question of another process is open, queue again.
 
         Args:
             queued: the call.
@@ -105,7 +105,7 @@ class AsyncPermit:
             asked_at: when the store was asked for a slot.
 
         Returns:
-            The seconds that the call still has to wait at least.
+            The minimum number of seconds that the call still has to wait.
         """
         self._limiter.withdraw(queued)
         await rt.sleep(denied.seconds)
@@ -126,7 +126,7 @@ class AsyncPermit:
         )
 
     def _check(self, wait: float) -> None:
-        """Raise an error if the permit cannot come in time."""
+        """Raise an error if the rate limits do not allow the request in time."""
         penalty = self._limiter.penalty_left
         patient = patience.get()
         # During a penalty the client's `max_wait` applies, because a penalty may be extended.
@@ -157,7 +157,7 @@ class AsyncPermit:
             return
         answered_in: float | None = None
         try:
-            if isinstance(exc, RateLimited):  # recorded before another call gets the slot
+            if isinstance(exc, RateLimited):  # must come before another call gets the slot
                 self._limiter.penalise(exc.retry_after)
                 _logger.warning("%s; nothing is sent to this gateway until the penalty ends", exc)
                 if self._shared is not None:
@@ -168,7 +168,7 @@ class AsyncPermit:
             await self.leave(answered_in)
 
     async def leave(self, answered_in: float | None = None) -> None:
-        """Release the permit. A second call has no effect.
+        """Release the permit. You may call this method twice.
 
         Args:
             answered_in: seconds until the response; None if the call failed.
@@ -181,9 +181,9 @@ class AsyncPermit:
             if self._shared is not None:
                 await self._shared.release(queued)
         except BaseException:
-            # An interrupt or a cancellation cut the release short, so it is done again. A slot
-            # released by half would stay occupied for as long as the process lives; releasing twice
-            # does no harm.
+            # An interrupt or a cancellation may have cut the release short, so it is done again;
+            # releasing twice does no harm. A half-released slot would stay occupied until the
+            # process ends.
             self._limiter.leave(queued)
             if self._shared is not None:
                 await self._shared.release(queued)
@@ -192,9 +192,10 @@ class AsyncPermit:
 
 
 class AsyncPermitGuard:
-    """Releases a permit if an interrupt came just before the permit's own ``__exit__``.
+    """Releases a permit if an interrupt prevents the permit's own ``__exit__``.
 
-    Python handles signals at the start of any function, ``__exit__`` included.
+    Python handles signals at the start of any function, so Ctrl-C can end an ``__exit__`` before
+    its first line.
     """
 
     __slots__ = ("_permit",)

@@ -1,4 +1,4 @@
-"""Holds the slot of one request in the store that several processes share."""
+"""Reserves the rate limit slot of one request in the store that several processes share."""
 
 from __future__ import annotations
 
@@ -27,12 +27,13 @@ from ...errors import PacingError
 
 _logger = logging.getLogger("bezant.pacing")
 
-# A call ends at its timeout, but the gateway may be busy with the call for some seconds longer.
+# Seconds added to a call's timeout, because the gateway may be busy with the call for longer than
+# the client waits for it.
 _GRACE: Final = 5.0
 
 
 class AsyncSharedSlot:
-    """Slot of one request in the shared store, reserved before sending and released at the end."""
+    """Rate limit slot of one request in the shared store: reserved before the request is sent."""
 
     def __init__(
         self, limit_store: rt.SharedLimitStore, operation: Operation, settings: Settings
@@ -43,22 +44,23 @@ class AsyncSharedSlot:
         self._token = ""
 
     async def announce(self, seconds: float) -> None:
-        """Ask the reads of other processes to let this waiting urgent call pass."""
+        """Announce to other processes that this urgent call waits, so that their reads go later."""
         self._token = os.urandom(16).hex()
-        with contextlib.suppress(StoreError):  # `reserve` reports it
+        with contextlib.suppress(StoreError):  # `reserve` reports the error
             change = partial(announce, token=self._token, seconds=seconds)
             await self._limit_store.change(change, self._token)
 
     async def reserve(
         self, queued: QueuedCall, *, forgive: bool, hold: float, known: frozenset[str]
     ) -> Denied | None:
-        """Reserve the slot; return the denial if that fails.
+        """Reserve the slot; return None if it was reserved, otherwise the store's denial.
 
         Args:
             queued: the request in its process's queue.
             forgive: whether the user ended the penalty.
-            hold: seconds for which order questions of other processes may still hold the call back.
-            known: ids of the questions that the call's own process knows.
+            hold: seconds for which the call may still wait while IBKR's questions about orders of
+                other processes are open.
+            known: ids of IBKR's open questions about orders of this process.
 
         Raises:
             PacingError: the store cannot be used.
@@ -88,7 +90,7 @@ class AsyncSharedSlot:
         await self._settle(partial(penalise, seconds=seconds), f"{self._token} penalty")
 
     async def release(self, queued: QueuedCall) -> None:
-        """Release the slot. A second call has no effect."""
+        """Release the slot. You may call this method twice."""
         if self._token:
             change = partial(release, token=self._token, return_time=queued.return_time)
             await self._settle(change, self._token)
@@ -96,5 +98,5 @@ class AsyncSharedSlot:
     async def _settle(self, change: Callable[[Shared, float], None], token: str) -> None:
         try:
             await self._limit_store.settle(change, token)
-        except StoreError as error:  # the call has ended, and its slot expires
+        except StoreError as error:  # harmless: the call has ended, and its slot expires by itself
             _logger.warning("%s", error)

@@ -1,4 +1,4 @@
-"""Release of market data lines that only old snapshots use."""
+"""Releases market data lines that only old snapshots use."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def release(pipeline: AsyncPipeline, settings: Settings, contracts: Iterab
 
 
 async def make_room(pipeline: AsyncPipeline, settings: Settings, contracts: list[str]) -> None:
-    """Release the lines of old snapshots if the contracts need more lines than IBKR gives."""
+    """Release lines of old snapshots if IBKR's limit leaves too few lines for the contracts."""
     surplus, count = pipeline.limiter.surplus_lines(contracts)
     await release(pipeline, settings, surplus)
     if count > DEFAULT_LINES:

@@ -25,9 +25,9 @@ class AsyncKeepalive:
     """Background worker that sends ``POST /tickle`` at an interval.
 
     ``client.keepalive()`` returns this object. The keepalive keeps running after errors and backs
-    off after three failures in a row, up to five times the interval. The keepalive ends with
-    `stop`, with its context, with the client, or when nothing refers to the client anymore. It does
-    not keep the process alive.
+    off after three failures in a row, up to five times the interval. The keepalive ends when you
+    call `stop`, leave its context or close the client, or when nothing refers to the client
+    anymore. The keepalive does not keep the process alive.
     """
 
     def __init__(
@@ -129,7 +129,7 @@ class AsyncKeepalive:
             _logger.exception("a callback of the keepalive raised an error; it keeps running")
 
     async def stop(self) -> None:
-        """Stop the keepalive at once, even in the middle of a call. Stopping twice is harmless."""
+        """Stop the keepalive at once, even in the middle of a call. You may call this twice."""
         self._stopping.set()
         pipeline = self._pipeline()
         if pipeline is not None and self in pipeline.workers:

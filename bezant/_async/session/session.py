@@ -1,4 +1,4 @@
-"""`AsyncSession`: state of the gateway's session, and methods to wait for it or open it."""
+"""`AsyncSession`: state of the gateway's session, with methods to open it and to wait for it."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ Region = Literal["america", "europe", "asia"]
 
 
 class AsyncSession:
-    """State of the login and the brokerage session, and methods to wait for them or open them.
+    """State of the login and of the brokerage session, with methods to open it and to wait.
 
     You log in with a browser. The brokerage session, which orders and market data need, depends on
-    the login and can end alone; `initialize` opens it again. The client learns the state from all
-    calls about the session, keepalive tickles included, from login pages, and from brokerage calls
-    that find no brokerage session. Reading the state sends no request. ``client.session`` is such
-    an object.
+    the login and can end alone; `initialize` opens it again. The client learns the state from the
+    responses to all calls: from those about the session (keepalive tickles included), from login
+    pages, and from errors that say that there is no brokerage session. Reading the state sends no
+    request. ``client.session`` returns this object.
     """
 
     def __init__(self, pipeline: AsyncPipeline, settings: Settings) -> None:
@@ -86,7 +86,7 @@ class AsyncSession:
 
     @property
     def ready(self) -> bool:
-        """Whether the session can be used, as far as known."""
+        """Whether the session can be used, as far as the client knows."""
         return self.state is SessionState.ESTABLISHED
 
     @property
@@ -103,16 +103,16 @@ class AsyncSession:
     def sso_expires(self) -> datetime | None:
         """Expiry of the login's current token, in UTC; None if the gateway did not send it.
 
-        The token is valid for about 10 minutes and renews itself, so you need not log in again at
-        this time; `daily_end` returns when you have to. A time in the past means that the session
-        has ended.
+        The token is valid for about 10 minutes and renews itself, so you need not log in again when
+        it expires; `daily_end` returns the time when you have to. A time in the past means that the
+        session has ended.
         """
         return _moment(self._pipeline.session.sso_expires)
 
     def daily_end(self, region: Region = "america") -> datetime:
         """Return the next midnight of the session's region, when IBKR ends every session.
 
-        After that you have to log in again.
+        After that time you have to log in again.
 
         Args:
             region: location of IBKR's servers for the user: ``america`` (New York, the default),
@@ -133,7 +133,7 @@ class AsyncSession:
             raise InvalidRequest(f"region must be one of {', '.join(REGIONS)}, not {shown(region)}")
         try:
             now = datetime.fromtimestamp(rt.wall_time(), ZoneInfo(zone))
-        except ZoneInfoNotFoundError as error:  # Windows has no time zone database
+        except ZoneInfoNotFoundError as error:  # the usual cause: Windows has no time zone database
             raise InvalidRequest(
                 "this system has no time zone database; run: pip install tzdata"
             ) from error
@@ -172,8 +172,8 @@ class AsyncSession:
     async def refresh(self) -> SessionState:
         """Query the gateway (``POST /iserver/auth/status``) and return the state.
 
-        If the session cannot be used or the gateway cannot be reached, the method returns that
-        state and raises no error.
+        If the session cannot be used or the gateway cannot be reached, the method raises no error:
+        the returned state says so.
 
         Raises:
             BezantError: the call failed for another reason than the session or the connection.
@@ -218,12 +218,12 @@ class AsyncSession:
     async def initialize(self, *, compete: bool = False, timeout: float = 60.0) -> AuthStatus:
         """Open the brokerage session (``POST /iserver/auth/ssodh/init``), and wait for it.
 
-        An open session stays as it is, because opening it again would end it. If the session is
-        authenticated but not established within a few seconds, the client opens it again.
-        Concurrent calls send only one request. After several failures in a row the pauses between
-        two calls have to grow, from one to 30 minutes: IBKR refuses logins, even in a browser, to
-        users whose program repeats the call. The log ``bezant.session`` says what was sent, or why
-        nothing was sent.
+        If the session is open already, nothing is sent, because opening it again would end it. Only
+        if the session is authenticated but not established within a few seconds, the client opens
+        it again. Concurrent calls send only one request. After several failures in a row, the
+        client enforces a pause before the next call. The pause grows from one to 30 minutes: IBKR
+        refuses logins, even in a browser, to users whose program repeats the call. The log
+        ``bezant.session`` says what was sent, or why nothing was sent.
 
         Args:
             compete: whether to end another session of the same user name, in which somebody may be
@@ -231,13 +231,14 @@ class AsyncSession:
             timeout: seconds to wait until the session is ready; 60 by default.
 
         Raises:
-            NotAuthenticated: nobody is logged in, or the brokerage session could not be opened;
-                only a login in the browser helps.
+            NotAuthenticated: nobody is logged in, or the brokerage session could not be opened; you
+                have to log in with a browser.
             CompetingSession: the user name is in use somewhere else, and ``compete`` is False.
-            NoSession: the gateway refuses without ``compete``, or has no connection to IBKR's
-                backend.
+            NoSession: the gateway refuses to open the session while ``compete`` is False, or has no
+                connection to IBKR's backend.
             SessionError: the session could still not be used when the time was up.
-            PacingError: opening the session has just failed several times; nothing was sent.
+            PacingError: the session could not be opened several times in a row, and the pause after
+                that has not passed; nothing was sent.
             InvalidRequest: an argument is invalid.
         """
         if not isinstance(compete, bool):
@@ -271,7 +272,10 @@ class AsyncSession:
         return await pipeline.initializing.run(compete, open_it)
 
     async def _wait_for_open(self, timeout: float) -> AuthStatus:
-        """Wait for a session that is open already; the error says that nothing was sent."""
+        """Wait until a session that is already open can be used.
+
+        If it cannot be used in time, the error says that `initialize` has sent nothing.
+        """
         try:
             return await self.wait_ready(timeout)
         except SessionError as error:

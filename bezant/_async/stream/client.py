@@ -54,7 +54,7 @@ class AsyncWsClient(AsyncSubscribing):
 
     @property
     def stats(self) -> StreamStats:
-        """Statistics: messages received, merged and missed, and how far your program is behind."""
+        """Statistics: messages received, merged and dropped, and how far your program is behind."""
         state = self._stream_worker.state
         with self._stream_worker.lock:
             return StreamStats(
@@ -83,15 +83,16 @@ class AsyncWsClient(AsyncSubscribing):
         address, certificates and proxy.
 
         Args:
-            client: the client whose session the stream uses. Closing the client does not close the
-                stream, but the stream can then not reconnect.
+            client: the client whose session the stream uses. If you close the client, the stream
+                stays open, but cannot reconnect anymore.
             reconnect: whether to reconnect when a connection is lost. If False, the iteration ends.
             ready_timeout: seconds to wait for the gateway's ``system`` message; 10 by default.
-            buffer: maximum number of unread messages; 10,000 by default. The stream drops further
-                messages and counts them in a `Gap` for each topic.
+            buffer: maximum number of unread messages; 10,000 by default. If the buffer is full, the
+                stream drops further messages, and delivers a `Gap` with their number for each
+                topic.
             quote_backlog: number of unread quotes above which the stream merges the quotes of one
-                contract. With 0 (the default) your program never gets an outdated quote; with a
-                larger number your program gets every quote as long as it keeps up.
+                contract. With 0 (the default), your program never receives an outdated quote. With
+                a larger number, your program receives every quote as long as it reads fast enough.
 
         Raises:
             NotAuthenticated: the gateway is not logged in.
@@ -131,7 +132,7 @@ class AsyncWsClient(AsyncSubscribing):
             WsTimeout: no message came in time; or, without reconnection, the gateway sent nothing
                 for too long.
             WsProtocolError: without reconnection: the gateway's data are not valid WebSocket.
-            WsError: another reader is already waiting.
+            WsError: another thread or task is already waiting for a message.
         """
         if timeout is not None:
             check_seconds("timeout", timeout)
@@ -190,7 +191,10 @@ class AsyncWsClient(AsyncSubscribing):
         return message
 
     async def aclose(self) -> None:
-        """Close the stream; a reader that waits for a message gets None. You may call it twice."""
+        """Close the stream; a reader that waits for a message gets None.
+
+        You may call this method twice.
+        """
         if not self._client._pipeline.owner.inherited:
             await self._stream_worker.aclose()
 

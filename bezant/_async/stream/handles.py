@@ -34,7 +34,7 @@ class AsyncSubscription:
 
     @property
     def active(self) -> bool:
-        """Whether the subscription has not been cancelled."""
+        """Whether the subscription still runs: True until it is cancelled."""
         return self._active
 
     async def cancel(self) -> None:
@@ -53,7 +53,10 @@ class AsyncSubscription:
 async def _changed(
     worker: AsyncStreamWorker, has: Callable[[], bool], timeout: float | None
 ) -> bool:
-    """Wait for a change; return False if the timeout or the end of the stream comes first."""
+    """Wait until ``has`` returns True; return False if the timeout or the end comes first.
+
+    The end is that of the stream.
+    """
     if timeout is not None:
         check_seconds("timeout", timeout)
     try:
@@ -78,7 +81,7 @@ class AsyncQuote(AsyncSubscription):
 
     @property
     def conid(self) -> int:
-        """Contract id; of a combination, the id of all spreads in its currency."""
+        """Contract id; for a combination, IBKR's common id of all spreads in its currency."""
         return self._live.conid
 
     @property
@@ -93,7 +96,7 @@ class AsyncQuote(AsyncSubscription):
 
     @property
     def last(self) -> Decimal | None:
-        """Last price; see `is_close` and `halted`."""
+        """Last price; `is_close` and `halted` tell how current it is."""
         return self._live.complete().last
 
     @property
@@ -133,19 +136,19 @@ class AsyncQuote(AsyncSubscription):
 
     @property
     def updated(self) -> datetime | None:
-        """Time of the last change by the gateway's clock."""
+        """Time of the last change, by the gateway's clock."""
         return self._live.complete().updated
 
     @property
     def stale(self) -> bool:
-        """Whether all values are old: this connection has sent none, or no more will come.
+        """Whether all values are old: none came on the current connection, or no more will come.
 
         No more values come after the end of the stream or of all subscriptions to the contract.
         """
         return self._stream_worker.ended or not self._live.fresh
 
     def get(self, field: str) -> Decimal | int | bool | str | None:
-        """Return a field by its name, such as ``volume``, or by IBKR's id."""
+        """Return a field by bezant's name, such as ``volume``, or by IBKR's id."""
         return self._live.complete().get(field)
 
     async def wait(self, timeout: float | None = None) -> bool:
@@ -165,16 +168,17 @@ class AsyncQuote(AsyncSubscription):
 
 
 class AsyncOrders(Mapping[int, OrderUpdate]):
-    """The working orders by order id, each complete, always current.
+    """Mapping of the working orders by order id, each with all its known fields, always current.
 
-    ``ws.orders`` is this mapping; `subscribe_orders` fills it. An order that is filled, cancelled
-    or rejected leaves the mapping.
+    Working orders may still be filled. ``ws.orders`` is this mapping; `subscribe_orders` fills it.
+    An order that is filled, cancelled or rejected leaves the mapping.
 
-    The orders are not `known` until the gateway has sent its list, and after each interruption.
-    Reading the mapping then raises `OrdersUnknown`; `wait` waits until the orders are known. The
-    gateway does not mark the end of its list. The list counts as complete if it has every order
-    that was working before, and no further order comes for 1 second. Otherwise the stream calls
-    ``GET /iserver/account/orders``, and requests the status of each order that this list lacks.
+    Before the gateway has sent its list, and again after each interruption, `known` is False, and
+    reading the mapping raises `OrdersUnknown`; `wait` waits until the orders are known. The gateway
+    does not mark the end of its list. The list counts as complete if it has every order that was
+    working before, and no further order comes for 1 second. Otherwise the stream calls ``GET
+    /iserver/account/orders``, and requests the status of each order that was working before and
+    that this list lacks.
     """
 
     def __init__(self, worker: AsyncStreamWorker) -> None:
@@ -183,12 +187,12 @@ class AsyncOrders(Mapping[int, OrderUpdate]):
 
     @property
     def known(self) -> bool:
-        """Whether the orders are known; False after the loss of a connection."""
+        """Whether the orders are known: False at first, and after each loss of the connection."""
         return self._stream_worker.state.orders.known
 
     @property
     def unconfirmed(self) -> frozenset[int]:
-        """Ids of the orders whose status IBKR did not know after an interruption.
+        """Ids of the orders for which IBKR returned no status after an interruption.
 
         These orders may have been filled or cancelled. They stay in the mapping without a status,
         and the stream requests their status again.

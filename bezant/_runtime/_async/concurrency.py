@@ -66,7 +66,10 @@ class Owner:
 
 
 class StateLock:
-    """Lock for state, never held over an await, so that one event loop needs no real lock."""
+    """Stand-in for a lock on state; does nothing.
+
+    A block with it never awaits, so on one event loop no other task can run within the block.
+    """
 
     def __enter__(self) -> None:
         pass
@@ -81,7 +84,7 @@ def guarded(lock: StateLock, function: Callable[[], T]) -> Callable[[], T]:  # n
 
 
 class Lock:
-    """Lock to hold while sending, so that messages stay in order."""
+    """Lock that a task holds while it sends a message, so that messages stay in order."""
 
     def __init__(self) -> None:
         self._lock = asyncio.Lock()
@@ -159,7 +162,7 @@ class Waker:
         self._event = asyncio.Event()
 
     def wake(self) -> None:
-        """End the wait, now or when it begins."""
+        """End the wait: at once, or as soon as it begins."""
         # If the loop was closed in the meantime, nobody is waiting any more.
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._event.set)

@@ -27,7 +27,7 @@ class HttpTransport:
 
     @staticmethod
     def check_custom(transport: object) -> None:
-        """Check that a user's transport has the method to send requests. None is accepted.
+        """Check that a user's transport has the method to send requests; None passes the check.
 
         Raises:
             InvalidRequest: the method is missing.
@@ -47,8 +47,8 @@ class HttpTransport:
         attempt = Attempt(monotonic() + seconds, settings.connect_timeout)
         task = asyncio.current_task()
         try:
-            # This timeout covers the whole call, because httpcore's timeouts start again with each
-            # read.
+            # The timeout is set here for the whole call, because httpcore's own timeouts start
+            # again with each read.
             async with asyncio.timeout(seconds):
                 if self._custom is not None:
                     return await self._send_custom(attempt, request, settings, seconds)
@@ -62,9 +62,9 @@ class HttpTransport:
             raise TransportError(Trouble.TIMEOUT, detail, sent=attempt.sent) from error
         except TRANSPORT_ERRORS as error:
             if current_task() is not task:
-                # The error is raised when the garbage collector ends this call after its event loop
-                # was closed, and httpcore has tried to await. There is no caller left to receive an
-                # error.
+                # The garbage collector is ending this call after its event loop was closed. The
+                # error comes from httpcore, which has tried to await, and there is no caller left
+                # to receive it.
                 raise GeneratorExit from None
             trouble = transport_error_from(error, attempt)
             if self._lanes.closed:
@@ -86,7 +86,7 @@ class HttpTransport:
             from .._shared.custom import aclose
 
             await aclose(self._custom)
-        await asyncio.sleep(0)  # lets the event loop close the sockets
+        await asyncio.sleep(0)  # gives the event loop a turn to close the sockets
 
 
 def current_task() -> asyncio.Task[Any] | None:

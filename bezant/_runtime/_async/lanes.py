@@ -1,4 +1,4 @@
-"""Lanes on asyncio: connections, each used by one call at a time.
+"""Lanes on asyncio: kept connections, each used by one call at a time.
 
 A lane is one httpcore connection. The connection is kept only after a complete exchange, and is
 closed after any other end, such as a cancellation. httpcore's own pool loses connections when a
@@ -34,7 +34,7 @@ def pool_for(settings: Settings, backend: Backend) -> httpcore.AsyncConnectionPo
 
 
 class Lane:
-    """One connection, opened by its first use, and opened again after it was dropped.
+    """One connection. It opens with its first use, and again with the next use after a `drop`.
 
     Attributes:
         last_use: time of the last complete response; None if the connection must not be reused.
@@ -61,7 +61,7 @@ class Lane:
         try:
             async for chunk in chunks:
                 body.feed(chunk)
-        # the body was refused here while httpcore is in the middle of reading it
+        # `body` has refused the response (too long, for example), and httpcore is still reading it
         except TransportError:
             await chunks.aclose()
             raise
@@ -70,8 +70,8 @@ class Lane:
         clean = stream is not None and stream.is_exact
         await response.aclose()
         if stream is not None and stream.at_end and connection.is_idle():
-            # The response to an order may decide about a second send, so the connection must hold
-            # no other bytes that could be mistaken for a response.
+            # Depending on its response, an order may be sent a second time. So the connection must
+            # hold no other bytes that could be mistaken for a response.
             clean = clean and (request.longest_idle is None or await stream.is_clean())
             self.last_use = LastUse() if clean else None
         return response_from(response.status, response.headers, data, clean=clean)
@@ -112,7 +112,7 @@ class Lanes:
         # The lane that was used last is taken first, so that few connections are opened.
         self._free: list[Lane] = []
         self._used: set[Lane] = set()
-        # The number counts the calls that have a lane or were promised a lane.
+        # Number of calls that have a lane or were promised a lane.
         self._taken = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
         self.closed = False
@@ -138,7 +138,7 @@ class Lanes:
         return lane
 
     async def _promise(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Wait until a lane is promised to this call."""
+        """Queue this call, and wait until a lane is promised to it."""
         waiter: asyncio.Future[None] = loop.create_future()
         self._waiting.append(waiter)
         try:

@@ -14,7 +14,7 @@ from ..._core.http.response_end import ResponseEnd
 from .._shared.http import Attempt, addresses, is_name
 from .._shared.http_packages import httpcore
 
-# If more bytes than this are unread, reading from the socket pauses until the buffer was read.
+# If the buffer has more unread bytes than this, reading from the socket pauses.
 _HIGH_WATER = 256 * 1024
 # After this many seconds, the next address of a name is tried in parallel.
 _NEXT_ADDRESS = 0.25
@@ -42,7 +42,7 @@ def _is_readable(sock: Any) -> bool:
     """Return whether a socket has data to read or has been closed by the peer."""
     if not hasattr(select, "poll"):  # pragma: no cover - Windows
         return bool(select.select([sock], [], [], 0)[0])
-    poll = select.poll()  # used because select refuses descriptors above 1023
+    poll = select.poll()  # not `select.select`, which refuses descriptors above 1023
     poll.register(sock, select.POLLIN)
     return bool(poll.poll(0))
 
@@ -113,7 +113,7 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
             writer.set_result(None)
 
     def begin(self) -> None:
-        """Prepare for the next request and its response."""
+        """Forget the previous response, so that the next request can be sent."""
         self._response = None
 
     def upgrade(self) -> None:
@@ -123,7 +123,7 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
 
     @property
     def at_end(self) -> bool:
-        """Whether the response was read to its end, without other data on an open connection."""
+        """Whether the response was read to its end, on an open connection without more data."""
         return self.is_exact and self._is_silent
 
     @property
@@ -138,8 +138,8 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
     async def is_clean(self) -> bool:
         """Return whether the connection is open and has no data to read.
 
-        The event loop may not have read the socket yet. Over TLS, readable bytes need not be data,
-        because TLS 1.3 sends session tickets.
+        The socket is checked, too, because the event loop may not have read it yet. Over TLS, bytes
+        on the socket need not be data, because TLS 1.3 sends session tickets.
         """
         transport = self._transport
         if transport is None or transport.is_closing():
@@ -155,7 +155,7 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         found = self._buffer
         if len(found) <= max_bytes:
             self._buffer = b""
-            return bytes(found)  # does not copy a bytes object
+            return bytes(found)  # makes no copy if `found` is a bytes object already
         if not isinstance(found, bytearray):
             self._buffer = found = bytearray(found)
         data = bytes(found[:max_bytes])
@@ -165,7 +165,7 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
     # httpcore calls the methods below. The sender of the request enforces the timeouts.
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Return received bytes, at least one, or none at the end of the stream."""
+        """Wait for data and return at least one byte; at the end of the stream, return no bytes."""
         left = self._backend.head_left
         if left is not None and left <= 0:
             raise httpcore.RemoteProtocolError(
@@ -193,7 +193,7 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         return b""
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Send bytes, or buffer them for the operating system."""
+        """Send bytes, or buffer them until the operating system accepts them."""
         if not buffer:
             return
         transport = self._transport
@@ -218,7 +218,7 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         self.abort()
 
     def abort(self) -> None:
-        """Drop the connection at once, because nothing is ever left to send."""
+        """Drop the connection at once, without sending buffered bytes."""
         self._aborted = True
         transport = self._transport
         if transport is None:
@@ -260,12 +260,13 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         self._encrypted = True
         self._response = None
         if self._backend.attempt is not None:
-            self._backend.attempt.sent = False  # so far only the proxy has got a request
+            # so far only the proxy has received a request, not the gateway
+            self._backend.attempt.sent = False
         return self
 
     def get_extra_info(self, info: str) -> Any:
         """Return a property of the connection for httpcore."""
-        if info == "is_readable":  # True tells httpcore not to reuse an idle connection
+        if info == "is_readable":  # if this is True, httpcore does not reuse an idle connection
             return not self._is_silent
         if self._transport is None:
             return None
@@ -279,9 +280,9 @@ class Backend(httpcore.AsyncNetworkBackend):
     Attributes:
         attempt: the attempt that uses the connection; None for none.
         stream: the connection that was opened last; None for none.
-        closed: whether a new connection is closed at once.
-        head_left: number of bytes that the head of the response to an upgrade may still have; None
-            for no limit.
+        closed: whether the backend was closed, so that a connection opened later is closed at once.
+        head_left: while a WebSocket is being opened, how many more bytes the head of the response
+            may have; otherwise None.
     """
 
     def __init__(self) -> None:
@@ -297,7 +298,10 @@ class Backend(httpcore.AsyncNetworkBackend):
             self.stream.begin()
 
     def begin_upgrade(self, attempt: Attempt, longest_head: int) -> None:
-        """Begin an attempt to open a WebSocket; the head of its response is limited, in bytes."""
+        """Begin an attempt to open a WebSocket.
+
+        ``longest_head`` is the largest size accepted for the head of the response, in bytes.
+        """
         self.begin(attempt)
         self.head_left = longest_head
 

@@ -11,31 +11,31 @@ from ..._core.settings.connection import PacingStore
 from .._shared.stores import PATIENCE, Change, open_store
 
 T = TypeVar("T")
-# At its end a call waits this many seconds for the release of its slot. After that the release
-# continues without the call.
+# A call that ends waits at most this many seconds for the release of its slot in the store. After
+# that the release continues in the background.
 _END_WAIT: Final = 1.0
 
 
 class SharedLimitStore:
     """State that several processes share about one gateway, in a file or on a Redis server.
 
-    Each change is a task, so that a cancelled call never ends a change in the middle. A thread
-    makes the changes one after the other, because the store blocks.
+    Each change is a task of its own, so that cancelling a call never interrupts a change. A
+    separate thread makes the changes, one after the other, because the store blocks its caller.
     """
 
     def __init__(self, place: PacingStore) -> None:
         self._store = open_store(place)
         self._thread: ThreadPoolExecutor | None = None
-        # These changes are in progress. The values are the tokens of their calls.
+        # Changes in progress. Value: the token of the call that makes the change.
         self._work: dict[asyncio.Task[Any], str] = {}
         self._settling: set[str] = set()
         self._closing = False
 
     async def change(self, change: Change[T], token: str = "") -> T:
-        """Read, change and write the state in one step; ``change`` may be called more than once.
+        """Change the state in one transaction, and return the result of ``change``.
 
         Args:
-            change: function that changes the state.
+            change: function that changes the state; the store may call it more than once.
             token: unique name of the call; `settle` waits for the call's changes that are in
                 progress.
 
@@ -47,7 +47,7 @@ class SharedLimitStore:
         return await asyncio.shield(task)
 
     async def settle(self, change: Change[None], token: str) -> None:
-        """Make a change that must not be lost, after the call's other changes.
+        """Make a change that must not be lost, after all other changes of the same call.
 
         The change continues when the caller is cancelled, and `aclose` waits for the change. A
         second `settle` for the same call does nothing while the first is in progress.
@@ -77,7 +77,8 @@ class SharedLimitStore:
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._work.pop(task, None)
         if not task.cancelled():
-            # read here because the caller may be gone, and asyncio would then log the error
+            # reads the error, because asyncio logs errors that nobody has read, and the caller may
+            # be gone
             task.exception()
 
     async def _change(self, change: Change[T]) -> T:
@@ -92,7 +93,8 @@ class SharedLimitStore:
                 if before:
                     await asyncio.wait(before)
                 await self._apply(change, always=True)
-            except asyncio.CancelledError:  # an event loop that ends cancels every task once
+            # comes once if the event loop ends, which must not prevent the change
+            except asyncio.CancelledError:
                 await self._apply(change, always=True)
                 raise
         finally:
@@ -119,9 +121,9 @@ class SharedLimitStore:
             thread.shutdown()  # the thread is idle, so it ends at once
 
     async def aclose(self) -> None:
-        """Close the connections, after the changes that are in progress.
+        """Close the connections after the changes in progress have ended.
 
-        Calls that are ending may still release their slots.
+        Calls that are ending may still release their slots in the store.
         """
         self._closing = True
         if self._work:

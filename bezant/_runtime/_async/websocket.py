@@ -28,8 +28,8 @@ from .lanes import pool_for
 from .network import Backend, Stream
 
 _CHUNK = 256 * 1024
-# Sending a Close frame may take this many seconds. Nobody waits for a response, because the gateway
-# never responds to a Close frame.
+# Sending a Close frame may take this many seconds. The client does not wait for a response, because
+# the gateway never responds to a Close frame.
 _CLOSING_GRACE = 0.5
 
 
@@ -66,15 +66,15 @@ class WebSocket:
                 return await cls._open(settings, headers, timeout, attempt, backend)
         except UPGRADE_ERRORS as error:
             if current_task() is not task:
-                # This is as in HttpTransport.send: the garbage collector ends the call after its
-                # event loop was closed.
+                # As in HttpTransport.send, the garbage collector is ending this call after its
+                # event loop was closed, so there is no caller to receive the error.
                 raise GeneratorExit from None
             failure = upgrade_error_from(error, attempt, settings, timeout)
         finally:
             if backend.attempt is not None:  # the WebSocket was not opened
                 backend.drop()
-        # The error has no cause, because the traceback of the cause holds the headers with the
-        # session's token.
+        # Raised without the original exception as its cause: that exception's traceback contains
+        # the headers with the session's token.
         raise failure
 
     @classmethod
@@ -100,7 +100,7 @@ class WebSocket:
         return cls(stream, network_stream(response), frames)
 
     async def receive(self, timeout: float) -> list[bytes]:
-        """Return the received messages, at least one, text or binary.
+        """Wait for messages, text or binary, and return all that were received: at least one.
 
         Raises:
             WsTimeout: no message came within the timeout.
@@ -127,7 +127,7 @@ class WebSocket:
         frames = self._frames
         frames.feed(data)
         if frames.error is not None:
-            # The transport is aborted only after the Close frame was written.
+            # `call_soon` aborts the transport only after the Close frame was written below.
             self._loop.call_soon(self._stream.abort)
         if answer := frames.to_send():
             with contextlib.suppress(*TRANSPORT_ERRORS):
@@ -149,8 +149,8 @@ class WebSocket:
                 pass
             else:
                 return
-        # The error has no cause, because the traceback of the cause holds the text, which may be
-        # the session's token.
+        # Raised without the original exception as its cause: that exception's traceback contains
+        # the text, which may be the session's token.
         raise closed or WsClosed("the WebSocket is closed (code 1006)", code=1006)
 
     def abort(self) -> None:
@@ -171,13 +171,16 @@ class WebSocket:
                             await self._channel.write(self._frames.close())
             finally:
                 self._stream.abort()
-            await asyncio.sleep(0)  # lets the event loop close the socket
+            await asyncio.sleep(0)  # gives the event loop a turn to close the socket
 
 
 async def _connection(
     settings: Settings, timeout: float, backend: Backend
 ) -> httpcore.AsyncConnectionInterface:
-    """Return a connection to the gateway that opens with its first use, or an open tunnel."""
+    """Return a connection for the handshake, which opens with its first use.
+
+    If a proxy is used without TLS, return a connection through an open tunnel of that proxy.
+    """
     proxy = proxy_of(settings)
     if proxy is None or settings.base_url.scheme == "https":
         return pool_for(settings, backend).create_connection(origin_of(settings))

@@ -10,8 +10,8 @@ from ..._core.settings.settings import Settings
 from .http import credential_headers, response_from
 from .http_packages import httpx
 
-# After these errors nothing was sent. After any other error, also of the transport itself, the
-# request may have been sent.
+# These errors mean that nothing was sent. After any other error, including errors of the
+# transport's own code, the request may have been sent.
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 # These errors are raised unchanged: our own, and those of mocks for unexpected requests.
 _PASSED_ON = (TransportError, AssertionError)
@@ -66,7 +66,7 @@ def send(transport: Any, request: Request, settings: Settings, seconds: float) -
             response.close()
     except _PASSED_ON:
         raise
-    except Exception as error:  # any error of a transport: the call may have been sent
+    except Exception as error:  # a transport may raise any error; the request may have been sent
         raise _transport_error(error) from error
     return response_from(response.status_code, raw, body.finish())
 
@@ -89,7 +89,7 @@ async def send_async(
             await response.aclose()
     except _PASSED_ON:
         raise
-    except Exception as error:  # any error of a transport: the call may have been sent
+    except Exception as error:  # a transport may raise any error; the request may have been sent
         raise _transport_error(error) from error
     return response_from(response.status_code, raw, body.finish())
 

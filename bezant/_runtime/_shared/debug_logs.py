@@ -12,7 +12,7 @@ from typing import Any
 
 from .http_packages import httpcore
 
-# This is the logger of httpcore or of its successor.
+# This is the logger of httpcore, or of httpcore2 if that is installed instead.
 _http = logging.getLogger(f"{httpcore.__name__}.http11")
 
 
@@ -37,7 +37,7 @@ Hide = Callable[[str, MutableMapping[str, Any]], object]
 
 
 class Extensions(dict[str, Any]):
-    """Extensions of a request, which have ``trace`` only while httpcore logs at DEBUG.
+    """Extensions of a request: they contain ``trace`` only while httpcore logs at DEBUG.
 
     httpcore calls ``trace`` for each event, which costs several times as much as a check of the
     level.

@@ -36,10 +36,11 @@ class FrameReader:
         self._protocol = ClientProtocol(
             parse_uri(url), state=OPEN, max_size=MAX_MESSAGE, logger=websocket_logger()
         )
-        # The received fragments of a message are joined here, because there may be very many.
+        # The fragments of an incomplete message, joined as they arrive, because a message may have
+        # very many short fragments.
         self._fragments: bytearray | None = None
-        # `_rest` is the beginning of an incomplete frame, and `_needed` the number of bytes needed
-        # to continue.
+        # `_rest` is the beginning of an incomplete frame. `_needed` is the length that `_rest` must
+        # reach before reading can continue.
         self._rest = bytearray()
         self._needed = 0
 

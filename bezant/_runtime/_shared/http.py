@@ -1,4 +1,4 @@
-"""Shared parts of both HTTP transports: state of an attempt, requests, responses, errors."""
+"""Shared parts of the HTTP transports on asyncio and on threads: attempts, requests, errors."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ class Attempt:
         connect_timeout: seconds to connect.
         sent: whether any byte of the request may have been sent.
         queued: whether the attempt waits for a connection.
-        stream: the connection or the wait that `stop` has to abort; None for none.
+        stream: the connection, or the wait for a connection, that `stop` has to abort; None for
+            none.
         aborted: whether the attempt was stopped.
     """
 
@@ -152,7 +153,7 @@ def response_from(
         status: HTTP status.
         raw: headers as received.
         body: whole body, decompressed.
-        clean: whether the connection had no other bytes to read.
+        clean: whether the connection had no bytes after the response.
     """
     headers = {name.lower().decode("latin-1"): value.decode("latin-1") for name, value in raw}
     cookies: tuple[str, ...] = ()
@@ -166,8 +167,8 @@ def response_from(
 class LastUse:
     """Time of the last proof that a connection works.
 
-    The monotonic clock stops while a machine sleeps, and the wall clock can be set. The longer of
-    the two differences counts.
+    The monotonic clock stops while a machine sleeps, and the wall clock can be set. So the time
+    since the last proof is measured on both clocks, and the longer one counts.
 
     Attributes:
         monotonic: the time on the monotonic clock.

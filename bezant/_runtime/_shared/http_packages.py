@@ -25,7 +25,10 @@ else:
 
 
 def __getattr__(name: str) -> object:
-    """Import httpx only when a user's transport needs it; the import takes as long as bezant's."""
+    """Import httpx only when a user's transport needs it.
+
+    Importing httpx takes as long as importing bezant.
+    """
     if name != "httpx":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return importlib.import_module(httpcore.__name__.replace("httpcore", "httpx"))

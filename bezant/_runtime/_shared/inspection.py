@@ -1,4 +1,4 @@
-"""Lock of the process around msgspec's first inspection of a type, for both twins."""
+"""Lock around msgspec's first inspection of a type: one for all clients of the process."""
 
 from __future__ import annotations
 

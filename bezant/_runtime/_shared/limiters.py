@@ -1,4 +1,4 @@
-"""Rate limiters of the process: one for each gateway, shared by all clients of both twins."""
+"""Rate limiters of the process: one for each gateway, shared by all clients of the gateway."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Stream(Protocol):
-    """Owner of an open WebSocket."""
+    """Interface of an object that owns an open WebSocket."""
 
     @property
     def ended(self) -> bool:
@@ -40,7 +40,7 @@ T = TypeVar("T")
 def _changing(
     method: Callable[Concatenate[ProcessRateLimiter, P], T],
 ) -> Callable[Concatenate[ProcessRateLimiter, P], T]:
-    """Return a method that runs under the lock and then removes the calls that have ended."""
+    """Wrap a method, so that it runs under the lock and then removes the calls that have ended."""
 
     @functools.wraps(method)
     def changing(self: ProcessRateLimiter, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -75,7 +75,7 @@ class ProcessRateLimiter:
 
     @_changing
     def enter(self, queued: QueuedCall, owner: object) -> float:
-        """Queue a call; return the seconds that the call has to wait at least.
+        """Queue a call; return the minimum number of seconds that it has to wait.
 
         Args:
             queued: the call.
@@ -91,7 +91,7 @@ class ProcessRateLimiter:
 
     @_changing
     def seconds_until(self, queued: QueuedCall, wake: Callable[[], None] | None = None) -> float:
-        """Grant the calls that may be sent; return the seconds that this call has to wait at least.
+        """Grant the calls that may be sent; return the minimum seconds that this call has to wait.
 
         Args:
             queued: the call.
@@ -133,14 +133,14 @@ class ProcessRateLimiter:
             answered_in: seconds until the response; None if the call failed.
         """
         self._ended.append((queued, time.monotonic(), answered_in))
-        # The garbage collector ends forgotten calls in any thread. If that thread is in the middle
-        # of a change, the end of the change removes this call, too.
+        # The garbage collector may run this in any thread, to end a call that nothing refers to. If
+        # that thread is in the middle of a change, the end of the change removes the call.
         if self._holder != threading.get_ident():
             self._settle()
 
     @_changing
     def _settle(self) -> None:
-        """Remove the calls that have ended."""
+        """Remove the calls that have ended: the decorator does so after every method."""
 
     def _take_out(self) -> None:
         while self._ended:
@@ -151,7 +151,7 @@ class ProcessRateLimiter:
             self._dispatch(now)
 
     def _forget(self, now: float) -> None:
-        """Remove the calls that ended without notice, and grant waiting calls that may be sent."""
+        """Remove the calls whose owner is gone, and grant waiting calls that may be sent."""
         for queued in self._limiter.forgotten():
             self._wakers.pop(queued, None)
             self._limiter.leave(queued, now)
@@ -189,40 +189,44 @@ class ProcessRateLimiter:
 
     @property
     def lines(self) -> int:
-        """Number of market data lines that snapshots and streams of this process use."""
+        """Number of IBKR's market data lines that snapshots and streams of this process use."""
         with self._lock:
             return self._lines.count(self._streamed(), time.monotonic())
 
     @_changing
     def requested_lines(self, contracts: list[str]) -> None:
-        """Record a request for snapshots."""
+        """Record a request for snapshots of contracts, each of which uses a market data line."""
         self._lines.requested(contracts, time.monotonic())
 
     @_changing
     def released_line(self, contract: str) -> None:
-        """Record that the subscription to a contract has ended."""
+        """Record that the subscription to a contract has ended, so that its line is free."""
         self._lines.released(contract)
 
     @_changing
     def idle_lines(self) -> list[str]:
-        """Return the contracts that only a snapshot uses."""
+        """Return the contracts whose market data line only a snapshot uses."""
         return self._lines.idle(self._streamed(), time.monotonic())
 
     @_changing
     def surplus_lines(self, contracts: list[str]) -> tuple[list[str], int]:
-        """Return the contracts to release for further ones, and the lines in use after that."""
+        """Return the contracts to release so that others get a line, and the lines used then.
+
+        Args:
+            contracts: the contracts that need a line.
+        """
         streamed, now = self._streamed(), time.monotonic()
         surplus = self._lines.surplus(streamed, now, contracts)
         return surplus, self._lines.count({*streamed, *contracts}, now) - len(surplus)
 
     @_changing
     def penalise(self, seconds: float | None) -> None:
-        """Block all requests after a 429."""
+        """Block all requests for some time, after a response with status 429."""
         self._limiter.penalise(time.monotonic(), seconds)
 
     @_changing
     def forgive(self) -> None:
-        """End the penalty early."""
+        """End the penalty after a 429 early."""
         now = time.monotonic()
         self._limiter.forgive()
         self._forgiven = True

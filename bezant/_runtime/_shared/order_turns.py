@@ -1,4 +1,4 @@
-"""Order turns of the process: one set for each gateway, shared by all clients of both twins."""
+"""Order turns of the process: one set for each gateway, shared by all clients of the gateway."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ T = TypeVar("T")
 class OrderTurns:
     """Order turns of one gateway, safe for threads and event loops at once.
 
+    An order turn lets an account have only one order in progress, including IBKR's questions about
+    it.
+
     Attributes:
         questions: ids of the open questions.
     """
@@ -28,8 +31,8 @@ class OrderTurns:
         self._turns = core.OrderTurns()
         self._wakers: dict[AccountTurn, Callable[[], None]] = {}
         self._watchers: set[Callable[[], None]] = set()
-        # Changes are queued, because the garbage collector may end a call in a thread that holds
-        # the lock.
+        # Changes are queued, because the garbage collector may end a call in a thread that already
+        # holds the lock.
         self._changes: deque[Callable[[float], object]] = deque()
         self._expired: deque[AccountTurn] = deque()
 
@@ -57,7 +60,7 @@ class OrderTurns:
         return self._now(lambda _: self._turns.find_by_question(question))
 
     def refresh(self, turn: AccountTurn, questions: Mapping[str, str] | None) -> None:
-        """Set a turn's open questions from the shared state; None if the turn has ended."""
+        """Set a turn's open questions from the shared state; pass None if the turn has ended."""
         self._now(lambda _: self._turns.refresh(turn, questions))
 
     def begin_reply(self, turn: AccountTurn, call: object, caller: object) -> None:
@@ -72,7 +75,7 @@ class OrderTurns:
         results: OrderResults | None = None,
         question: str = "",
     ) -> None:
-        """Record the result of a call in its turn. A second call has no effect."""
+        """Record the result of an order call in its turn; the same call is recorded only once."""
 
         def change(now: float) -> None:
             self._turns.finish(turn, call, now, outcome, results, question)
@@ -81,7 +84,10 @@ class OrderTurns:
         self._later(change)
 
     def watch(self, caller: object, wake: Callable[[], None]) -> float:
-        """Return the seconds that a call other than an order waits; a change calls ``wake``."""
+        """Return how long a call that is no order has to wait, in seconds.
+
+        A later change of the turns calls ``wake``, until `unwatch` removes it.
+        """
 
         def change(now: float) -> float:
             self._watchers.add(wake)
@@ -94,7 +100,7 @@ class OrderTurns:
         self._later(lambda _: self._watchers.discard(wake))
 
     def take_expired(self) -> list[AccountTurn]:
-        """Return the turns that ended because their questions expired, each once."""
+        """Return the turns that ended because their questions expired, and forget these turns."""
         found: list[AccountTurn] = []
         while self._expired:
             found.append(self._expired.popleft())
@@ -114,8 +120,9 @@ class OrderTurns:
         self._drain()
 
     def _drain(self) -> None:
-        # The thread that holds the lock makes the changes. This may be the same thread, in a
-        # function further down its stack.
+        # If the lock is taken, the thread that holds it makes the changes. Waiting for the lock
+        # could block forever, because that thread may be this one, in a function further down its
+        # stack.
         while self._changes and not self._lock.locked():
             with self._lock:
                 self._catch_up()

@@ -1,7 +1,7 @@
 """Stores of the state that several processes share: a SQLite file or a Redis server.
 
-Both stores block the calling thread, and serve both twins: the asynchronous twin calls them in a
-separate thread. A change reads, changes and writes the state in one transaction.
+Both stores block the calling thread. The asynchronous client calls them in a separate thread. A
+change reads, changes and writes the state in one transaction.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ...errors import InvalidRequest
 T = TypeVar("T")
 Change = Callable[[Shared, float], T]
 
-# A change that takes more seconds than this is an error, because it usually takes well under a
+# If a change takes more seconds than this, an error is raised. Usually a change takes well under a
 # millisecond.
 PATIENCE = 5.0
 # Redis deletes a state that was not changed for this many seconds.
@@ -41,7 +41,7 @@ class LimitStore(Protocol):
         ...
 
     def close(self) -> None:
-        """Close the connections, after the changes that are in progress."""
+        """Close the connections after the changes in progress have ended."""
         ...
 
 
@@ -57,8 +57,8 @@ def open_store(place: PacingStore) -> LimitStore:
 def _apply(raw: bytes | None, now: float, change: Change[T]) -> tuple[bytes | None, T]:
     """Apply a change to the stored bytes; return the new bytes and the result.
 
-    The bytes are None if nothing has to be written: waiting processes try often, and their writes
-    would hold up other processes.
+    The new bytes are None if nothing has to be written. Waiting processes call this often, and
+    needless writes would delay other processes.
     """
     shared = load(raw)
     result = change(shared, now)
@@ -75,9 +75,9 @@ class FileStore:
 
     def change(self, change: Change[T], *, always: bool = False) -> T:
         """Change the state in one transaction; see `LimitStore`."""
-        import sqlite3  # imported here because it is slow to import and rarely needed
+        import sqlite3  # imported here because the import is slow and rarely needed
 
-        del always  # not needed: an unfinished transaction ends with its connection
+        del always  # not needed: a transaction cannot outlive its connection
         place = self._place
         try:
             database = sqlite3.connect(place.where, timeout=PATIENCE, isolation_level=None)
@@ -141,8 +141,9 @@ class RedisStore:
     def change(self, change: Change[T], *, always: bool = False) -> T:
         """Change the state in one transaction; see `LimitStore`.
 
-        ``always`` makes every transaction fail that is still on its way to the server, such as the
-        reservation of a call that was cancelled: the key that it watches changes.
+        With ``always``, the key is written even if the state is unchanged. Transactions that other
+        connections have begun then fail, because they watch the key. One of them may be the
+        reservation of a call that was cancelled.
         """
         import redis
 
@@ -152,8 +153,8 @@ class RedisStore:
             with self._one:
                 return self._transact(change, always=always)
         except redis.RedisError as error:
-            # The error shows no text of Redis, because the text may contain the URL, and the URL a
-            # password.
+            # The message does not quote Redis's error, because it may contain the URL, and the URL
+            # a password.
             raise StoreError(
                 f"cannot use the Redis server for the rate limits ({type(error).__name__}); check "
                 "that it runs and that the URL in pacing is correct"
@@ -181,7 +182,7 @@ class RedisStore:
                     pipe.set(self._key, data, ex=_KEPT)
                     try:
                         pipe.execute()
-                    except redis.WatchError:  # another process was faster
+                    except redis.WatchError:  # another process changed the state first
                         continue
                     return result
             except Exception:
@@ -198,7 +199,7 @@ class RedisStore:
         )
 
     def close(self) -> None:
-        """Close the connections, after the changes that are in progress."""
+        """Close the connections after the changes in progress have ended."""
         with self._lock:
             self._closing = True
             idle = not self._users

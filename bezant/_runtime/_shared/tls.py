@@ -1,4 +1,4 @@
-"""TLS contexts, built once for each setting in the process."""
+"""TLS contexts; the process builds one for each setting, and keeps it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _contexts_lock = threading.Lock()
 
 
 def tls_context(tls: Tls) -> ssl.SSLContext:
-    """Return the TLS context of a setting; a context is built once, because that is slow.
+    """Return the TLS context for a setting, from a cache because building a context is slow.
 
     Raises:
         TransportError: the CA file cannot be read.

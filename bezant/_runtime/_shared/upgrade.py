@@ -1,4 +1,4 @@
-"""Shared parts of both WebSockets: requests to open a WebSocket, and errors if that fails."""
+"""Requests that open a WebSocket, and errors if that fails; for asyncio and threads."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def upgrade_request(
 def tunnel_request(
     settings: Settings, proxy: httpcore.Proxy, timeout: float, hide: Hide
 ) -> httpcore.Request:
-    """Return the request for a tunnel to the gateway.
+    """Return the request that asks an HTTP proxy for a tunnel to the gateway.
 
-    httpcore makes tunnels for TLS only. It sends other requests to the proxy, which need not
-    forward the handshake of a WebSocket.
+    httpcore makes tunnels only for TLS. It sends requests without TLS to the proxy itself, and not
+    every proxy forwards the handshake of a WebSocket.
     """
     base_url = settings.base_url
     host = f"[{base_url.host}]" if ":" in base_url.host else base_url.host

@@ -52,8 +52,8 @@ class SymbolCache:
     ) -> int:
         """Return the conid of a stock or fund (``GET /trsrv/stocks``).
 
-        Exactly one listing must match. Without ``exchange``, the only match in the United States
-        wins over other matches.
+        Exactly one listing must match, with one exception: if you do not pass ``exchange``, and
+        exactly one match is in the United States, the method returns that one.
 
         Args:
             symbol: the symbol, such as ``AAPL``, in upper or lower case; ``BRK.B`` also finds ``BRK
@@ -85,11 +85,13 @@ class SymbolCache:
         exchange: str | None = None,
         currency: str | None = None,
     ) -> dict[str, int]:
-        """Return the conids of many stocks or funds, by the symbols as you passed them.
+        """Return a dict of the conids of many stocks or funds.
+
+        The keys are the symbols as you passed them.
 
         Works like `conid_for`, but hundreds of symbols share one call (``GET /trsrv/stocks``). If a
-        symbol causes an error, the other symbols stay cached: calling again without that symbol
-        sends nothing.
+        symbol causes an error, the conids of the other symbols stay cached: if you call the method
+        again without that symbol, nothing is sent.
 
         Args:
             symbols: the symbols, such as ``["AAPL", "BRK.B"]``.
@@ -124,7 +126,7 @@ class SymbolCache:
     def _look_up_many(
         self, keys: list[rules.Key]
     ) -> dict[rules.Key, AmbiguousSymbol | MissingValue]:
-        """Look up symbols with one call and cache the contracts; return errors about the others."""
+        """Look up symbols with one call and cache their contracts; return the errors by symbol."""
         response = self._client._pipeline.call(
             rules.STOCKS,
             dict[str, list[StockCompany]],

@@ -59,7 +59,7 @@ T = TypeVar("T")
 
 _logger = logging.getLogger("bezant.http")
 
-# This variable collects the calls with an unknown outcome, for one item of bulk work.
+# Calls with an unknown outcome, collected for one item of bulk work; None outside of bulk work.
 unknown_outcomes: Final[ContextVar[list[OutcomeUnknown] | None]] = ContextVar(
     "bezant_unknown_outcomes", default=None
 )
@@ -94,7 +94,7 @@ class Pipeline:
         self._transport: rt.HttpTransport | None = None
         self._custom_transport = transport
         self._cookies = CookieJar()
-        # The set has the captures of `capture_responses` whose blocks have not ended.
+        # The captures of `capture_responses` whose ``with`` blocks have not ended.
         self.captures: set[CapturedResponses] = set()
         self._on_drift = on_drift
         self._drifts: set[Drift] = set()
@@ -143,8 +143,10 @@ class Pipeline:
     ) -> T:
         """Make a call and return its response as a value of a type.
 
-        The pipeline sends prerequisites that this session has not had yet, waits for the order turn
-        and the rate limits, and retries an idempotent call after a transient failure.
+        The pipeline first sends the calls that the gateway requires before this one (the
+        prerequisites), once per session. It waits until no other order of the account is in
+        progress (the order turn) and until the rate limits allow the call. It retries an idempotent
+        call after a transient failure.
 
         Args:
             operation: the operation.
@@ -153,8 +155,8 @@ class Pipeline:
             path: path with its values filled in; None for the operation's path.
             params: query values.
             json: the body; None for none.
-            hold: seconds for which open order questions may hold the call back; None for the usual
-                time.
+            hold: seconds for which the call may wait while IBKR's questions about other orders are
+                open; None for the usual time.
 
         Raises:
             OAuthRequired: the gateway does not serve the operation.
@@ -190,7 +192,7 @@ class Pipeline:
         return self._attempts(request, kind, type_, settings, hold=hold)
 
     def _check_oauth(self, operation: Operation) -> None:
-        """Raise an error for an operation that a gateway does not forward.
+        """Raise an error for an operation that needs OAuth, because a gateway does not forward it.
 
         A client with the user's own transport is not checked, because the transport may lead
         elsewhere.
@@ -218,12 +220,13 @@ class Pipeline:
 
         Args:
             request: the request.
-            kind: the request's action on an order; None for none.
+            kind: what the request does with an order, such as placing it; None if nothing.
             type_: type into which the response is read.
             settings: settings of the call.
             deadline: end of the timeout; None if the timeout begins when the request is sent.
-            turn: order turn that the call holds; None for none.
-            hold: seconds for which order questions of other processes may hold the call back.
+            turn: the call's right to be the account's only order in progress; None for none.
+            hold: seconds for which the call may wait while IBKR's questions about orders of other
+                processes are open.
         """
         operation = request.operation
         began = rt.monotonic()
@@ -243,8 +246,8 @@ class Pipeline:
                 with PermitGuard(permit), permit:
                     hold = 0.0
                     now = rt.monotonic()
-                    # The timeout includes the pauses between attempts, but no wait for a permit, so
-                    # it begins here.
+                    # The timeout includes the pauses between attempts, but not the wait until the
+                    # rate limits allow the first attempt, so it begins here.
                     deadline = now + settings.timeout if deadline is None else deadline
                     if settings.credentials is not None:
                         request = self._with_credentials(
@@ -304,7 +307,7 @@ class Pipeline:
                     self._prime(self._prerequisites.needed(operation), settings, hold=hold)
                 _logger.info("%s; sending attempt %d in %.2f s", error, attempt + 1, pause)
             except BaseException as error:
-                # This clause handles an interrupt or a cancellation, which may also come just after
+                # This clause handles interrupts and cancellations. They may also come just after
                 # the response.
                 if going and not operation.idempotent:
                     unknown = broken_off(operation)
@@ -324,7 +327,7 @@ class Pipeline:
         return error
 
     def _conclude(self, error: BezantError, operation: Operation, settings: Settings) -> None:
-        """Update the state of the session and its prerequisites after an error."""
+        """Record what an error tells about the session and about its prerequisite calls."""
         about = operation.about_session == "state"
         self._tell(self.session.failed(error, rt.wall_time(), about_session=about))
         if isinstance(error, SessionError):
@@ -334,10 +337,10 @@ class Pipeline:
             self._prerequisites.refused()
 
     def _ask_accounts(self, refusal: BezantError, settings: Settings, deadline: float) -> Settings:
-        """Request the accounts, because the gateway requires that before an order or a cancel.
+        """Request the accounts, after the gateway refused an order or a cancel sent before that.
 
-        The request does not wait for the same request of another call, and ends with the order's
-        own timeout.
+        The method sends its own request even if another call is requesting the accounts, and the
+        request ends with the order's own timeout.
 
         Returns:
             The settings for sending the order or cancel once more.
@@ -381,17 +384,18 @@ class Pipeline:
         kind: OrderCall | None = None,
         hold: float | None = None,
     ) -> None:
-        """Send a prerequisite, unless this session has already had it.
+        """Send a prerequisite of a call, unless this session has already had a response to it.
 
         Args:
             operation: the prerequisite; None for none.
             settings: settings of the call that needs the prerequisite.
-            kind: action of that call on an order; None for none.
-            hold: seconds for which open order questions may hold the prerequisite back; None for
-                the usual time.
+            kind: what that call does with an order, such as placing it; None if nothing.
+            hold: seconds for which the prerequisite may wait while IBKR's questions about orders
+                are open; None for the usual time.
 
         Raises:
-            PrerequisiteFailed: the prerequisite of a reply failed.
+            PrerequisiteFailed: the prerequisite failed, and the call is a reply to an order
+                question.
         """
         if operation is None or self._prerequisites.has(operation.path):
             return
@@ -402,8 +406,8 @@ class Pipeline:
                 self.call(first, type(None), settings, hold=hold)
 
         try:
-            # The key contains `hold`, so that a prerequisite of an order never waits for the same
-            # prerequisite of a read that is held back.
+            # The key contains `hold`: a read may be held back, and an order that needs the same
+            # prerequisite must not wait for the read's.
             self._priming.run((first.path, hold == 0), ask)
         except BezantError as failure:
             if kind is OrderCall.REPLY:
@@ -425,7 +429,7 @@ class Pipeline:
         raise no_accounts(operation)
 
     def was_not_ready(self, operation: Operation, settings: Settings) -> bool:
-        """Return whether an empty response came because the session listed no account until now.
+        """Return whether a response was empty because the session had listed no account before.
 
         Raises:
             NoAccounts: the session still lists no account, so the empty response proves nothing.
@@ -445,17 +449,17 @@ class Pipeline:
         return self.evidence.accounts(prerequisites.TRADING_ACCOUNTS) or ()
 
     def lacks_orders(self, account: str | None, listed: Container[object]) -> IncompleteList | None:
-        """Return the error for a list of orders that lacks known open orders, or None."""
+        """Return an error if a list lacks open orders that this client knows; else None."""
         with self._lock:
             return self.evidence.lacks_orders(account, listed, rt.wall_time())
 
     def lacks_executions(self, account: str | None, days: int) -> IncompleteList | None:
-        """Return the error for an empty list of executions that lacks known executions, or None."""
+        """Return an error if this client knows executions that an empty list lacks; else None."""
         with self._lock:
             return self.evidence.lacks_executions(account, days, rt.wall_time())
 
     def streamed(self, row: Mapping[str, Any]) -> None:
-        """Record a row of a stream about an order or an execution."""
+        """Record a row about an order or an execution that a stream has received."""
         with self._lock:
             self.evidence.streamed(row, rt.wall_time())
 
@@ -470,15 +474,15 @@ class Pipeline:
     def handshake_headers(
         self, session: Secret, settings: Settings, seconds: float
     ) -> list[tuple[str, str | Secret]]:
-        """Return the headers that a WebSocket's handshake has in addition to the standard ones.
+        """Return the headers of a WebSocket's handshake, without those of the WebSocket protocol.
 
-        These are the headers that a call sends, too: the cookies, and the headers for a proxy in
-        front of the gateway.
+        Calls send these headers, too: the cookies, and the headers for a proxy in front of the
+        gateway.
 
         Args:
             session: the session's token.
             settings: settings of the stream's client.
-            seconds: how much time the function passed as ``auth`` has.
+            seconds: the longest time that the function passed as ``auth`` may take.
 
         Raises:
             CredentialsUnavailable: the function passed as ``auth`` raised an error.
@@ -495,7 +499,7 @@ class Pipeline:
         return headers
 
     def _send(self, request: Request, settings: Settings, seconds: float) -> Response:
-        self.check()  # the client may have been closed while this call waited for a permit
+        self.check()  # the client may have been closed while this call waited for the rate limits
         started = rt.monotonic()
         operation = request.operation
         if seconds <= 0:
@@ -520,8 +524,8 @@ class Pipeline:
             if self.captures:
                 self._capture(request, answer)
             return answer
-        # The error has no cause, because the libraries' frames hold the headers of the proxy in
-        # front of the gateway.
+        # Raised without the original exception as its cause: that exception's traceback contains
+        # the secret headers for a proxy in front of the gateway.
         raise error
 
     def _capture(self, request: Request, response: Response) -> None:
@@ -558,8 +562,8 @@ class Pipeline:
             self._prerequisites.tickled(result.session or None)
             self._tell(self.session.tickled(result, rt.wall_time()))
         if drifts:
-            # For a call with side effects, drift never raises an error, so that the response is not
-            # lost.
+            # A call with side effects raises no error for a field of an unexpected type (drift), so
+            # that its response is not lost.
             keep = not operation.idempotent
             self.report(drifts, strict=settings.strict and not keep, keep=keep)
         return result
@@ -590,7 +594,9 @@ class Pipeline:
         self._tell(self.session.cannot_open(error, rt.wall_time()))
 
     def is_new(self, operation: Operation, account: str = "") -> bool:
-        """Return whether this session has not yet had a call whose first response starts a list.
+        """Return whether this session has not yet had a response to a call that lists something.
+
+        In a new session, the first response to such a call may be empty although rows exist.
 
         Args:
             operation: the operation.
@@ -600,12 +606,12 @@ class Pipeline:
         return not self._prerequisites.has(operation.path + account)
 
     def started(self, operation: Operation, account: str = "") -> None:
-        """Record a response to a call whose first response starts a list."""
+        """Record that this session has had a response to a call that lists something."""
         self._prerequisites.started(operation.path + account)
 
     @property
     def knows_session(self) -> bool:
-        """Whether a tickle has shown the session's token."""
+        """Whether the session's token is known from a tickle."""
         return self._prerequisites.knows_session
 
     @property
@@ -614,7 +620,7 @@ class Pipeline:
         return self._prerequisites.token
 
     def heard_session(self, token: str) -> None:
-        """Record the token of the session to which a stream's WebSocket belongs."""
+        """Record the token of the session to which a stream's WebSocket belongs now."""
         self._prerequisites.tickled(token)
 
     def forget_session(self) -> None:
@@ -622,7 +628,7 @@ class Pipeline:
         self._prerequisites.clear()
 
     def report(self, drifts: list[Drift], *, strict: bool, keep: bool = False) -> None:
-        """Report drift to the user, each field once.
+        """Report fields of an unexpected type (drift) to the user, each field once.
 
         Args:
             drifts: the drift found.
@@ -662,7 +668,7 @@ class Pipeline:
         self.closed = True
         if self.owner.inherited:
             return
-        # All steps run even if one is cancelled or interrupted, so that everything is closed.
+        # All steps run even if a step is cancelled or interrupted, so that everything is closed.
         interrupted: BaseException | None = None
         closing = [worker.stop for worker in reversed(self.workers)]
         self.workers.clear()

@@ -27,7 +27,7 @@ class SingleFlight(Generic[T]):
         self._lock = rt.StateLock()
 
     def run(self, key: Hashable, work: Callable[[], rt.Promise[T]]) -> T:
-        """Do the work, or wait for the caller that does it and share its result."""
+        """Return the result of the work: do it, or wait for another caller that is doing it."""
         while True:
             mine: _Flight[T] = _Flight()
             try:
@@ -60,7 +60,7 @@ class SingleFlight(Generic[T]):
         return result
 
     def _end(self, key: Hashable, mine: _Flight[T]) -> None:
-        """Remove a flight, if it is still there, and wake the callers that wait for it."""
+        """End this caller's run of the work, and wake the callers that wait for its result."""
         with self._lock:
             if self._flights.get(key) is mine:
                 del self._flights[key]

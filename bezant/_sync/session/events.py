@@ -17,9 +17,9 @@ from ..waiting import wait_for
 class SessionEvents:
     """Context manager and iterator over the changes of the session's state.
 
-    ``client.session.events()`` returns this object. The iteration ends with the context or with the
-    client. The iterator sends no requests: it reports the changes that other calls reveal, above
-    all the calls of a keepalive.
+    ``client.session.events()`` returns this object. The iteration ends when the context is left or
+    the client is closed. The iterator sends no requests: it reports the changes that the responses
+    to other calls show, above all those of a keepalive.
     """
 
     def __init__(self, pipeline: Pipeline) -> None:
@@ -48,7 +48,7 @@ class SessionEvents:
         self.stop()
 
     def stop(self) -> None:
-        """Stop listening, and end the iteration. Stopping twice is harmless."""
+        """Stop listening, and end the iteration. You may call this method twice."""
         self._ended = True
         if self._take_in in self._pipeline.session_listeners:
             self._pipeline.session_listeners.remove(self._take_in)

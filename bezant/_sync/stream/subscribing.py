@@ -35,8 +35,9 @@ class Subscribing:
         """Receive `MarketData` of a contract (topic ``smd``).
 
         The gateway has one set of fields for all subscriptions to a contract. Each message has all
-        known fields, and names the fields that changed. IBKR ends such a subscription about 15
-        minutes after the command, without a message; the stream renews the subscription earlier.
+        known fields, and names the fields that changed. IBKR silently ends such a subscription
+        about 15 minutes after the last command to subscribe; the stream repeats the command before
+        that.
 
         Args:
             conid: the contract's id, or its text, such as ``28812380;;;43645865/1,9408/-1`` for a
@@ -60,7 +61,7 @@ class Subscribing:
     ) -> Quote:
         """Receive market data of a contract, and return an object that is always current.
 
-        The stream also delivers the messages.
+        The stream still delivers each `MarketData` message of the subscription, too.
 
         Args:
             conid: the contract's id, or its text, such as ``28812380;;;43645865/1,9408/-1`` for a
@@ -80,7 +81,7 @@ class Subscribing:
 
     @property
     def orders(self) -> Orders:
-        """The working orders by order id, always current; call `subscribe_orders` before.
+        """The working orders by order id, always current; call `subscribe_orders` first.
 
         Reading the orders raises `OrdersUnknown` while the orders are not known.
         """
@@ -95,16 +96,18 @@ class Subscribing:
     ) -> Subscription:
         """Receive `OrderUpdate` for every order of the session (topic ``sor``).
 
-        The mapping `orders` has each of these orders complete. If the gateway does not send all
-        orders, the stream calls ``GET /iserver/account/orders``. IBKR allows one such call every 5
-        seconds.
+        The mapping `orders` has the working orders among them, with all known fields. If the
+        gateway does not send all orders, the stream requests the list (``GET
+        /iserver/account/orders``). IBKR allows one such call every 5 seconds.
 
         Args:
             statuses: receive only orders with these statuses, such as ``Submitted``; by default
                 all. The gateway may send nothing when an order leaves these statuses, so the stream
                 then requests the list of orders once a minute.
-            days: from how many past days the stream first sends orders, 1 to 7; by default today's.
-            realtime_only: whether to receive changes only, without the existing orders first.
+            days: number of past days, 1 to 7, whose orders the stream sends first; by default only
+                those of today.
+            realtime_only: whether to receive only changes from now on, and not the existing orders
+                first.
 
         Raises:
             InvalidRequest: an argument is not valid.
@@ -118,12 +121,12 @@ class Subscribing:
     def subscribe_trades(self, *, days: int = 1, realtime_only: bool = False) -> Subscription:
         """Receive `TradeUpdate` for every execution (topic ``str``).
 
-        After an interruption, or if the stream stays silent, it calls ``GET
-        /iserver/account/trades`` and delivers the executions that are missing.
+        If the connection was interrupted, or if the gateway sends no execution, the stream calls
+        ``GET /iserver/account/trades`` and delivers the executions that are missing.
 
         Args:
-            days: from how many past days the stream first sends executions, 1 to 7.
-            realtime_only: whether to receive new executions only.
+            days: number of past days, 1 to 7, whose executions the stream sends first.
+            realtime_only: whether to receive only new executions, and not the existing ones first.
 
         Raises:
             InvalidRequest: an argument is not valid.
@@ -149,8 +152,8 @@ class Subscribing:
 
         Args:
             account_id: the account's id, such as ``DU123456``.
-            keys: keys of the values, such as ``NetLiquidation-S``; by default all.
-            fields: the fields of each value, such as ``monetaryValue``; by default all.
+            keys: names of the values to receive, such as ``NetLiquidation-S``; by default all.
+            fields: the fields to receive of each value, such as ``monetaryValue``; by default all.
 
         Raises:
             InvalidRequest: an argument is not valid.
@@ -170,8 +173,8 @@ class Subscribing:
 
         Args:
             account_id: the account's id, such as ``DU123456``.
-            keys: the currencies, such as ``LedgerListEUR``; by default all.
-            fields: the fields of each currency, such as ``cashBalance``; by default all.
+            keys: the currencies to receive, such as ``LedgerListEUR``; by default all.
+            fields: the fields to receive of each currency, such as ``cashBalance``; by default all.
 
         Raises:
             InvalidRequest: an argument is not valid.
@@ -192,7 +195,7 @@ class Subscribing:
     ) -> Subscription:
         """Receive `BarsUpdate` with historical bars of a contract (topic ``smh``).
 
-        IBKR serves 5 such subscriptions at a time.
+        IBKR allows 5 such subscriptions at a time.
 
         Args:
             conid: the contract.
@@ -243,8 +246,8 @@ class Subscribing:
         try:
             worker.flush()
         except WsError:
-            # The error is not raised: the worker sees the same error, and subscribes on the next
-            # connection.
+            # The error is not raised if the stream will reconnect: the worker sees the error, too,
+            # and subscribes on the next connection.
             if worker.ended:
                 raise
         except BaseException:
@@ -262,18 +265,19 @@ class Subscribing:
             worker.state.unsubscribe(interest)
             before, worker.market_data = worker.market_data, worker.state.market_data
         for contract in before - worker.market_data:
-            # The gateway ends the subscription of snapshots, too.
+            # The gateway now ends its data for the contract altogether, also for snapshots, so the
+            # line is free.
             self._client._pipeline.limiter.released_line(contract)
         try:
             worker.flush()
         except WsError:
-            return  # the next connection does not have the subscription
+            return  # nothing to cancel: the next connection will not have this subscription
 
     def send_text(self, text: str) -> None:
         """Send a command of your own, such as ``ech+hb``.
 
-        While the stream reconnects, the command waits until the gateway is ready. The stream does
-        not repeat it on later connections.
+        While the stream reconnects, the command waits until the gateway is ready. The stream sends
+        the command only once, and not again on later connections.
 
         Raises:
             InvalidRequest: the command is too long for the gateway, or empty.

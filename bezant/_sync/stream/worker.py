@@ -48,8 +48,8 @@ _HTTP_AND_HANDSHAKE = 5.0
 class StreamWorker:
     """State and socket of a stream, and the worker that reads the socket.
 
-    The worker refers to this object and not to the stream, so that a stream to which nobody refers
-    can end the worker.
+    The worker refers to this object and not to the stream. So when nothing else refers to the
+    stream anymore, the stream is garbage-collected and ends the worker.
     """
 
     def __init__(
@@ -181,7 +181,7 @@ class StreamWorker:
             self._execution_bell.ring()
 
     def _pass_on(self) -> None:
-        """Report drift, lost orders and session changes that the last step has found."""
+        """Wake the checks that the last step has made necessary, and report a new session."""
         state = self.state
         if state.order_check.changed:
             self._check_bell.ring()
@@ -316,7 +316,7 @@ class StreamWorker:
     # Methods that check the orders over REST.
 
     def check_orders(self) -> None:
-        """Start the worker that requests over REST the orders that the stream does not send."""
+        """Start the worker that requests orders over REST if the stream lacks some."""
         with self.lock:
             if self._checker is None and not self.ended:
                 self._checker = rt.Worker(self._check_orders, "bezant-orders")
@@ -327,14 +327,17 @@ class StreamWorker:
             heard = self._check_bell.count
             with self.lock:
                 step = self.state.order_check.next(rt.monotonic())
-            self.bell.ring()  # the orders may be known now
+            self.bell.ring()  # wakes readers, because the orders may be known now
             if not isinstance(step, OrderRequest):
                 self._check_bell.wait(heard, step)
             elif not self._request_orders(step):
                 return
 
     def _request_orders(self, request: OrderRequest) -> bool:
-        """Request the list of orders or one order's status; return False for a closed client."""
+        """Request the list of orders or one order's status; return False if that is impossible.
+
+        That is impossible if the client is closed, or belongs to another process or event loop.
+        """
         check = self.state.order_check
         try:
             if request.order_id is None:
@@ -359,10 +362,10 @@ class StreamWorker:
             )
         return True
 
-    # Execution check
+    # Methods that check the executions over REST.
 
     def check_executions(self) -> None:
-        """Start the worker that requests the executions that the stream does not send."""
+        """Start the worker that requests executions over REST if the stream lacks some."""
         with self.lock:
             if self._execution_checker is None and not self.ended:
                 self._execution_checker = rt.Worker(self._check_executions, "bezant-executions")
@@ -379,7 +382,10 @@ class StreamWorker:
                 return
 
     def _request_executions(self, request: ExecutionRequest) -> bool:
-        """Request the executions; return False if the client is closed."""
+        """Request the executions; return False if that is impossible.
+
+        That is impossible if the client is closed, or belongs to another process or event loop.
+        """
         try:
             trades = self.client.trades(DAYS)
             with self.lock:
@@ -394,7 +400,7 @@ class StreamWorker:
         return True
 
     def _pause_after(self, error: Exception, what: str) -> float:
-        """Log a failed request; return the seconds before which it must not be repeated."""
+        """Log a failed request; return how many seconds to wait before it may be repeated."""
         if isinstance(error, BezantError):
             _logger.info("the %s cannot be requested yet: %s", what, error)
         else:
@@ -407,8 +413,8 @@ class StreamWorker:
         try:
             return self.client.orders()
         except IncompleteList as error:
-            # The error is not raised, because the status of each missing order is requested by its
-            # id afterwards.
+            # The error is not raised, because the worker then requests the status of each missing
+            # order by its id.
             _logger.info("%s", error)
             return []
 

@@ -1,7 +1,7 @@
 """Messages of a WebSocket stream: one module for each area.
 
-Each module lists its public names once, in its ``__all__``, and the messages that a stream can
-deliver in a union of its own.
+Each module lists its public names in its ``__all__``. It also defines one union type of the
+messages that a stream can deliver.
 """
 
 # ruff: noqa: F403

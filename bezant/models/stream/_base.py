@@ -1,4 +1,4 @@
-"""Base classes of the messages of a stream: their reprs show no secrets."""
+"""Base classes of the messages of a stream. The messages' reprs show no secrets."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class StreamMessage(Portable, frozen=True, kw_only=True):
 
 
 class MessageModel(Model, frozen=True, kw_only=True):
-    """Stream message of the gateway; each of its fields may be missing."""
+    """Message that the gateway sends on a stream; each of its fields may be missing."""
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         return _shown(self)
 
 
 class StateModel(MessageModel, frozen=True, kw_only=True):
-    """Stream message that the stream has completed with earlier values.
+    """Message of a stream, completed with values from earlier messages.
 
     The gateway sends only the values that changed. The stream adds the values that the gateway sent
     before on the same connection.

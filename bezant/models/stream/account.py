@@ -24,7 +24,7 @@ class AccountUpdate(MessageModel, frozen=True, kw_only=True):
 
     Attributes:
         accounts: the ids of the accounts.
-        selected_account: the account that calls without an account use.
+        selected_account: the account that the gateway uses for calls that name no account.
         is_paper: whether the session is of a paper account.
         supports_fractions: whether the accounts can trade fractions of shares (``isFT``).
         aliases: names that the owner gave the accounts, by account.
@@ -44,7 +44,7 @@ class AccountUpdate(MessageModel, frozen=True, kw_only=True):
 
 
 class Pnl(StateModel, frozen=True, kw_only=True):
-    """Profit and loss of one account (topic ``spl``), in its base currency.
+    """Profit and loss of one account (topic ``spl``), in the account's base currency.
 
     Attributes:
         account_id: the account's id.
@@ -96,8 +96,8 @@ class LedgerUpdate(StateModel, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         account_id: the account's id.
-        key: ``LedgerList`` and the currency. ``LedgerListBASE`` is the sum of all in the account's
-            base currency: never add this row to the others.
+        key: ``LedgerList`` and the currency. ``LedgerListBASE`` is the sum of all currencies, in
+            the account's base currency: never add this row to the others.
         currency: the currency (``secondKey``).
         cash_balance: cash balance.
         settled_cash: settled cash.

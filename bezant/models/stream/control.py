@@ -25,9 +25,9 @@ class Gap(StreamMessage, frozen=True, kw_only=True):
     After every interruption, a `Gap` comes before the first message of the new connection. Without
     a ``topic``, messages of any topic may be missing. With a ``topic`` and a ``count``, the buffer
     was full and dropped ``count`` messages of the topic, because your program did not read the
-    stream fast enough. With a ``topic`` alone, the gateway refuses the subscription to the topic,
-    or stays silent although there is something to send; the stream then subscribes again, with
-    growing pauses, and requests missing orders and executions from REST.
+    stream fast enough. With a ``topic`` and no ``count``, the gateway refuses the subscription to
+    the topic, or sends nothing although there is something to send; the stream then subscribes
+    again, with growing pauses, and requests missing orders and executions from REST.
 
     Attributes:
         reason: reason of the gap, as text.
@@ -45,7 +45,7 @@ class Gap(StreamMessage, frozen=True, kw_only=True):
 
 
 class Reconnected(StreamMessage, frozen=True, kw_only=True):
-    """Message that the stream has a new connection and renews all its subscriptions.
+    """Message that the stream has a new connection, on which it renews all subscriptions.
 
     Attributes:
         attempts: number of attempts to connect.
@@ -57,7 +57,7 @@ class Reconnected(StreamMessage, frozen=True, kw_only=True):
 
 
 class SessionLost(StreamMessage, frozen=True, kw_only=True):
-    """Message that the session is lost; it comes once, until somebody is logged in again.
+    """Message that the session is lost: comes once per loss, and again only after a new login.
 
     The stream keeps trying to reconnect. Log in on the gateway's page in a browser.
 
@@ -75,10 +75,11 @@ class StreamStats(StreamMessage, frozen=True, kw_only=True):
 
     Attributes:
         received: messages received on the socket.
-        conflated: quotes merged into other unread quotes.
-        missed: messages dropped because the buffer was full; a `Gap` counts these messages.
+        conflated: quotes merged into newer quotes of the same contract before you read them.
+        missed: messages dropped because the buffer was full; a `Gap` in the stream has their
+            number.
         buffered: unread messages.
-        reconnects: connections after the first one.
+        reconnects: number of connections after the first one.
         last_heard: time of the last message.
         lag: age of the oldest unread message in seconds.
     """
@@ -105,7 +106,7 @@ class Other(StreamMessage, frozen=True, kw_only=True):
 
 
 class Malformed(StreamMessage, frozen=True, kw_only=True):
-    """Bytes that are not a valid message, such as a fragment that the gateway forwarded alone.
+    """Bytes that are not a valid message, such as one fragment of a longer message.
 
     Attributes:
         data: the bytes.

@@ -25,8 +25,8 @@ __all__ = [
     "StreamBar",
 ]
 
-# The exact volume is used instead, because IBKR's text of the volume can have a wrong unit, such as
-# "65595.7B" for 65.6 million.
+# The exact volume (field ``87_raw``) is used instead of field ``87``, because the text in field
+# ``87`` can have a wrong unit, such as "65595.7B" for 65.6 million.
 _VOLUME = "87"
 _EXACT_VOLUME = "87_raw"
 _NUMERIC = frozenset({"price", "money", "size", "volume", "number", "percent"})
@@ -41,12 +41,12 @@ class MarketData(StreamMessage, frozen=True, kw_only=True, gc=False):
     and sizes are exact.
 
     Attributes:
-        conid: the contract; of a combination, the id of all spreads in its currency.
+        conid: the contract; for a combination, IBKR's common id of all spreads in its currency.
         conid_ex: the contract with its exchange and its legs, as you subscribed to it.
         raw: the fields that the gateway sent in this message, by IBKR's id.
         merged: how many unread messages were merged into this one.
-        state: all fields that are known now, as the gateway wrote them, by IBKR's id; None if these
-            are the fields in `raw`.
+        state: all fields that are known now, in the gateway's spelling, by IBKR's id; None if `raw`
+            has all of them.
         before: basis of `changed`: all fields as they were before this message; or, if messages
             were merged into this one, the ids of the changed fields.
     """
@@ -72,7 +72,7 @@ class MarketData(StreamMessage, frozen=True, kw_only=True, gc=False):
         return self.get(name) is not None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all known fields by bezant's names, together with the message's other attributes.
+        """Return a dict of all known fields by bezant's names, and the message's other attributes.
 
         Values stay Python values (`Decimal`, `datetime`).
         """
@@ -116,14 +116,14 @@ class MarketData(StreamMessage, frozen=True, kw_only=True, gc=False):
 
     @property
     def updated(self) -> datetime | None:
-        """Time of the change by the gateway's clock."""
+        """Time of the change, by the gateway's clock."""
         try:
             return converters.to_time(self._known()["_updated"])
         except (LookupError, ValueError, ArithmeticError):
             return None
 
     def get(self, field: str) -> Decimal | int | bool | str | None:
-        """Return the value of a field by bezant's name or IBKR's id, converted by the field's kind.
+        """Return the value of a field, by bezant's name or IBKR's id, as the type of that field.
 
         The result is None if the field is not known, or if its value is empty or cannot be read;
         ``state`` has IBKR's text.
@@ -169,7 +169,7 @@ class MarketData(StreamMessage, frozen=True, kw_only=True, gc=False):
 
     @property
     def last(self) -> Decimal | None:
-        """Last price; see `is_close` and `halted`."""
+        """Last price; `is_close` and `halted` tell how current it is."""
         return self._number("31")
 
     @property
@@ -295,8 +295,8 @@ class LadderUpdate(StreamMessage, frozen=True, kw_only=True):
         account_id: the account of the subscription.
         conid: the contract.
         rows: the rows, from the top.
-        changed: ``rows``, if a row has changed.
-        changed_rows: numbers of the changed rows.
+        changed: ``{"rows"}`` if a row has changed; otherwise empty.
+        changed_rows: numbers of the rows that have changed (`LadderRow.row`).
         raw: the message as received.
     """
 

@@ -58,13 +58,13 @@ class OrderUpdate(StateModel, frozen=True, kw_only=True, rename="camel"):
         contract_description_2: rest of the contract's description, such as expiry and strike
             (``description2``).
         cash_currency: currency of the price (``cashCcy``).
-        original_order_type: order type that a filled order had (``origOrderType``).
+        original_order_type: the type of an order that is filled now (``origOrderType``).
         outside_rth: whether the order can fill outside regular trading hours (``outsideRTH``).
         size_and_fills: quantity filled and quantity ordered, as text.
         is_event_trading: ``1`` if the contract is an event contract.
         supports_tax_opt: ``1`` if you can choose the tax lots.
-        background_color: color of IBKR's own pages (``bgColor``).
-        foreground_color: color of IBKR's own pages (``fgColor``).
+        background_color: background color of the order on IBKR's own pages (``bgColor``).
+        foreground_color: foreground color of the order on IBKR's own pages (``fgColor``).
         changed: names of the fields that have another value than in the previous message about this
             order.
         raw: the row as received.
@@ -106,8 +106,8 @@ class OrderUpdate(StateModel, frozen=True, kw_only=True, rename="camel"):
 class TradeUpdate(StateModel, frozen=True, kw_only=True):
     """Execution of an order (topic ``str``), with all its known values.
 
-    IBKR can send an execution twice, the second time with its commission. A repetition without a
-    change is not delivered.
+    IBKR can send an execution twice, the second time with its commission. The stream does not
+    deliver a repetition in which nothing has changed.
 
     Attributes:
         execution_id: the execution's id.
@@ -123,10 +123,10 @@ class TradeUpdate(StateModel, frozen=True, kw_only=True):
         exchange: the exchange.
         client_order_id: the client's own id of the order (``order_ref``).
         order_description: the order in words.
-        sec_type: such as ``STK``.
-        open_close: whether it opens or closes a position; None if IBKR does not know.
+        sec_type: the contract's type, such as ``STK``.
+        open_close: whether the execution opens or closes a position; None if IBKR does not know.
         time: time of the execution (``trade_time_r``).
-        position: quantity of the contract held when the message was sent.
+        position: quantity of the contract that the account held when the message was sent.
         conid_ex: the contract, with ``@`` and its exchange if IBKR names one (``conidEx``).
         listing_exchange: the exchange that lists the contract.
         company_name: the company.
@@ -136,7 +136,8 @@ class TradeUpdate(StateModel, frozen=True, kw_only=True):
         account_allocation_name: the account or the group of accounts that the order was for.
         clearing_id: the clearing firm's id.
         clearing_name: the clearing firm.
-        liquidation_trade: ``1`` if IBKR made the trade, also for currency conversions.
+        liquidation_trade: ``1`` if IBKR itself made the trade, for example to liquidate a position
+            or to convert a currency.
         is_event_trading: ``1`` if the contract is an event contract.
         supports_tax_opt: ``1`` if you can choose the tax lots.
         changed: names of the fields that have another value than in the previous message about this

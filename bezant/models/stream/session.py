@@ -94,9 +94,9 @@ class Notice(MessageModel, frozen=True, kw_only=True):
 
 
 class Prompt(MessageModel, frozen=True, kw_only=True, rename="camel"):
-    """Question about an order, which waits until you choose an option (topic ``ntf``).
+    """IBKR's question about an order; the order waits until you choose an option (topic ``ntf``).
 
-    Reply to it with ``POST /iserver/notification``.
+    Reply to the question with ``POST /iserver/notification``.
 
     Attributes:
         order_id: the order's id.
@@ -134,13 +134,13 @@ class Bulletin(MessageModel, frozen=True, kw_only=True):
 class ErrorMessage(MessageModel, frozen=True, kw_only=True):
     """Message that the gateway has rejected a command, such as a subscription.
 
-    The stream sends a refused subscription again, with growing pauses.
+    If the command was a subscription, the stream sends it again, with growing pauses.
 
     Attributes:
         error: the gateway's text.
         code: the gateway's error code.
         topic: topic of the rejected command, such as ``sor`` or ``smd+265598``; None if the gateway
-            does not name it.
+            does not say.
         raw: the message as received.
     """
 
