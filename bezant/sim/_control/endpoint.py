@@ -77,8 +77,8 @@ class Control:
         """Return the response to a request whose path begins with `/_control`."""
         try:
             self._refuse_strangers(request)
-            # Some control requests, such as a restart, drop all connections, including the one
-            # that carried the request. Tell the client not to reuse its connection.
+            # Some control requests, such as a restart, drop all connections, including their own.
+            # The header tells the client not to reuse its connection.
             ending = {"Connection": "close"} if request.method == "POST" else None
             return JSONResponse(self._find(request)(request, body), headers=ending)
         except _BadRequest as error:
