@@ -241,8 +241,8 @@ class Faults(StreamFaults):
     def storm(self, seed: int = 0, one_in: int = 10, kinds: Sequence[StormKind] = CALM) -> Storm:
         """Begin a storm: inject a random fault at every `one_in`-th request.
 
-        The storm goes on until `Storm.stop`, `clear` or the next call of `storm`. The same seed
-        draws the same faults; `Storm.injected` lists the faults so far.
+        The storm ends with `Storm.stop`, `clear` or the next call of `storm`. The same seed draws
+        the same faults; `Storm.injected` lists the faults so far.
 
         Args:
             seed: seed of the random faults.

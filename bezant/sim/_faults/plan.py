@@ -206,7 +206,7 @@ class Plan:
 
     @property
     def number(self) -> int:
-        """How many faults have been added to the record, the dropped oldest ones included."""
+        """Number of faults that have been recorded, including old ones no longer in the record."""
         return self._number
 
     def since(self, number: int) -> list[Injected]:

@@ -120,7 +120,7 @@ class Storm:
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """How many faults the storm has injected, by kind."""
+        """Number of faults that the storm has injected, by kind."""
         return Counter(each.kind for each in self.injected)
 
     def draw(self, *, streams: bool) -> StormKind | None:
