@@ -40,7 +40,7 @@ _JAR = {"XYZAB": "jar-token", "USERID": "100000001"}
 
 
 class SimulatedUpstream(SimulatedGateway):
-    """Stands in for IBKR's servers behind a real gateway: login and a simulated account, over HTTP.
+    """Simulated IBKR servers behind a real gateway: login and an account, over plain HTTP.
 
     The upstream starts logged out. Send `POST /sso/Dispatcher` through the real gateway to log in;
     the gateway then opens the brokerage session by itself.

@@ -217,7 +217,7 @@ class WsConnection:
             await self.break_off()
 
     async def _stream(self) -> None:
-        """Tell the client that the connection is ready, then send heartbeats and updates."""
+        """Send the message that the connection is ready, then heartbeats and updates."""
         state = self._state
         await state.clock.sleep(state.ready_delay)
         if not state.session.logged_in:
