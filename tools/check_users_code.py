@@ -25,8 +25,8 @@ import bezant
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FOLDERS = ("examples/async", "examples/sync", "examples/trading_bot", "tests/typing/programs")
-# A docstring's code block may use these names without defining them. Each has its type in the
-# blocking and in the async version.
+# Names that a docstring's code block may use without defining them. Value: the type of the name, in
+# blocking code and in async code.
 GIVEN = {
     "client": ("bezant.Client", "bezant.AsyncClient"),
     "ws": ("bezant.WsClient", "bezant.AsyncWsClient"),
@@ -36,14 +36,14 @@ GIVEN = {
 
 
 def pages() -> Iterator[tuple[str, str]]:
-    """Return the code blocks of README and docs, each with its name."""
+    """Yield the code blocks of README and docs, each with a name for its file."""
     for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
         for number, code in enumerate(BLOCK.findall(page.read_text(encoding="utf-8")), 1):
             yield f"{page.stem}_{number}", code
 
 
 def docstrings() -> Iterator[tuple[str, str]]:
-    """Return the code blocks of docstrings, each with its name."""
+    """Yield the code blocks of docstrings, each with a name for its file."""
     for path in sorted((ROOT / "bezant").rglob("*.py")):
         text = path.read_text(encoding="utf-8")
         if "```python" not in text:
@@ -58,7 +58,7 @@ def docstrings() -> Iterator[tuple[str, str]]:
 
 
 def programs() -> Iterator[tuple[str, str]]:
-    """Return the examples and the users' programs, each with its name."""
+    """Yield the examples and the programs in tests/typing, each with a name for its file."""
     for folder in FOLDERS:
         for path in sorted((ROOT / folder).glob("*.py")):
             name = "_".join(path.relative_to(ROOT).with_suffix("").parts)
@@ -75,7 +75,7 @@ def collected() -> dict[str, str]:
 
 
 def completed(fragment: str) -> str:
-    """Return a docstring's fragment as a complete program, with the missing imports and names."""
+    """Complete the code of a docstring to a program, with the imports and names that it lacks."""
     waits = re.search(r"\b(async|await)\b", fragment) is not None
     body = textwrap.indent(fragment, "    ")
     function = f"{'async ' * waits}def fragment() -> None:\n{body}"

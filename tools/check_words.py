@@ -27,8 +27,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# These files and folders are checked; the patterns begin at the project's root. docs/orders.md is
-# not among them.
+# Files and folders to check, as patterns from the project's root. docs/orders.md is not checked.
 DONE = (
     "bezant",
     "benchmarks",
@@ -42,11 +41,11 @@ DONE = (
     "README.md",
     "noxfile.py",
 )
-# These files are not checked: the files generated from the asynchronous twins, and the test of this
-# script, which contains bad samples.
+# Files that are not checked: those generated from the async source, and the test of this script,
+# which contains bad samples.
 LEFT_OUT = ("bezant/_sync", "examples/sync", "tests/_sync", "tests/tools/test_words.py")
 
-# Key: the pattern of a phrase to avoid, in any case. Value: the advice about better words.
+# Key: pattern of a phrase to avoid, in capital or small letters. Value: advice on better words.
 PHRASES: dict[str, str] = {
     r"(?:^|(?<=[.!?] ))(?:what|who|whoever|nobody who) \S+(?![^.!?]*\?)": (
         "begin with a noun: name the actor or the thing"
@@ -66,8 +65,8 @@ PHRASES: dict[str, str] = {
     r"\btime-outs?\b": "timeout",
     r"\banswer(?:s|ed)? (?:with )?(?:a )?[1-5]\d\d\b": "responds with",
 }
-# A docstring must not begin with one of these words, which ask a question or refer to something
-# that the line does not name.
+# A docstring must not begin with one of these words: they ask a question, or refer to something
+# that the first line does not name.
 QUESTIONS = frozenset(
     {
         *("anything", "as", "everything", "how", "nothing", "say", "says", "somebody"),
@@ -144,7 +143,7 @@ def comments(source: str) -> list[Passage]:
 
 
 def strings(tree: ast.Module) -> Iterator[Passage]:
-    """Yield the string constants of a module, f-strings with `{}` in place of their values."""
+    """Yield the string constants of a module. In f-strings, `{}` replaces each value."""
     parts: set[int] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):

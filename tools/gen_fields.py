@@ -1,4 +1,4 @@
-"""Write the pages with every field of every model and message: type, meaning and wire key.
+"""Write the pages with every field of every model and message: type, meaning and JSON name.
 
 The facts come from the classes in `bezant/models` and their docstrings. Run the script after you
 have changed one of these. ``--check`` compares the pages and writes nothing.
@@ -46,7 +46,7 @@ Read them with `message.get("volume")` or `message.values`. Fields of the kinds 
 
 
 def classes() -> Iterator[type[Portable]]:
-    """Iterate over all models and messages that have fields, by module and name."""
+    """Yield all models and messages that have fields, sorted by module and name."""
     found = pkgutil.walk_packages(bezant.models.__path__, "bezant.models.")
     for name in sorted(each.name for each in found if not each.name.endswith("_pydantic")):
         module = importlib.import_module(name)
@@ -78,7 +78,7 @@ def meanings(model: type) -> dict[str, str]:
 
 
 def type_name(hint: Any) -> str:
-    """Return the name of a type, as a table of fields shows it."""
+    """Return the name of a type for a table of fields."""
     origin, members = get_origin(hint), get_args(hint)
     if hint is None or hint is type(None):
         return "None"
@@ -117,7 +117,7 @@ def section(model: type[Portable]) -> list[str]:
 
 
 def properties() -> list[str]:
-    """Return the lines about the computed properties and the possible fields of `MarketData`."""
+    """Return the lines of a page about the properties and all possible fields of `MarketData`."""
     rows: list[tuple[str, str, str, str]] = []
     for name, value in vars(MarketData).items():
         if isinstance(value, property) and value.fget is not None:

@@ -1,4 +1,4 @@
-"""Write the run-time lists of public names.
+"""Write the lists of public names that bezant uses at run time.
 
 Each public name is listed once by hand: in the ``TYPE_CHECKING`` block of a package, or as a class
 in ``bezant/errors.py``. ``python tools/gen_names.py`` writes two lists from these names: `_HOMES`,
@@ -45,7 +45,8 @@ def rendered(source: str) -> str:
         if twice:
             raise ValueError(f"{', '.join(sorted(twice))}: listed twice in the TYPE_CHECKING block")
         lists["_HOMES"] = _mapping(homes)
-        # The package also exports the names that it imports eagerly, such as `__version__`.
+        # The package also exports the names that it imports outside the TYPE_CHECKING block, such
+        # as `__version__`.
         names += [each.name for node in _imports(tree.body) for each in node.names]
     else:
         names = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]

@@ -32,7 +32,12 @@ class Row(NamedTuple):
 
 
 def text_of(node: ast.expr, names: dict[str, ast.expr]) -> str:
-    """Return the message that an expression builds, with `{...}` for each run-time value."""
+    """Return the message that an expression builds, with `{...}` for each value inserted later.
+
+    Args:
+        node: the expression.
+        names: expressions that were assigned to variables before.
+    """
     match node:
         case ast.Constant(value=str(text)):
             return text
@@ -65,7 +70,7 @@ def rows_of(source: str, name: str) -> Iterator[Row]:
 
 
 def _assigned_before(tree: ast.Module) -> dict[ast.Raise, dict[str, ast.expr]]:
-    """Return the values of the variables at each `raise`, from the assignments above it."""
+    """Return, for each `raise`, the expressions that were assigned to variables above it."""
     found: dict[ast.Raise, dict[str, ast.expr]] = {}
     names: dict[str, ast.expr] = {}
     nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Assign | ast.Raise)]

@@ -1,8 +1,8 @@
 """Simulated Client Portal Gateway, for tests and for experiments without an account.
 
-`SimulatedGateway` listens on a real socket with TLS and behaves on REST and WebSocket as IBKR's
-Client Portal Gateway does, quirks included. It invents an account, positions and prices from a
-seed, so that two runs see the same data. Install the extra: `pip install "bezant[sim]"`.
+`SimulatedGateway` listens on a real socket with TLS. Over REST and WebSocket it behaves like IBKR's
+Client Portal Gateway, quirks included. It generates an account, positions and prices from a seed,
+so two runs with the same seed see the same data. Install it with `pip install "bezant[sim]"`.
 
 ```python
 from bezant.sim import SimulatedGateway

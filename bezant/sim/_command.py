@@ -1,4 +1,4 @@
-"""The command `bezant sim`."""
+"""The command `bezant sim`, which runs a simulated gateway."""
 
 from __future__ import annotations
 
@@ -32,10 +32,12 @@ def run(
         port: port to listen on; 0 takes a free one.
         host: address to listen on.
         positions: how many positions the account holds.
-        seed: seed of contracts, positions and prices.
+        seed: seed from which contracts, positions and prices are generated.
         scenario: path of a TOML file with positions, prices, cash and orders.
-        time: `live`, `hand`, or `fast=60` for one simulated minute per second.
-        pacing: `enforced` responds with 429 to requests beyond IBKR's limits; `off` does not.
+        time: `live` for real time, `fast=60` for 60 simulated seconds per second, or `hand` for
+            a clock that moves only on request.
+        pacing: `enforced` responds with 429 to requests beyond IBKR's rate limits; `off` accepts
+            all requests.
 
     Returns:
         The exit status: 0 after Ctrl-C, 1 if the gateway cannot listen or if the scenario or the
@@ -91,8 +93,7 @@ Control it, and make things go wrong:
 
 
 def _wait() -> None:
-    # The wait is cut into slices of 0.5 s because on Windows Ctrl-C does not interrupt a wait
-    # without a timeout.
+    # Wait 0.5 s at a time: on Windows, Ctrl-C does not interrupt a wait without a timeout.
     never = _Never()
     while not never.wait(0.5):
         pass

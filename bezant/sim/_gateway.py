@@ -1,4 +1,4 @@
-"""`SimulatedGateway`: puts the parts of the simulated gateway together."""
+"""`SimulatedGateway`, which puts the parts of the simulation together."""
 
 from __future__ import annotations
 
@@ -45,18 +45,22 @@ class SimulatedGateway(MarketControls, SessionControls):
         host: address to listen on.
         port: port to listen on; 0 takes a free one.
         positions: how many positions the account holds.
-        seed: seed of contracts, positions and prices.
+        seed: seed from which contracts, positions and prices are generated.
         account_id: the account's id.
         tls: whether to use TLS, as IBKR's gateway does.
-        quote_interval: seconds between two changes of a stream.
-        heartbeat_interval: seconds between two heartbeats of a WebSocket.
-        ready_delay: seconds from a WebSocket's handshake to the message that says it is ready.
-        market_data_lifetime: seconds until a market data subscription ends, without a message.
-        scenario: what the account holds and how its exchange behaves; None draws the positions from
-            the seed.
+        quote_interval: simulated seconds between two changes of prices, and between two updates
+            of a WebSocket's subscriptions.
+        heartbeat_interval: simulated seconds between two heartbeats of a WebSocket.
+        ready_delay: simulated seconds from a WebSocket's handshake to the message that says that
+            the WebSocket accepts subscriptions.
+        market_data_lifetime: simulated seconds until a market data subscription ends. As at IBKR,
+            no message tells the client.
+        scenario: what the account holds, and how the simulated exchange behaves; None draws the
+            positions from the seed.
         clock: the clock of the simulation: `Clock()` for real time, `Clock(speed=60)` for faster
             time, `Clock.by_hand()` for time that only the test moves. Real time by default.
-        pacing: `enforced` refuses requests beyond IBKR's limits with 429; see `enforce_pacing`.
+        pacing: `enforced` refuses requests beyond IBKR's rate limits with 429, as
+            `enforce_pacing` does; `off` accepts all requests.
         control: whether to serve the control endpoint `/_control`, to this machine only.
 
     Raises:
@@ -141,7 +145,7 @@ class SimulatedGateway(MarketControls, SessionControls):
         self.stop()
 
     def start(self) -> Self:
-        """Start to listen; return when it serves requests.
+        """Start the gateway; return when it serves requests.
 
         Returns:
             The gateway itself.
@@ -161,18 +165,23 @@ class SimulatedGateway(MarketControls, SessionControls):
         return self
 
     def stop(self) -> None:
-        """Drop all connections and stop, as IBKR's gateway does when it ends. Idempotent."""
+        """Drop all connections and stop listening, as IBKR's gateway does when it ends.
+
+        You can call it again; further calls do nothing.
+        """
         thread, self._thread = self._thread, None
         if thread is not None:
             thread.stop()
 
     def reset(self, scenario: Scenario | None = None) -> None:
-        """Reset account, orders, lists, session, faults, rate limits, requests and WebSockets.
+        """Return to the state of a new gateway, logged in and without connections.
 
-        The clock keeps its time.
+        This resets account, orders, lists, session, faults, rate limits, recorded requests and
+        WebSockets. The clock keeps its time.
 
         Args:
-            scenario: what the account holds; None for the scenario of the start.
+            scenario: what the account holds from now on; None for the scenario that the gateway
+                was created with.
 
         Raises:
             ValueError: the scenario names a contract that does not exist.
@@ -215,7 +224,7 @@ class SimulatedGateway(MarketControls, SessionControls):
 
     @property
     def base_url(self) -> str:
-        """The base URL for a client."""
+        """The base URL to give to a client; it ends with `/v1/api`."""
         return self.root_url + API
 
     @property
@@ -235,7 +244,7 @@ class SimulatedGateway(MarketControls, SessionControls):
 
     @property
     def certificate_pem(self) -> bytes:
-        """The CA certificate as PEM, with which a client can verify the gateway."""
+        """The CA certificate, in PEM format, with which a client can verify the gateway."""
         return certificate().ca_pem
 
     @property
@@ -245,19 +254,19 @@ class SimulatedGateway(MarketControls, SessionControls):
 
     @property
     def invented(self) -> list[RecordedRequest]:
-        """The requests so far whose responses do not come from the simulated data.
+        """The requests so far whose responses were made up, because the call is not simulated.
 
-        The gateway makes them up from the types of their fields. Such a response has the header
-        `X-Simulated: invented`. Do not base a test on its values.
+        The gateway makes up such a response from the types of its fields. The response has the
+        header `X-Simulated: invented`. Do not base a test on its values.
         """
         return self._edge.invented
 
     def clear_requests(self) -> None:
-        """Delete the record of requests."""
+        """Forget the requests recorded so far."""
         self._edge.clear_requests()
 
     def count(self, method: str, path: str) -> int:
-        """Count the requests of an operation.
+        """Return how many recorded requests have an HTTP method and path.
 
         Args:
             method: the HTTP method.
@@ -272,7 +281,7 @@ class SimulatedGateway(MarketControls, SessionControls):
 
     @property
     def faults(self) -> Faults:
-        """Faults on demand, and a record of the faults that happened."""
+        """Methods that make the gateway fail on demand, and a record of the faults so far."""
         return self._faults
 
     @property
@@ -286,12 +295,12 @@ class SimulatedGateway(MarketControls, SessionControls):
         """Refuse requests beyond IBKR's rate limits with 429 from now on.
 
         Args:
-            penalty: seconds for which an address that broke a limit gets 429 for every request;
-                with 0, only the request that broke the limit gets 429.
-            growth: factor between each penalty of an address and its next one.
+            penalty: seconds for which every request from a client's IP address gets 429 after the
+                address has exceeded a limit. With 0, only the request beyond the limit gets 429.
+            growth: each further penalty of an address is this many times as long as the one before.
 
         Returns:
-            The record: `violations`, `arrivals`, `penalty_left`.
+            The record of requests, with `violations`, `arrivals` and `penalty_left`.
 
         Raises:
             ValueError: `penalty` is negative or `growth` less than 1.

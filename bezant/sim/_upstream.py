@@ -34,30 +34,32 @@ OWN_AGENT = "ClientPortalGW/1"
 """The User-Agent of the gateway's own requests."""
 
 DISPATCHER = "/sso/Dispatcher"
-# The gateway keeps these two cookies for itself; it passes all other cookies from /sso on to the
-# client only.
+# The real gateway keeps these two cookies from `/sso` for itself. It passes other cookies on to the
+# client and does not keep them.
 _JAR = {"XYZAB": "jar-token", "USERID": "100000001"}
 
 
 class SimulatedUpstream(SimulatedGateway):
-    """IBKR's login and the simulated account behind a real gateway, on plain HTTP.
+    """Simulated IBKR servers behind a real gateway: login and an account, over plain HTTP.
 
-    The upstream starts logged out. A `POST /sso/Dispatcher` through the gateway logs in; the
-    gateway then opens the brokerage session by itself.
+    The upstream starts logged out. Send `POST /sso/Dispatcher` through the real gateway to log in;
+    the gateway then opens the brokerage session by itself.
 
-    `requests` holds the requests of clients, and `own_requests` holds the requests of the real
-    gateway itself.
+    `requests` holds the requests of the gateway's clients, and `own_requests` holds the requests
+    that the real gateway makes by itself.
 
-    The gateway's own tickle, every 30 s, succeeds even after `logout`, unless `fail_own_tickle` is
-    set. Otherwise the gateway would log in again in the middle of a test.
+    The real gateway calls `/tickle` every 30 s. This call succeeds even after `logout`, because
+    otherwise the gateway would log in again in the middle of a test. Set `fail_own_tickle` to make
+    it fail.
 
     Args:
         host: address to listen on.
-        port: port to listen on; 0 takes a free one, which `stop` and `start` keep.
+        port: port to listen on; 0 takes a free one. After `stop`, `start` uses the same port again.
         positions: how many positions the account holds.
-        seed: seed of contracts, positions and prices.
+        seed: seed from which contracts, positions and prices are generated.
         account_id: the account's id.
-        quote_interval: seconds between two changes of a stream.
+        quote_interval: seconds between two changes of prices, and between two updates of a
+            WebSocket's subscriptions.
         heartbeat_interval: seconds between two heartbeats of a WebSocket.
     """
 
@@ -89,7 +91,7 @@ class SimulatedUpstream(SimulatedGateway):
         self._session.logout("unauthorized")
 
     def start(self) -> Self:
-        """Start to listen; return when it serves requests.
+        """Start the upstream; return when it serves requests.
 
         Returns:
             The upstream itself.
@@ -104,7 +106,7 @@ class SimulatedUpstream(SimulatedGateway):
 
     @property
     def fail_own_tickle(self) -> bool:
-        """Whether the real gateway's own tickle gets a 401, which makes it log in again."""
+        """Whether the real gateway's own calls of `/tickle` get 401, so that it logs in again."""
         return self._upstream.fail_own_tickle
 
     @fail_own_tickle.setter
@@ -113,21 +115,22 @@ class SimulatedUpstream(SimulatedGateway):
 
     @property
     def own_requests(self) -> list[RecordedRequest]:
-        """The real gateway's own requests so far, logins included."""
+        """The requests that the real gateway has made by itself so far, logins included."""
         return self._upstream.own_requests
 
     def clear_requests(self) -> None:
-        """Delete the record of requests, including the real gateway's own."""
+        """Forget all recorded requests, including those that the real gateway made by itself."""
         super().clear_requests()
         self._upstream.clear_own_requests()
 
     def reset(self, scenario: Scenario | None = None) -> None:
         """Reset account, orders, lists, session, faults, rate limits, requests and WebSockets.
 
-        The clock keeps its time, and the gateway in front stays logged in.
+        The clock keeps its time, and the real gateway in front stays logged in.
 
         Args:
-            scenario: what the account holds; None for the scenario of the start.
+            scenario: what the account holds from now on; None for the scenario that the upstream
+                was created with.
 
         Raises:
             ValueError: the scenario names a contract that does not exist.
@@ -136,7 +139,10 @@ class SimulatedUpstream(SimulatedGateway):
         self._upstream.fail_own_tickle = False
 
     def renew(self) -> None:
-        """Restore the state after a login, and clear faults and closed WebSockets."""
+        """Log in again, and forget faults, recorded requests and closed WebSockets.
+
+        Account and orders stay as they are.
+        """
         self._upstream.fail_own_tickle = False
         self.faults.clear()
         self._connections[:] = [each for each in self._connections if not each.closed]
@@ -145,7 +151,7 @@ class SimulatedUpstream(SimulatedGateway):
 
 
 class UpstreamEdge(Edge):
-    """Handles the gateway's own calls, and passes those of its clients to the API.
+    """Handles the calls that the real gateway makes by itself; passes other calls to the API.
 
     Args:
         api: handles the calls of API operations.
@@ -171,12 +177,12 @@ class UpstreamEdge(Edge):
 
     @property
     def own_requests(self) -> list[RecordedRequest]:
-        """The gateway's own requests so far."""
+        """The requests that the real gateway has made by itself so far."""
         with self._lock:
             return list(self._own)
 
     def clear_own_requests(self) -> None:
-        """Delete the record of the gateway's own requests."""
+        """Forget the recorded requests that the real gateway made by itself."""
         with self._lock:
             self._own.clear()
 
@@ -201,8 +207,8 @@ class UpstreamEdge(Edge):
                 with self._lock:
                     self._own.append(recorded)
                 response = self._own_response(recorded) if own else self._log_in()
-                # The response must be one piece with a Content-Length, because the gateway treats
-                # each read as a whole response.
+                # Send the response in one piece and with a Content-Length: the real gateway takes
+                # whatever it reads at once for the whole response.
                 await response(scope, receive, send)
                 return
         await super().__call__(scope, receive, send)
@@ -212,7 +218,10 @@ class UpstreamEdge(Edge):
         request: HTTPConnection,  # noqa: ARG002 - the base class needs it
         recorded: RecordedRequest,
     ) -> Response | None:
-        """Return the refusal of IBKR's servers, or None; the gateway itself checks lengths."""
+        """Return the response with which IBKR's servers refuse a request; None to accept it.
+
+        The lengths of request line and headers are not checked here: the real gateway does that.
+        """
         if recorded.method in BODY_METHODS and "content-length" not in recorded.headers:
             return html_page("Length Required", 411)
         if not recorded.headers.get("user-agent"):
@@ -221,7 +230,8 @@ class UpstreamEdge(Edge):
 
     def _log_in(self) -> Response:
         self._session.login()
-        # The real gateway opens the brokerage session by itself after the login.
+        # `login` opens the brokerage session, too. Close it again: the real gateway opens it by
+        # itself after the login.
         self._session.drop_brokerage()
         response = Response(status_code=302, headers={"Location": "/sso/Done"})
         for name, value in _JAR.items():

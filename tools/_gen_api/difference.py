@@ -1,4 +1,4 @@
-"""Comparison of the generated code for two versions of IBKR's document, as lines of text."""
+"""Compares the code generated from two versions of IBKR's OpenAPI document."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def lines(old: Mapping[str, str], new: Mapping[str, str], unknown: list[str]) ->
 
     Args:
         old: text of the committed files, by path.
-        new: text of the files generated from the other document, by path.
-        unknown: calls of the other document that the overlay does not have.
+        new: text of the files generated from another version of the document, by path.
+        unknown: calls of that version for which the overlay has no entry.
     """
     for call in unknown:
         yield f"operation added: {call} (in no group of the overlay yet)"

@@ -11,7 +11,7 @@ from typing import Any
 
 METHODS = ("get", "post", "put", "patch", "delete")
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-# This path upgrades a connection to the WebSocket; it is not an operation.
+# The document lists this call, but it only opens the WebSocket and is not an operation.
 NO_CALLS = frozenset({"GET /ws"})
 
 Json = dict[str, Any]
@@ -23,9 +23,9 @@ class Call:
 
     Attributes:
         method: HTTP method in upper case.
-        path: path template.
-        id: IBKR's operation id; empty if the document does not name it.
-        parameters: the document's parameters, with references resolved.
+        path: path template, with placeholders such as `{accountId}`.
+        id: IBKR's operation id; empty if the document has none for this operation.
+        parameters: the operation's parameters as in the document, with references resolved.
         body: schema of the request body; None without a body.
         content_type: content type of the body.
         signed: whether the body has to be a signed JWT.
@@ -52,12 +52,16 @@ class Call:
 
 
 def normal(call: str) -> str:
-    """Return `METHOD /path` with empty placeholders; their names differ between versions."""
+    """Return a call with empty placeholders: `GET /x/{}` for `GET /x/{id}`.
+
+    The names of placeholders differ between versions of the document, so calls are compared
+    without them.
+    """
     return PLACEHOLDER.sub("{}", call)
 
 
 class Document:
-    """IBKR's OpenAPI document: its operations by normalised `METHOD /path`."""
+    """IBKR's OpenAPI document. `calls` has its operations, by the call as `normal` returns it."""
 
     def __init__(self, content: Json) -> None:
         self.content = content
@@ -77,7 +81,11 @@ class Document:
         return cls(json.loads(file.read_text(encoding="utf-8")))
 
     def resolve(self, node: Any) -> Any:
-        """Return the part of the document that a `$ref` names; an empty object if none exists."""
+        """Return the part of the document to which the `$ref` of `node` refers.
+
+        A node without `$ref` is returned as it is. The result is an empty object if the part does
+        not exist.
+        """
         seen: set[str] = set()
         while isinstance(node, dict) and isinstance(reference := node.get("$ref"), str):
             if reference in seen:
@@ -149,7 +157,11 @@ class Document:
 
 
 def unwrapped(name: str, example: Any) -> Iterator[tuple[str, object]]:
-    """Yield names and values of the examples inside one of the form `{name: {"value": ...}}`."""
+    """Yield the names and values of the examples that `example` contains.
+
+    The document sometimes writes several examples as one, in the form `{name: {"value": ...}}`. An
+    example of another form is yielded unchanged.
+    """
     wrapped = isinstance(example, dict) and all(
         isinstance(each, dict) and set(each) == {"value"} for each in example.values()
     )

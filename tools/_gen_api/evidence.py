@@ -1,4 +1,4 @@
-"""Evidence from real responses: the keys that they contain, and the kinds of their values."""
+"""Evidence: which keys and which kinds of values were seen in real responses of IBKR's API."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ NOTHING = frozenset({"", "-", "--", "n/a", "na", "none", "null", "nan"})
 WHOLE = re.compile(r"[+-]?[0-9]+")
 NUMBER = re.compile(r"[+-]?([0-9][0-9,]*(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 EPOCH_MS = range(100_000_000_000, 20_000_000_000_000)
-# Key: the name of a kind in a recorded shape. Value: the name of the same kind in `Evidence.kinds`.
+# Recorded shapes name the kinds of values differently. Key: the name there. Value: the name in
+# `Evidence.kinds`.
 SPELLINGS = {
     "str": "text",
     "str(int)": "text:int",
@@ -25,14 +26,14 @@ KINDS = frozenset({"int", "ms", "float", "bool", "null", "text:flag", *SPELLINGS
 
 @dataclass
 class Evidence:
-    """Kinds of values that were seen in one place of the responses.
+    """Kinds of values that were seen in one place of the responses, such as one field.
 
     Attributes:
-        kinds: kinds of scalars: `int`, `ms` (an epoch in milliseconds), `float`, `bool`, `null`,
-            `nothing`, `text`, and `text:int`, `text:float`, `text:flag` for texts that contain
-            such a value.
-        keys: evidence for each key of the objects; None if no object was seen.
-        item: evidence for the items of the lists; None if no list was seen.
+        kinds: kinds of the scalars that were seen: `int`, `ms` (milliseconds since 1970), `float`,
+            `bool`, `null`, `nothing`, `text`; also `text:int`, `text:float` and `text:flag` for
+            texts that contain such a value.
+        keys: if objects were seen, evidence for each of their keys; None if not.
+        item: if lists were seen, evidence for their items; None if not.
     """
 
     kinds: set[str] = field(default_factory=set)
@@ -40,7 +41,7 @@ class Evidence:
     item: Evidence | None = None
 
     def add(self, value: object) -> None:
-        """Add a JSON value to the evidence."""
+        """Add to the evidence a JSON value that was seen."""
         if isinstance(value, dict):
             self.keys = {} if self.keys is None else self.keys
             for key, each in value.items():
@@ -64,7 +65,10 @@ class Evidence:
             self.item.merge(other.item)
 
     def add_shape(self, shape: Any) -> None:
-        """Add a recorded shape, which has the keys of a response and names of kinds as values."""
+        """Add a recorded shape to the evidence.
+
+        A recorded shape is a response in which the name of its kind replaces each value.
+        """
         if isinstance(shape, dict):
             self.keys = {} if self.keys is None else self.keys
             for key, each in shape.items():
@@ -92,7 +96,7 @@ class Evidence:
 
     @classmethod
     def from_json(cls, value: Json) -> Evidence:
-        """Return the evidence from the result of `to_json`."""
+        """Return the evidence from which `to_json` made `value`."""
         keys = value.get("keys")
         return cls(
             set(value.get("kinds", "").split()),

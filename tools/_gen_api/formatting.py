@@ -1,4 +1,4 @@
-"""Formatting of generated files with the project's own ruff settings."""
+"""Formats the generated files with ruff, by the project's settings."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _formatted(root: Path, target: str, text: str) -> bytes:
 
 
 def formatted(root: Path, texts: dict[str, str]) -> dict[str, bytes]:
-    """Return the bytes of generated files, by path; Python files are formatted by ruff."""
+    """Format the Python files among `texts` with ruff, and return all files as bytes, by path."""
     with ThreadPoolExecutor() as pool:
         done = pool.map(lambda target: _formatted(root, target, texts[target]), texts)
         return dict(zip(texts, done, strict=True))

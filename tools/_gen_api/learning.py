@@ -1,6 +1,6 @@
-"""Extraction of the keys and the kinds of values from recorded responses.
+"""Learns the keys and the kinds of values from recorded responses.
 
-The project contains the result, so the generator runs without the recordings.
+The project contains the result (`recorded.json`), so the generator does not need the recordings.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ ACCOUNT = re.compile(r"D?[UF]N?[0-9]{4,}")
 
 
 def match(calls: list[str], method: str, path: str) -> str | None:
-    """Return the call whose path template matches a path; of several, the least general one."""
+    """Return the call whose method and path template match a request; None if there is none.
+
+    If several match, the one with the fewest placeholders is returned.
+    """
     path = urlsplit(path).path.removeprefix("/v1/api")
     found: list[tuple[int, str]] = []
     for call in calls:
@@ -31,7 +34,7 @@ def match(calls: list[str], method: str, path: str) -> str | None:
 
 
 def recordings(folder: Path) -> Iterator[tuple[str, str, Json]]:
-    """Yield method, path and response of each recorded exchange."""
+    """Yield method, path and response of each request in the recordings."""
     for file in sorted((folder / "fixtures").rglob("*.json")):
         content = json.loads(file.read_text(encoding="utf-8"))
         request, response = content["Request"], content["Response"]
@@ -44,7 +47,10 @@ def recordings(folder: Path) -> Iterator[tuple[str, str, Json]]:
 
 
 def learn(folder: Path, overlay: Overlay) -> str:
-    """Return the text of `recorded.json`: the keys and kinds of values by call, not the values."""
+    """Return the text of `recorded.json`: for each call, the keys and the kinds of values.
+
+    The text does not contain the values themselves.
+    """
     calls = list(overlay.operations)
     seen: dict[str, Evidence] = {}
     for method, path, response in recordings(folder):
@@ -64,7 +70,10 @@ def learn(folder: Path, overlay: Overlay) -> str:
 
 
 def anonymous(seen: Evidence) -> Evidence:
-    """Return the evidence with placeholders for keys that are accounts, groups or dates."""
+    """Return the evidence with placeholders such as `<account>` for keys that are personal data.
+
+    These are keys that are accounts, groups or dates.
+    """
     if seen.keys is not None:
         keys: dict[str, Evidence] = {}
         accounts = any(map(ACCOUNT.match, seen.keys))

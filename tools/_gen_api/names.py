@@ -1,4 +1,4 @@
-"""Conversion of IBKR's JSON names to Python names."""
+"""Converts IBKR's JSON names to Python names."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def pascal(text: str) -> str:
 
 
 def camel(name: str) -> str:
-    """Return the wire name that msgspec derives from a field's name with `rename="camel"`."""
+    """Return the JSON name that msgspec derives from a Python name with `rename="camel"`."""
     first, *rest = name.split("_")
     return first + "".join(part.title() for part in rest)
 
@@ -46,11 +46,14 @@ def singular(text: str) -> str:
 
 
 def parameter(name: str) -> str:
-    """Return a parameter name that does not hide a builtin of Python: `type_` for `type`."""
+    """Return `name`, with `_` appended if it is the name of a Python builtin, such as `type`."""
     return f"{name}_" if hasattr(builtins, name) else name
 
 
 def values(enum: tuple[str, ...], most: int = 12) -> str:
-    """Return up to `most` allowed values as text: ``` ``A``, ``B`` and others ```."""
+    """Return a text that lists the allowed values in `enum`, such as ``` ``A``, ``B`` ```.
+
+    If there are more than `most`, the text names the first of them and ends with "and others".
+    """
     shown = ", ".join(f"``{each}``" for each in enum[:most])
     return f"{shown} and others" if len(enum) > most else shown

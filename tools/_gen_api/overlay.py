@@ -1,4 +1,4 @@
-"""Reader of the overlay: TOML files with bezant's texts and corrections for IBKR's document."""
+"""Reads the overlay: TOML files with bezant's texts, and corrections of IBKR's OpenAPI document."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OPERATION_KEYS = frozenset(
         *("text", "texts", "wrap"),
     }
 )
-# Key: a key of an operation's entry. Value: the values that the entry may have there.
+# Key: a key that the entry of an operation may have. Value: the values that are allowed for it.
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "about_session": ("login", "state"),
     "effect": ("none", "order", "account", "session"),
@@ -62,21 +62,25 @@ FIELD_KEYS = frozenset(
 
 @dataclass
 class Overlay:
-    """Content of the overlay: bezant's texts and corrections for IBKR's document.
+    """Content of the overlay: bezant's texts, and corrections of IBKR's OpenAPI document.
+
+    A normalised call is a call as `document.normal` returns it.
 
     Attributes:
-        groups: titles by group.
-        needs_oauth: groups whose operations only IBKR's own host serves, to OAuth clients.
-        operations: entries by normalised call.
-        schemas: corrections of objects by place, with the evidence of `evidence.toml`.
-        glossary: names, types and texts by wire name.
-        limits: the content of `limits.toml`.
-        terms: the content of `terms.toml`.
-        recorded: evidence from recordings, by normalised call.
+        groups: titles of the groups of operations.
+        needs_oauth: groups whose operations need OAuth: IBKR's own host serves them, the gateway
+            does not.
+        operations: entries of the operations, by normalised call.
+        schemas: corrections of objects, by the place of the object in the document, with the
+            evidence of `evidence.toml`.
+        glossary: Python names, types and texts of fields, by IBKR's name.
+        limits: the content of `limits.toml`, the rate limits.
+        terms: the content of `terms.toml`, the named sets of values.
+        recorded: evidence from recorded responses, by normalised call.
         market_data: names of market data fields by IBKR's id.
         meanings: meanings of market data fields by IBKR's id.
-        problems: problems found while reading.
-        used: keys of the corrections and glossary entries that the generator has looked up.
+        problems: problems found while the overlay was read.
+        used: keys of the corrections and glossary entries that the generator has used so far.
     """
 
     groups: dict[str, str] = field(default_factory=dict)
@@ -93,18 +97,26 @@ class Overlay:
     used: set[str] = field(default_factory=set)
 
     def schema(self, where: str) -> Json:
-        """Return the corrections of the object at a place; empty if the overlay has none."""
+        """Return the corrections of the object at the place `where`; empty if there are none."""
         return self._use(self.schemas, where)
 
     def word(self, wire: str) -> Json:
-        """Return the glossary's entry for IBKR's name of a field; empty without an entry."""
+        """Return the glossary's entry for a field, by IBKR's name; empty if there is none."""
         found = self.glossary.get(wire, {})
         if found:
             self.used.add(f"glossary:{wire}")
         return found
 
     def values(self, fix: Json, word: Json) -> tuple[str, tuple[str, ...]]:
-        """Return the term of a field, or an empty text, and its values."""
+        """Return the named set of values that a field uses.
+
+        Args:
+            fix: corrections of the field.
+            word: the glossary's entry for the field.
+
+        Returns:
+            The name of the set, a key of `terms.toml`, and the values; both empty without a set.
+        """
         name = str(fix.get("term") or ("" if "choices" in fix else word.get("term", "")))
         if name and name not in self.terms:
             self.problems.add(Problem(f"{FOLDER}/terms.toml", f"has no term {name!r}"))
@@ -120,7 +132,7 @@ class Overlay:
         return found
 
     def unused(self) -> set[Problem]:
-        """Return a problem for each correction and glossary entry that nothing uses."""
+        """Return a problem for each correction and glossary entry that was not used so far."""
         problems = {
             Problem(
                 f"{FOLDER}/schemas.toml",

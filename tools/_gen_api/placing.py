@@ -1,4 +1,4 @@
-"""Assignment of each generated class to a module, and to the place where it is used first."""
+"""Decides in which module each generated class is, and finds out where it is used first."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from .shapes import ListOf, MapOf, OneOf, Record, Scalar, Shape, records
 
 
 def place(plan: Plan, file: str) -> None:
-    """Assign each object to the module of its group, or to `file` if several groups use it."""
+    """Choose the module of each object's class, and record the choice in the plan.
+
+    It is the module of the group that uses the object; if several groups use it, the common module.
+
+    Args:
+        plan: the plan to complete.
+        file: file to name in problems about classes with the same name.
+    """
     users: dict[int, set[str]] = {}
     received: set[int] = set()
     found: dict[int, Record] = {}
@@ -70,12 +77,16 @@ def _note_places(plan: Plan, record: Record) -> None:
 
 
 def _role(shape: Shape | None) -> str:
-    """Return the beginning of an object's docstring, such as "Row of" for an object in a list."""
+    """Return the first words of the docstring of an object's class.
+
+    Args:
+        shape: type of the field that contains the object; a list gives "Row of".
+    """
     return {ListOf: "Row of", MapOf: "Value in"}.get(type(shape), "Value of")
 
 
 def signature(record: Record) -> object:
-    """Return a key that is equal for two objects exactly if they can share a class."""
+    """Return a value that is equal for two objects if, and only if, they can share a class."""
     return {
         wire: (each.name, _spelled(each.shape), bool(each.always), each.none, each.time)
         for wire, each in record.fields.items()

@@ -1,4 +1,4 @@
-"""Plan of the generated code: operations, their parameters and responses, models by group."""
+"""Plan of the generated code: operations with parameters and responses, and models by group."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ class Parameter:
         shape: the parameter's type.
         required: whether the caller must pass the parameter.
         doc: description.
-        default: default as Python text; empty means None.
-        form: form of the parameter's value, a key of `bezant/_core/operations/_forms.py`; empty for
-            any.
+        default: default value as Python source; empty if the default is None.
+        form: which form the value must have, a key of `bezant/_core/operations/_forms.py`; empty if
+            any form is allowed.
     """
 
     name: str
@@ -58,11 +58,11 @@ class Parameter:
 
 @dataclass(eq=False)
 class Operation:
-    """Operation for which the generator writes a row and a method.
+    """Operation of the API, for which the generator writes a method and a row of a table.
 
     Attributes:
-        limit: key of the operation's rate limit in `limits.toml`; empty if only the session's limit
-            applies.
+        limit: key of the operation's rate limit in `limits.toml`; empty if only the limit for all
+            requests of a session applies.
     """
 
     call: str
@@ -115,18 +115,20 @@ class Plan:
     """Content of all generated files, before it is rendered as text.
 
     Attributes:
-        groups: titles by group.
-        needs_oauth: groups whose operations only IBKR's own host serves, to OAuth clients.
+        groups: titles of the groups of operations.
+        needs_oauth: groups whose operations need OAuth: IBKR's own host serves them, the gateway
+            does not.
         operations: operations that have a method, sorted by group and path.
-        raw: operations that only raw calls can make, sorted by group and path.
-        limits: the content of `limits.toml`.
-        terms: the content of `terms.toml`.
-        models: objects by group, inner objects before outer ones.
-        homes: module of each object, by its `id()`.
-        sent: `id()` of the objects that are sent and never received.
-        places: where each object is used first: a call, or a field of another object.
+        raw: operations without a method, which need a raw call; sorted by group and path.
+        limits: the content of `limits.toml`, the rate limits.
+        terms: the content of `terms.toml`, the named sets of values.
+        models: objects that become classes, by module; inner objects before outer ones.
+        homes: module of each object's class, by the `id()` of the object.
+        sent: `id()` of each object that occurs in requests and never in responses.
+        places: by the `id()` of each object, where it is used first: a call, or a field of another
+            object.
         problems: problems found while planning.
-        absent: calls of the overlay that the document does not have.
+        absent: calls for which the overlay has an entry, but which the document lacks.
     """
 
     groups: dict[str, str] = field(default_factory=dict)
@@ -143,12 +145,12 @@ class Plan:
     absent: list[str] = field(default_factory=list)
 
     def of(self, group: str) -> list[Operation]:
-        """Return a group's operations."""
+        """Return the operations of a group that have a method."""
         return [each for each in self.operations if each.group == group]
 
 
 class Planner:
-    """Makes a plan from IBKR's document and the overlay."""
+    """Makes the plan of the generated code, from IBKR's OpenAPI document and the overlay."""
 
     def __init__(self, document: Document, overlay: Overlay) -> None:
         self.document = document
@@ -160,7 +162,7 @@ class Planner:
         self.by_call: dict[str, Operation] = {}
 
     def make(self) -> Plan:
-        """Return the plan, with its problems."""
+        """Return the plan; its `problems` say what is wrong in the overlay."""
         self.plan.problems |= self.overlay.problems
         if self.plan.problems:
             return self.plan
@@ -201,7 +203,14 @@ class Planner:
         return self.overlay.operations[normal(operation.call)]
 
     def _row(self, entry: Json, call: Call | None) -> Operation:
-        """Return an operation from its overlay entry, without parameters and response."""
+        """Return an operation as its entry in the overlay describes it.
+
+        Its parameters and its response are still missing.
+
+        Args:
+            entry: the entry.
+            call: the operation in the document; None if the document lacks it.
+        """
         text: str = entry["call"]
         order = str(entry.get("order", ""))
         idempotent = bool(entry.get("idempotent", text.split(" ")[0] in READS))
@@ -274,7 +283,10 @@ class Planner:
         return operation
 
     def _limit(self, text: str) -> str:
-        """Return the key of a call's rate limit, and record that the limit is used."""
+        """Return the key of a call's rate limit, and record that this limit is used.
+
+        The key is empty if the call has no limit of its own.
+        """
         method, path = normal(text).split(" ")
         for key in self.plan.limits.get("calls", {}):
             its, pattern = normal(key).split(" ")
@@ -354,7 +366,7 @@ class Planner:
         else:
             operation.sends = "whole" if shape != MapOf(ANY) else "fields"
             if isinstance(shape, MapOf) and shape.value == ANY:
-                operation.sends = "fields"  # the object has no fields
+                operation.sends = "fields"  # the document names no fields of the object
             else:
                 operation.parameters.append(
                     Parameter("body", "", "whole", shape, required=True, doc="the body")
@@ -411,7 +423,10 @@ class Planner:
                 operation.wrap_as = "[]"
 
     def _share_answers(self) -> None:
-        """Merge into one object all responses to which the overlay gives the same class name."""
+        """Use one class for all responses to which the overlay gives the same class name.
+
+        The class has the fields of all these responses.
+        """
         by_name: dict[str, list[Operation]] = {}
         for operation in self.plan.operations:
             if name := self._entry(operation).get("answer"):
@@ -453,7 +468,7 @@ class Planner:
             operation.parameters = list(other.parameters)
 
     def seen(self, operation: Operation) -> Evidence:
-        """Return the evidence for a response, from the document's examples and recordings."""
+        """Return the evidence for a response, from recordings and from the document's examples."""
         seen = Evidence()
         for _, example in operation.source.examples if operation.source else ():
             if not (isinstance(example, dict) and set(example) == {"error"}):

@@ -1,4 +1,4 @@
-"""`Problem`: a reason why a run of the generator fails."""
+"""Problems that make a run of the generator fail."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 
 class Problem(NamedTuple):
-    """Reason why a run fails; `str(problem)` is the line that the command prints."""
+    """A reason why a run of the generator fails. The command prints it as `str(problem)`."""
 
     path: str
     text: str
 
     def __str__(self) -> str:
-        """Return `path: text`."""
+        """Return the line to print: `path: text`."""
         return f"{self.path}: {self.text}"

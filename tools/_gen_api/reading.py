@@ -1,4 +1,7 @@
-"""Conversion of the document's schemas to types, corrected by the overlay and the evidence."""
+"""Converts the schemas of IBKR's OpenAPI document to types.
+
+The overlay, and evidence from real responses, correct the types.
+"""
 
 from __future__ import annotations
 
@@ -28,22 +31,22 @@ from .shapes import (
 )
 
 KINDS = {"integer": "int", "number": "decimal", "boolean": "bool", "string": "str"}
-# A key that matches is data and not a field name: an account, contract, date, currency, or a
-# placeholder from `anonymous`.
+# A JSON key that matches this pattern is not a field name, but data: an account, a contract, a
+# date, a currency, or a placeholder of `learning.anonymous`.
 DATA_KEY = re.compile(r"D?[UF]N?[0-9]{4,}.*|[0-9]+|<.*>")
 ID = re.compile(r".*([a-z]I[dD]|_id|^id)$")
 IDS = frozenset({"conid", "order_id", "con_id"})
 # The document calls these fields numbers, but their values are always whole.
 WHOLE = frozenset({"status"})
 TEXTS = frozenset({"text", "text:int", "text:float", "text:flag"})
-# A field whose Python name matches is a number of units.
+# A decimal field whose Python name matches this pattern is a quantity.
 QUANTITY = re.compile(
     r"quantity|size|position|(default|display|filled|remaining|total)_(quantity|size)|(actual|desired)_allocation"
 )
 # IBKR uses these contract ids, besides 0, for "no contract".
 CONIDS = {-1, 2147483647}
 NUMBERS = frozenset({"null", "nothing", "text:int", "text:float", "int", "float"})
-# A field whose name matches is a decimal, even if all values in the evidence are whole.
+# A field whose name matches this pattern is a decimal, even if all its known values are whole.
 MEASURE = re.compile(
     r".*(amount|balance|cash|contribution|cost|limit|position|price|quantity|rate|value)$",
     re.IGNORECASE,
@@ -51,7 +54,16 @@ MEASURE = re.compile(
 
 
 def with_choices(overlay: Overlay, shape: Shape | None, fix: Json, word: Json) -> Shape | None:
-    """Return a type with the overlay's choices, which replace those of the document."""
+    """Return a type with the allowed values that the overlay gives for it.
+
+    Without such values in the overlay, the type keeps those of the document.
+
+    Args:
+        overlay: the overlay.
+        shape: the type.
+        fix: corrections of the field or parameter.
+        word: the glossary's entry for it.
+    """
     if isinstance(shape, ListOf):
         item = with_choices(overlay, shape.item, fix, word)
         return shape if item is None or item is shape.item else ListOf(item, shape.seen)
@@ -64,7 +76,7 @@ def with_choices(overlay: Overlay, shape: Shape | None, fix: Json, word: Json) -
 
 
 def parse_type(text: str) -> Shape:
-    """Parse a type as the overlay writes it: `int`, `list[str]`, `dict[str, decimal]`."""
+    """Parse a type in the overlay's notation: `int`, `list[str]`, `dict[str, decimal]`."""
     if inner := re.fullmatch(r"list\[(.*)\]", text):
         return ListOf(parse_type(inner[1]))
     if inner := re.fullmatch(r"dict\[str, (.*)\]", text):
@@ -75,7 +87,7 @@ def parse_type(text: str) -> Shape:
 
 
 class Reader:
-    """Converts the document's schemas to types, each named schema once."""
+    """Converts the document's schemas to types. A schema with a name is converted only once."""
 
     def __init__(self, document: Document, overlay: Overlay) -> None:
         self.document = document
@@ -88,17 +100,18 @@ class Reader:
 
         Args:
             schema: the schema.
-            where: place of the schema, the key under which the overlay corrects it.
+            where: place of the schema in the document; also the key of its corrections in the
+                overlay.
             name: name of the class for the schema, unless the overlay gives another name.
-            union: whether alternatives stay separate, as in a request body.
+            union: whether alternative objects stay separate classes, as in a request body.
         """
         if reference := schema.get("$ref"):
             key = str(reference).rsplit("/", 1)[-1]
             if key not in self.named:
                 target = self.document.resolve(schema)
                 title = names.pascal(self._singular(target, key.removesuffix("Response")))
-                # A schema may contain itself, so it is registered before its fields are read;
-                # otherwise this would not end.
+                # Register the schema before reading its fields: a schema may contain itself, and
+                # reading it would otherwise never end.
                 self.named[key] = Record(key, str(self.overlay.schema(key).get("name", title)))
                 made = self._make(target, key, title)
                 self.named[key] = made
@@ -120,7 +133,7 @@ class Reader:
         return shape
 
     def _add_fields(self, record: Record, fixes: Json) -> None:
-        """Add the fields that the overlay has and the document lacks."""
+        """Add to an object the fields that only the overlay has."""
         for wire, fix in fixes.items():
             if wire not in record.fields and "type" in fix:
                 record.fields[wire] = Field(parse_type(fix["type"]))
@@ -188,8 +201,8 @@ class Reader:
 
     def _alternatives(self, options: list[Json], where: str, name: str, *, union: bool) -> Shape:
         made = [self.shape(each, where, name, union=union) for each in options]
-        # Alternatives that contain only an error are left out, because bezant raises such a
-        # response and never decodes it.
+        # Leave out alternatives that contain only an error: bezant raises an exception for such a
+        # response and does not decode it.
         made = [
             each
             for each in made
@@ -229,10 +242,17 @@ class Reader:
             value.doc = str(fix.get("doc", value.doc))
         return MapOf(value)
 
-    # The evidence decides the type where the document is silent or wrong.
+    # Evidence from real responses decides where the document has no type or a wrong one.
 
     def settle(self, shape: Shape | None, seen: Evidence, where: str, name: str) -> Shape:
-        """Return a type, corrected by the values that were seen at its place."""
+        """Return the type of a value, corrected by evidence from real responses.
+
+        Args:
+            shape: type from the document; None if the document lacks the value.
+            seen: evidence for the value.
+            where: place of the value; also the key of its corrections in the overlay.
+            name: name for the class, if the value is an object.
+        """
         wire = where.rsplit(".", 1)[-1]
         if shape is None or shape == ANY:
             return self._infer(seen, where, name)
@@ -265,7 +285,10 @@ class Reader:
         return " " in where and "." not in where.rsplit(":", 1)[-1]
 
     def settle_record(self, record: Record) -> None:
-        """Correct the fields of an object by the values that were seen, once for each object."""
+        """Correct the types and names of an object's fields by evidence and overlay.
+
+        A second call for the same object does nothing.
+        """
         if id(record) in self._settled:
             return
         self._settled.add(id(record))
@@ -301,7 +324,12 @@ class Reader:
         self._name_fields(record, same, fixes)
 
     def _arrange(self, record: Record, order: list[str]) -> None:
-        """Sort an object's fields as in responses, so that msgspec finds each field at once."""
+        """Sort an object's fields in the order of responses, in which msgspec decodes faster.
+
+        Args:
+            record: the object.
+            order: JSON names of the fields that come first.
+        """
         for wire in order:
             if wire not in record.fields:
                 problem = Problem(FOLDER, f"{record.where!r} has no field {wire!r} to order")
@@ -310,7 +338,10 @@ class Reader:
         record.fields = listed | record.fields
 
     def _same(self, record: Record) -> dict[str, str]:
-        """Return, for each field that responses spell differently, the spelling of the document."""
+        """Return, for each field that the document misspells, both spellings of its JSON name.
+
+        The keys are the spellings in real responses, the values those in the document.
+        """
         spellings: dict[str, list[str]] = {}
         for wire in record.fields:
             spellings.setdefault(wire.replace("_", "").lower(), []).append(wire)
@@ -353,10 +384,10 @@ class Reader:
         each.shape = self._with_none(each, where)
 
     def _with_none(self, each: Field, where: str) -> Shape | None:
-        """Return a field's type; a type that can be None if some values of the field mean None."""
+        """Return the type of a field. If some of its values mean None, the type allows None."""
         shape = each.shape
-        # Only numbers that mean None need another type: the decoder already reads a text such as
-        # "NA" in place of a number as None.
+        # For a number field, only numbers that mean None need another type: the decoder reads a
+        # text such as "NA" as None in any case.
         numbers = {0, *CONIDS} & set(each.none)
         if not isinstance(shape, Scalar) or not (each.none if shape.kind == "str" else numbers):
             return shape
@@ -370,8 +401,8 @@ class Reader:
     def _name_fields(self, record: Record, same: dict[str, str], fixes: Json) -> None:
         taken: set[str] = set()
         market_data = self.overlay.schema(record.where).get("market_data")
-        # Market data fields (with numbers as keys) come last, so that they get another name if two
-        # names collide.
+        # Market data fields, whose JSON names are numbers, come last: if two fields would get the
+        # same Python name, the later one gets another name.
         for wire, each in sorted(record.fields.items(), key=lambda pair: pair[0].isdigit()):
             plain = names.snake(same.get(wire, wire))
             word = self.overlay.word(wire)
@@ -413,7 +444,13 @@ class Reader:
 
 
 def settle_kind(scalar: Scalar, seen: set[str], wire: str) -> str:
-    """Return the kind of a scalar from the document's kind and the kinds seen in responses."""
+    """Return the kind of a scalar, from its kind in the document and the kinds seen in responses.
+
+    Args:
+        scalar: type from the document.
+        seen: kinds of values in real responses.
+        wire: IBKR's name of the field.
+    """
     kind, found = scalar.kind, seen - {"null", "nothing", "ms"}
     number = "decimal" if found & {"float", "text:float"} else "int"
     if kind == "any":

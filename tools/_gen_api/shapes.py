@@ -1,4 +1,4 @@
-"""Types of values: scalars, lists, mappings, and objects with named fields."""
+"""Types of values in IBKR's JSON: scalars, lists, mappings, and objects with named fields."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from .evidence import Evidence
 
-# Key: how IBKR writes a time (in UTC) or a day. Value: the kind of the field.
+# Key: a format in which IBKR writes a time (in UTC) or a day. Value: the kind of such a field.
 TIMES = {
     "ms": "time",
     "s": "time",
@@ -24,7 +24,7 @@ PYTHON = {
     "bool": "bool",
     "str": "str",
     "any": "Any",
-    # Fields of responses have these types of `bezant/_wire/field_types.py`.
+    # The following types are for fields of responses only; see `bezant/_wire/field_types.py`.
     "time": "Time",
     "date": "Date",
     "known text": "KnownText",
@@ -33,7 +33,7 @@ PYTHON = {
     "non-zero": "NonZero",
     "quantity": "Quantity",
 }
-# Key: a plain kind. Value: the kind for a field in which some values mean None.
+# Key: a kind. Value: the kind to use instead for a field in which some values mean None.
 KNOWN = {"str": "known text", "int": "known id", "decimal": "non-zero"}
 
 
@@ -44,8 +44,8 @@ class Scalar:
     kind: str  # a key of PYTHON
     enum: tuple[str, ...] = ()
     format: str = ""
-    open: bool = False  # whether a request may have other values than those of `enum`
-    term: str = ""  # name of the set of values, a key of the overlay's `terms.toml`
+    open: bool = False  # whether a request may also have values that are not in `enum`
+    term: str = ""  # set of allowed values, by its key in `terms.toml`
 
 
 @dataclass(eq=False)
@@ -66,7 +66,7 @@ class MapOf:
 
 @dataclass(eq=False)
 class OneOf:
-    """One of several objects, as alternatives in a request body."""
+    """Type of a value that is one of several kinds of objects, as in some request bodies."""
 
     options: list[Record]
 
@@ -84,8 +84,8 @@ class Field:
         always: evidence that every response contains the field, such as
             `12 recordings, 3 examples`; empty if a response may omit the field.
         none: values that mean None in this field, besides null.
-        time: how the wire writes the time, a key of TIMES; empty for other fields.
-        seen: evidence from recordings and examples.
+        time: format in which IBKR writes the time, a key of TIMES; empty if the field is no time.
+        seen: kinds of values that were seen in recordings and examples.
     """
 
     shape: Shape | None
@@ -104,14 +104,16 @@ class Record:
     """JSON object with named fields, which becomes a msgspec Struct.
 
     Attributes:
-        where: place: a schema's name or a call, followed by the fields that lead to the object.
+        where: place of the object: the name of a schema or a call, followed by the names of the
+            fields that lead to the object.
         name: name of the class.
         doc: description.
-        fields: fields by wire name.
+        fields: fields by JSON name.
         module: module of the class; empty for the module of its group.
-        by_hand: whether the class is written by hand.
-        aliases: wire names of fields by other wire names of the same thing.
-        symbol: wire names of the fields that name the instrument, the best one first.
+        by_hand: whether the class is written by hand and not generated.
+        aliases: IBKR sends some fields under different JSON names. Key: another JSON name of a
+            field. Value: the JSON name of this field in `fields`.
+        symbol: JSON names of the fields that name the instrument, the best one first.
     """
 
     where: str
@@ -130,7 +132,10 @@ ANY = Scalar("any")
 
 
 def choices(shape: Shape | None) -> tuple[str | int, ...]:
-    """Return the allowed values of a request's field or of its list items; empty for any value."""
+    """Return the allowed values of a field in a request; empty if all values are allowed.
+
+    For a field with a list, these are the allowed values of its items.
+    """
     item = shape.item if isinstance(shape, ListOf) else shape
     if not isinstance(item, Scalar) or item.open or item.kind not in ("int", "str"):
         return ()
@@ -138,7 +143,7 @@ def choices(shape: Shape | None) -> tuple[str | int, ...]:
 
 
 def merge(one: Shape, other: Shape, where: str, name: str) -> Shape:
-    """Return one type for values that have one of two types."""
+    """Return a single type for values that have one of two types."""
     if one is other:
         return one
     if isinstance(one, Scalar) and isinstance(other, Scalar):
@@ -157,7 +162,10 @@ def merge(one: Shape, other: Shape, where: str, name: str) -> Shape:
 
 
 def merge_records(records: list[Record], where: str, name: str) -> Record:
-    """Return an object with the fields of all records; a field is required if all require it."""
+    """Merge objects into one with all their fields.
+
+    A field of the result is required if it is required in each of the objects.
+    """
     unique = list({id(each): each for each in records}.values())
     if len(unique) == 1:
         return unique[0]
@@ -188,7 +196,7 @@ def _merge_scalars(one: Scalar, other: Scalar) -> Scalar:
 
 
 def attach(shape: Shape, seen: Evidence) -> None:
-    """Add evidence to a type and to the types inside that type."""
+    """Add evidence from real responses to a type, and to the types inside it."""
     if isinstance(shape, Record) and seen.keys is not None:
         for wire, each in seen.keys.items():
             known = shape.fields.setdefault(wire, Field(None))
@@ -196,8 +204,8 @@ def attach(shape: Shape, seen: Evidence) -> None:
             if known.shape is not None:
                 attach(known.shape, each)
     elif isinstance(shape, ListOf):
-        # The gateway may send a single object where the document has a list, so evidence for an
-        # object counts for the list's items too.
+        # Where the document has a list, the gateway may send a single object. Evidence for this
+        # object is then evidence for the list's items.
         bare = None if seen.keys is None else Evidence(keys=seen.keys)
         for item in (seen.item, bare):
             if item is not None:

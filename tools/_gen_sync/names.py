@@ -1,4 +1,4 @@
-"""Names that the blocking twin renames, their collisions, and checks of a source file."""
+"""Finds the names to rename for the blocking twin of the code, and checks the async source."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Binding(NamedTuple):
 
 
 def bindings(scope: Scope) -> Iterator[Binding]:
-    """Yield the names that a scope binds, without the names of the scopes inside it."""
+    """Yield the names that a scope binds itself, without those of functions and classes in it."""
     stack = list(ast.iter_child_nodes(scope))
     while stack:
         node = stack.pop()
@@ -57,7 +57,15 @@ def scopes(tree: ast.Module) -> Iterator[Scope]:
 def build_table(
     sources: Sequence[Source], renames: Mapping[str, str], optional: Mapping[str, str]
 ) -> tuple[dict[str, str], set[Problem]]:
-    """Return the table of names to rename, and the collisions that renaming would cause."""
+    """Return the table of names to rename (old name to new name), and the problems.
+
+    A problem is a collision: two names of one scope would become the same.
+
+    Args:
+        sources: the async source files.
+        renames: names to rename in addition to those that the files define.
+        optional: more such names; they need not occur in the files.
+    """
     table = {**BUILT_IN, **optional, **renames}
     library = {*BUILT_IN, *optional}
     owners: dict[str, tuple[str, str]] = {}
@@ -86,8 +94,8 @@ def build_table(
             new = table.get(name, name)
             other = seen.setdefault(new, binding)
             if isinstance(scope, ast.Module) and not imported and name not in table:
-                # A definition with the name of another definition's twin is a collision even in
-                # another module, because a module that imports both would lose one.
+                # If AsyncX is renamed to X, no module may define an X of its own: another module
+                # could import both, and would lose one of them.
                 old, where = owners.get(name, (name, ""))
                 if old != name and old not in renames:
                     text = f"collision: {old} ({where}) becomes {name}, defined here too"
@@ -100,15 +108,18 @@ def build_table(
 
 
 def word_pattern(alternatives: str) -> re.Pattern[str]:
-    """Return a pattern for whole words."""
+    """Return a pattern that finds the alternatives only as whole words."""
     return re.compile(rf"(?<!\w)(?:{alternatives})(?!\w)")
 
 
 def first_lines(pattern: re.Pattern[str], text: str) -> dict[str, int]:
-    """Return each word that a pattern finds, with the number of lines before the first find."""
+    """Return the words that a pattern finds in a text, each with the line of its first occurrence.
+
+    Lines count from 0.
+    """
     found: dict[str, int] = {}
-    # The letter n of an escaped newline must not hide the word that follows, so a second search
-    # runs without escapes.
+    # In source code, the `n` of an escaped newline would seem to belong to the word after it, and
+    # hide this word. So search a second time, without escapes.
     for variant in (text, ESCAPE.sub("  ", text)) if "\\" in text else (text,):
         for match in pattern.finditer(variant):
             found.setdefault(match[0], text.count("\n", 0, match.start()))
@@ -116,7 +127,10 @@ def first_lines(pattern: re.Pattern[str], text: str) -> dict[str, int]:
 
 
 def f_strings(node: ast.AST) -> Iterator[ast.JoinedStr]:
-    """Yield the outermost f-strings only, because positions inside depend on the Python version."""
+    """Yield the f-strings in a node, without f-strings inside other f-strings.
+
+    Positions inside an f-string depend on the Python version.
+    """
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.JoinedStr):
             yield child
@@ -125,7 +139,7 @@ def f_strings(node: ast.AST) -> Iterator[ast.JoinedStr]:
 
 
 def imported_modules(tree: ast.Module) -> Iterator[tuple[str, int]]:
-    """Yield the top-level packages that a module imports."""
+    """Yield the top-level packages that a module imports, each with the line of the import."""
     for node in ast.walk(tree):
         match node:
             case ast.Import(names=names):
@@ -143,8 +157,8 @@ def imported_modules(tree: ast.Module) -> Iterator[tuple[str, int]]:
 def segment(lines: Sequence[str], node: ast.expr) -> str:
     """Return the source text of a node, faster than `ast.get_source_segment`."""
     last = node.end_lineno or node.lineno
-    # Columns count bytes, so the lines are encoded. The end is cut first, because on a single line
-    # cutting the start moves the end.
+    # Encode the lines, because column numbers count bytes. Cut off the end first: if the node is on
+    # a single line, cutting off the start would move the end.
     text = [line.encode() for line in lines[node.lineno - 1 : last]]
     text[-1] = text[-1][: node.end_col_offset]
     text[0] = text[0][node.col_offset :]
@@ -152,7 +166,7 @@ def segment(lines: Sequence[str], node: ast.expr) -> str:
 
 
 def check_source(source: Source, table: Mapping[str, str]) -> Iterator[Problem]:
-    """Yield a problem for each forbidden import and each f-string with a name to rename."""
+    """Yield a problem for each forbidden import, and for each name to rename in an f-string."""
     for module, line in imported_modules(source.tree):
         if module in source.pair.forbidden:
             yield Problem(source.path, line, f"forbidden import: {module}")

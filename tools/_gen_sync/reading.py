@@ -1,4 +1,4 @@
-"""Reader of async source files, which applies their markers and reports problems."""
+"""Reads async source files, applies their markers (`async-only`, `sync-only`), reports problems."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SYNC_LINE = re.compile(r"(\s*)# ?(.*)")
 
 
 class Pair(NamedTuple):
-    """A source tree and the tree generated from it.
+    """A folder of async source files, and the folder of blocking files generated from it.
 
     Attributes:
         source: folder of the async source.
@@ -31,14 +31,14 @@ class Pair(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """Reason why a run fails; `str(problem)` is the line that the command prints."""
+    """A reason why a run of the generator fails. The command prints it as `str(problem)`."""
 
     path: str
     line: int
     text: str
 
     def __str__(self) -> str:
-        """Return `path:line: text`, without the line if the problem concerns the whole file."""
+        """Return the line to print: `path:line: text`, or `path: text` about the whole file."""
         return f"{self.path}:{self.line}: {self.text}" if self.line else f"{self.path}: {self.text}"
 
 
@@ -50,14 +50,24 @@ class Source:
     path: str
     target: str
     text: str
-    # parsed with a blank line for each dropped line, so that line numbers are the file's
+    # `tree` is parsed from `blanked`: the text with a blank line in place of each line that the
+    # markers drop, so that its line numbers are those of the file.
     tree: ast.Module
     blanked: str
-    lines: list[int]  # for each line of text, its number in the file
+    lines: list[int]  # for each line of `text`, its line number in the file
 
 
 def apply_markers(text: str, path: str, *, allowed: bool) -> tuple[list[str | None], set[Problem]]:
-    """Return a file's lines as the twin has them (None for a dropped line), and the problems."""
+    """Apply a file's markers.
+
+    Args:
+        text: the file's text.
+        path: the file's path, for the problems.
+        allowed: whether the file may contain markers.
+
+    Returns:
+        The lines for the generated file, with None for each line to drop; and the problems.
+    """
     lines: list[str | None] = []
     problems: set[Problem] = set()
     kind, opened = "", 0
@@ -87,7 +97,7 @@ def apply_markers(text: str, path: str, *, allowed: bool) -> tuple[list[str | No
 
 
 def read_source(root: Path, pair: Pair, file: Path) -> Source | set[Problem]:
-    """Read one source file; return the file's problems instead if there are any."""
+    """Read one async source file. If there are problems, return the problems instead."""
     path = file.relative_to(root).as_posix()
     try:
         text = file.read_bytes().decode().replace("\r\n", "\n")

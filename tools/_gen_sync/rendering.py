@@ -1,4 +1,4 @@
-"""Renders the blocking twin of an async source file, before formatting."""
+"""Renders the blocking twin of an async source file. The result is formatted later."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ PROMPT = re.compile(r"\s*(>>>|\.\.\.) ")
 INLINE_CODE = re.compile(r"(`+)[^`]+\1")
 AWAIT = re.compile(r"\bawait[ \t]+")
 ASYNC_KEYWORD = re.compile(r"\basync[ \t]+(?=(?:with|for|def)\b)")
-# unasync renames these names, but the type with the new name has other parameters, so using one is
-# an error.
+# Names that must not be used: unasync renames them, but the type with the new name has other
+# parameters.
 MISLEADING = {"AsyncGenerator": "annotate with AsyncIterator: Generator has other parameters"}
 LEFTOVER = (
     r"asyncio\w*|_*async_\w*|_*Async[A-Z]\w*|await|Awaitable|Coroutine|async\s+(?:def|with|for)"
@@ -33,7 +33,7 @@ Position = tuple[int, int]
 
 
 class Renderer:
-    """Turns async source text into the text of the blocking twin, not yet formatted."""
+    """Turns async source text into the text of its blocking twin, which is formatted later."""
 
     def __init__(self, pairs: Sequence[Pair], table: Mapping[str, str]) -> None:
         self.pairs = pairs
@@ -42,14 +42,14 @@ class Renderer:
         self.rule = unasync.Rule("/async/", "/sync/", additional_replacements=dict(table))
         names = "|".join(sorted(map(re.escape, table), key=len, reverse=True))
         self.words = word_pattern(names)
-        # The article changes with the name: "an AsyncClient" becomes "a Client".
+        # Finds the article before a name: "an AsyncClient" must become "a Client".
         self.articles = re.compile(
             rf"\b([Aa])n(?=\s+(?::\w+:)?[`*]*_*(?:({names})|async\s+(?:with|for|def))(?!\w))"
         )
         self.leftovers = word_pattern(f"{LEFTOVER}|{names}")
 
     def render(self, source: Source) -> tuple[str, set[Problem]]:
-        """Return the text of the blocking twin and the problems of the source."""
+        """Return the text of the blocking twin, and the problems found in the source."""
         problems: set[Problem] = set()
 
         def problem(line: int, text: str) -> None:
@@ -66,8 +66,7 @@ class Renderer:
         except SyntaxError as error:
             problem(error.lineno or 1, f"output does not parse: {error.msg}")
             return text, problems
-        # `text` has the same lines as the source, so the line of a token is also its line in the
-        # source file.
+        # `text` has as many lines as the source, so a token's line number is the same in both.
         for token in tokenize_rt.src_to_tokens(text):
             if token.name in WORDLESS:
                 continue
@@ -76,7 +75,7 @@ class Renderer:
         return text, problems
 
     def _without_async(self, text: str) -> str:
-        """Return a text as unasync rewrites it; unasync works on files only."""
+        """Let unasync rewrite a text, through temporary files: unasync works on files only."""
         with tempfile.TemporaryDirectory() as folder:
             source, target = (Path(folder, kind, "text.py") for kind in ("async", "sync"))
             source.parent.mkdir()
@@ -87,7 +86,16 @@ class Renderer:
     def _prepare(
         self, tokens: list[tokenize_rt.Token], tree: ast.Module, problem: Callable[[int, str], None]
     ) -> list[tokenize_rt.Token]:
-        """Reword texts that unasync does not change, and report code that it would break."""
+        """Return the tokens with the changes that unasync does not make.
+
+        Reword comments and docstrings, and rename names in strings. Report code that unasync would
+        break.
+
+        Args:
+            tokens: tokens of the source.
+            tree: the same source, parsed.
+            problem: called with line and text of each problem.
+        """
         docstrings = [_span(n) for n in ast.walk(tree) if isinstance(n, ast.Expr) and _is_text(n)]
         prepared = _without_needless_parentheses(tokens, tree)
         for index, token in enumerate(prepared):
@@ -116,7 +124,10 @@ class Renderer:
         return prepared
 
     def _rename_literal(self, src: str) -> str:
-        """Rename a string that is one name or a dotted path of names."""
+        """Rename the names in a string that consists of one name, or of names joined by dots.
+
+        Any other string is returned unchanged.
+        """
         literal = LITERAL.fullmatch(src)
         if not literal or not re.fullmatch(r"\w+(\.\w+)*", literal[3]):
             return src
@@ -158,7 +169,7 @@ def _span(node: ast.Expr) -> tuple[Position, Position]:
 def _without_needless_parentheses(
     tokens: list[tokenize_rt.Token], tree: ast.Module
 ) -> list[tokenize_rt.Token]:
-    """Return the tokens with `(await x).y` as `await x.y`, which reads as `x.y` in the twin."""
+    """Change `(await x).y` to `await x.y`, so that the twin contains `x.y` and not `(x).y`."""
     starts: set[Position] = set()
     for node in ast.walk(tree):
         match node:
@@ -174,6 +185,6 @@ def _without_needless_parentheses(
         while depth >= 0 and not (depth == 0 and tokens[last].name == "NL"):
             last += 1
             depth += (tokens[last].src in "([{") - (tokens[last].src in ")]}")
-        if depth < 0:  # otherwise the parentheses hold two lines together
+        if depth < 0:  # else the expression has several lines and needs them
             drop |= {index - 1, last}
     return [token for index, token in enumerate(tokens) if index not in drop]

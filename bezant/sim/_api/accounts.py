@@ -27,7 +27,7 @@ class AccountApi:
         self._account_id = state.account_id
 
     def routes(self) -> Routes:
-        """Return the routes of the account operations: method, path pattern, handler."""
+        """Return the account routes: one (method, path pattern, handler) tuple each."""
         return (
             ("GET", "/iserver/accounts", self._accounts),
             ("POST", "/iserver/account", self._switch),

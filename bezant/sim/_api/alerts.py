@@ -28,11 +28,11 @@ class AlertApi:
         self._requests = itertools.count(1)
 
     def routes(self) -> Routes:
-        """Return the routes of the alert operations: method, path pattern, handler."""
+        """Return the alert routes: one (method, path pattern, handler) tuple each."""
         account = "/iserver/account/([^/]+)"
         return (
-            # The first two routes must come first: otherwise the patterns below would take the
-            # words `alert` and `mta` for account ids.
+            # These two routes must come first: the patterns below would also match these paths,
+            # and take the words `alert` and `mta` for account ids.
             ("GET", "/iserver/account/alert/([^/]+)", self._get),
             ("GET", "/iserver/account/mta", self._mta),
             ("POST", f"{account}/alert", self._create),
@@ -170,8 +170,8 @@ class AlertApi:
         }
 
     def _mta(self, _call: Call) -> Response:
-        # This fixed response is the one alert per account that IBKR creates for its mobile app
-        # (MTA).
+        # IBKR creates one alert per account for its mobile app: the MTA, or Mobile Trading
+        # Assistant, alert. This response describes it and is always the same.
         return Json(
             self._head()
             | {
@@ -200,7 +200,7 @@ class AlertApi:
 
 
 def _missing() -> Response:
-    # With status 200.
+    # The status stays 200, although this is an error.
     return Json({"error": "Alert not found"})
 
 

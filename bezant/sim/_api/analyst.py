@@ -1,4 +1,4 @@
-"""Operations of performance and transactions (PortfolioAnalyst)."""
+"""Simulated PortfolioAnalyst operations: performance and transactions of the account."""
 
 from __future__ import annotations
 
@@ -29,13 +29,16 @@ _WEEK = 5
 
 
 class AnalystApi:
-    """Reports how the account did. Its earlier values are those of today's holdings."""
+    """Reports the account's performance.
+
+    The account's past values are computed from today's holdings at past prices.
+    """
 
     def __init__(self, state: State) -> None:
         self._state = state
 
     def routes(self) -> Routes:
-        """Return the operations of this module."""
+        """Return the PortfolioAnalyst routes: one (method, path pattern, handler) tuple each."""
         return (
             ("POST", "/pa/allperiods", self._all_periods),
             ("POST", "/pa/performance", self._performance),
@@ -43,7 +46,12 @@ class AnalystApi:
         )
 
     def _refuse(self, call: Call, *names: str) -> Response | None:
-        """Return the refusal of a call that lacks an argument or names another account."""
+        """Return an error response if the call lacks an argument or names another account.
+
+        Args:
+            call: the call to check.
+            names: names of the required arguments, besides `acctIds`.
+        """
         fields = call.fields
         accounts = fields.get("acctIds")
         right = isinstance(accounts, list) and accounts == [self._state.account_id]
@@ -59,7 +67,10 @@ class AnalystApi:
         return today - dt.timedelta(days=_DAYS[period] - 1)
 
     def _values(self, period: str) -> tuple[tuple[str, float], list[tuple[str, float]]]:
-        """Return the value before a period, and those of its days."""
+        """Return the account's value before a period, and its value on each day of the period.
+
+        Each value is a pair: date (`YYYYMMDD`) and net liquidation value.
+        """
         with self._state.trading.now() as exchange:
             session = calendar.last_session(exchange.now)
             first = self._begin(period, session.date)

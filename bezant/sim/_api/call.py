@@ -1,4 +1,4 @@
-"""Calls of API operations, and the JSON responses to them."""
+"""API calls as the simulated gateway's handlers get them, and the JSON responses to them."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ class Json(JSONResponse):
 
 
 def error(text: str, status: int) -> Response:
-    """Return an error in the form that most operations use."""
+    """Return an error response: JSON with `error` and `statusCode`, as most operations send it."""
     return Json({"error": text, "statusCode": status}, status)
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of an operation.
+    """One call of an API operation, as its handler gets it.
 
     Attributes:
         method: the HTTP method.
-        path: the path after `/v1/api`.
+        path: the request's path, without the leading `/v1/api`.
         query: the query parameters.
-        body: the body.
-        args: the values of the path's parameters.
+        body: the request body.
+        args: the values of the parameters in the path, such as the account id.
     """
 
     method: str
@@ -54,7 +54,7 @@ class Call:
 
     @property
     def fields(self) -> dict[str, Any]:
-        """The members of the request body, which is a JSON object or a form."""
+        """The names and values in the request body, which is a JSON object or a form."""
         try:
             return dict(json.loads(self.body))
         except (ValueError, TypeError, RecursionError):
@@ -67,7 +67,7 @@ Routes = tuple[tuple[str, str, Handler], ...]
 
 
 def conids(call: Call) -> list[int]:
-    """Return the conids in a call's query, without the exchange after `@`.
+    """Return the numbers in the query parameter `conids`: 1 and 2 for `1@SMART,2`.
 
     Raises:
         ValueError: a conid in the query is not a number.

@@ -1,4 +1,4 @@
-"""Operations of contracts: search, definitions, chains, rules, schedules, currencies."""
+"""Simulated contract operations: search, definitions, chains, rules, schedules, currencies."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .._state.state import State
     from .call import Routes
 
-# Currency pairs against the dollar, with IBKR's conids for them.
+# Currency pairs with the US dollar, each with IBKR's conid of the pair.
 _PAIRS = (("EUR.USD", 12087792), ("GBP.USD", 12087797), ("USD.CHF", 12087820))
 _PRIORITY: dict[str, Any] = {
     "legalStrings": ["Urgent", "Normal", "Patient"],
@@ -55,13 +55,13 @@ _NO_DETAILS = json.dumps(
 
 
 class ContractApi:
-    """Searches the catalogue and describes its contracts."""
+    """Searches the catalogue of simulated contracts, and describes these contracts."""
 
     def __init__(self, state: State) -> None:
         self._state = state
 
     def routes(self) -> Routes:
-        """Return the routes of the contract operations: method, path pattern, handler."""
+        """Return the contract routes: one (method, path pattern, handler) tuple each."""
         contract = "/iserver/contract/([^/]+)"
         return (
             ("GET POST", "/iserver/secdef/search", self._search),
@@ -108,7 +108,7 @@ class ContractApi:
         if months:
             exchange = "SMART;AMEX;CBOE"
             sections.append({"secType": "OPT", "months": ";".join(months), "exchange": exchange})
-            # Contracts for difference have a contract id of their own.
+            # At IBKR a contract for difference (CFD) has another conid than its stock.
             cfd = {
                 "secType": "CFD",
                 "exchange": "SMART",
@@ -158,7 +158,7 @@ class ContractApi:
             return error("Bad Request: conid or strike", 400)
         if kind in ("", "STK", "IND") and strike is None:
             contract = self._state.catalogue.contracts.get(conid)
-            # The reason is JSON inside a text.
+            # As at IBKR, the value of `error` is itself a JSON document, encoded as a string.
             return _problem(_NO_DETAILS, 500) if contract is None else Json(_one(contract))
         right = call.query.get("right", "")
         rows = [
@@ -377,7 +377,7 @@ def _found(
 
 
 def _bonds(contract: Contract) -> dict[str, Any]:
-    """Return the row of a company's bonds, which has no contract."""
+    """Return the search result for a company's bonds, which stands for no particular contract."""
     issuer = {"id": f"e{contract.conid}", "name": contract.name.title()}
     return {
         "issuers": [issuer],
@@ -393,7 +393,7 @@ def _bonds(contract: Contract) -> dict[str, Any]:
 
 
 def _one(contract: Contract) -> dict[str, Any]:
-    """Return a contract as `GET /iserver/secdef/info` does for a conid alone."""
+    """Return a contract in the form that `GET /iserver/secdef/info` gives for a plain conid."""
     return {
         "conid": contract.conid,
         "ticker": contract.symbol,

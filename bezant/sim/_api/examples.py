@@ -1,6 +1,6 @@
-"""Example responses for operations without state, generated from their response models.
+"""Example responses for operations that are not simulated, generated from their response models.
 
-The values follow from the names and types of the model's fields, so they are the same each time.
+The names and types of a model's fields determine the values, so they are the same each time.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ PDF = b"%PDF-1.4\n%simulated\n%%EOF\n"
 _DEEPEST = 6
 _MOMENT = 1_772_636_400  # Wednesday 2026-03-04, 15:00 UTC
 
-# The first row whose text occurs in a field's name, in Python or on the wire, gives the value of
-# the field.
+# Example values for text fields. Each row has a part of a field's name and the value. The first
+# row whose part occurs in the field's Python or JSON name applies.
 _TEXTS: tuple[tuple[str, str], ...] = (
     ("conid", "265598"),
     ("email", "trader@example.com"),
@@ -72,30 +72,32 @@ _TEXTS: tuple[tuple[str, str], ...] = (
     ("message", "Simulated"),
     ("text", "Simulated"),
 )
-# Some model fields have a marker class of the client's decoder as their type. The marker has the
-# name of the plain type that the decoder returns for it.
+# Some model fields have a special class as their type, which tells the client's decoder how to
+# read them. The class has the same name as the plain type that the decoder returns, such as `int`.
 _BY_NAME = {"str": str, "int": int, "Decimal": Decimal, "datetime": datetime, "date": date}
-# Numbers that the wire spells as text, by their names there.
+# JSON names of fields that hold a number but are sent as text, such as "0.0".
 _NUMBERS_AS_TEXT = {"lower_edge"}
 _LEFT_OUT = re.compile(r"error|fail|reject|exception", re.IGNORECASE)
 
 
 class Examples:
-    """Makes up the response of any operation.
+    """Generates example responses for any operation that bezant knows.
 
     Args:
-        account_id: the account that responses name.
+        account_id: account id to put into the responses.
     """
 
     def __init__(self, account_id: str) -> None:
         self._account_id = account_id
 
     def answer(self, method: str, path: str) -> tuple[bytes, str] | None:
-        """Return the body and content type of an operation's example response; None if unknown.
+        """Return the body and content type of an example response to a request.
+
+        The result is None if no operation has this method and path.
 
         Args:
             method: the HTTP method.
-            path: the path after `/v1/api`, or after the host for operations at the root.
+            path: the request's path without `/v1/api`; the full path if it does not begin so.
         """
         entry = find(method, path)
         if entry is None:
@@ -108,11 +110,11 @@ class Examples:
         return body, "application/json; charset=utf-8"
 
     def example(self, kind: Any, name: str, depth: int = 0) -> Any:
-        """Return an example value of a type, such as a text for `str`.
+        """Return an example value of a type, such as "sample" for `str`.
 
         Args:
             kind: the type.
-            name: the name of the field that gets the value.
+            name: Python name and JSON name of the field that gets the value.
             depth: how deeply the value is nested in the response; 0 for the response itself.
         """
         kind = _plain(kind)
@@ -178,7 +180,7 @@ class Examples:
 
 
 def _plain(kind: Any) -> Any:
-    """Return an optional type without its None."""
+    """Return the type `X` for `X | None`; return a type that is no union unchanged."""
     if typing.get_origin(kind) not in (typing.Union, types.UnionType):
         return kind
     return next(each for each in typing.get_args(kind) if each is not type(None))
@@ -201,7 +203,10 @@ def _table() -> list[tuple[str, re.Pattern[str], OperationEntry]]:
 
 
 def find(method: str, path: str) -> OperationEntry | None:
-    """Return the operation of a method and path; of several, that with the fewest parameters."""
+    """Return the operation that a method and a path call; None if there is none.
+
+    If several operations match, the one with the fewest path parameters is returned.
+    """
     for wanted, pattern, entry in _table():
         if wanted == method and pattern.fullmatch(path):
             return entry

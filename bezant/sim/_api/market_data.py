@@ -1,4 +1,4 @@
-"""Operations of market data: snapshots, bars, unsubscribing."""
+"""Simulated market data operations: snapshots, historical bars, unsubscribing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class MarketDataApi:
         self._bars = History(state)
 
     def routes(self) -> Routes:
-        """Return the routes of the market data operations: method, path pattern, handler."""
+        """Return the market data routes: one (method, path pattern, handler) tuple each."""
         return (
             ("GET", "/iserver/marketdata/snapshot", self._snapshot),
             ("GET", "/iserver/marketdata/history", self._history),
@@ -46,8 +46,8 @@ class MarketDataApi:
         asked: list[tuple[int, set[str]]] = []
         for conid in requested:
             known = session.fields.get(conid, set())
-            # As at IBKR, the first call for a field only starts the data: a response has values
-            # only for fields that an earlier call requested.
+            # As at IBKR, the first call that requests a field starts its data but returns no value
+            # yet. A response has values only for fields that an earlier call requested.
             asked.append((conid, wanted & known))
             session.fields[conid] = known | wanted
         found = zip(requested, quotes.many(asked), strict=True)

@@ -1,4 +1,4 @@
-"""Operations of notifications (FYI)."""
+"""Simulated operations of IBKR's notifications, which the API calls FYI."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FIRST = 2026030490532000
 
 
 class FyiApi:
-    """Stores notifications (FYI) and the user's settings for them."""
+    """Stores IBKR's notifications to the user (FYI), and the user's settings for them."""
 
     def __init__(self, state: State) -> None:
         now = int(state.clock.now())
@@ -47,7 +47,7 @@ class FyiApi:
         }
 
     def routes(self) -> Routes:
-        """Return the routes of the notification operations: method, path pattern, handler."""
+        """Return the notification routes: one (method, path pattern, handler) tuple each."""
         return (
             ("GET", "/fyi/unreadnumber", self._unread),
             ("GET", "/fyi/settings", self._settings),

@@ -23,11 +23,11 @@ _CENT = Decimal("0.01")
 
 
 class BadOrder(Exception):
-    """Error for an order that the API refuses before the order reaches the exchange.
+    """The request for an order is invalid, so the order never reaches the simulated exchange.
 
     Args:
         text: the error message.
-        status: the status of the response.
+        status: the HTTP status of the response.
     """
 
     def __init__(self, text: str, status: int = 400) -> None:
@@ -38,11 +38,11 @@ class BadOrder(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One order as read from the body of a request.
+    """One order, read from the body of a request.
 
     Attributes:
-        spec: the order; with `money`, its quantity is a placeholder.
-        money: the amount of money to trade for; None for an order by quantity.
+        spec: the order. If `money` is given, its quantity is a placeholder to be replaced.
+        money: the amount of money to trade for (`cashQty`); None if the order has a quantity.
     """
 
     spec: OrderSpec
@@ -95,7 +95,11 @@ def _price_of(row: Mapping[str, Any], field: str, *, needed: bool) -> Decimal | 
 
 
 def _trail(row: Mapping[str, Any]) -> tuple[Decimal, bool]:
-    """Return a trailing stop's distance from the market, and whether the distance is in percent."""
+    """Return a trailing stop's distance from the market, and whether it is in percent.
+
+    Raises:
+        BadOrder: the distance or its unit is invalid.
+    """
     amount, kind = _number(row, "trailingAmt"), row.get("trailingType")
     percent = kind == "%"
     if amount is None or amount <= 0 or kind not in ("amt", "%") or (percent and amount >= 100):

@@ -1,4 +1,4 @@
-"""Operations of orders: placement, questions, changes, cancellation, lists."""
+"""Simulated order operations: placement, confirmation questions, changes, cancellation, lists."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class OrderApi:
         self._trading = state.trading
 
     def routes(self) -> Routes:
-        """Return the routes of the order operations: method, path pattern, handler."""
+        """Return the order routes: one (method, path pattern, handler) tuple each."""
         account = "/iserver/account/([^/]+)"
         return (
             ("GET", "/iserver/account/orders", self._after_accounts(self._orders)),
@@ -73,7 +73,10 @@ class OrderApi:
         )
 
     def _after_accounts(self, handler: Callable[[Call], Response]) -> Callable[[Call], Response]:
-        """Return a handler that refuses calls until the session has requested the accounts."""
+        """Return a handler that passes calls to `handler` once the client has listed its accounts.
+
+        As at IBKR, calls before the session's first `GET /iserver/accounts` get an error.
+        """
 
         def handle(call: Call) -> Response:
             if not self._state.session.accounts_asked:
@@ -117,7 +120,7 @@ class OrderApi:
         return Json({"orders": rows, "snapshot": True})
 
     def _is_mine(self, call: Call) -> bool:
-        """Return whether a call names the simulated account, or no account at all."""
+        """Return whether the query names the simulated account, or no account at all."""
         return call.query.get("accountId", self._account) == self._account
 
     def _row(self, order: Order) -> dict[str, Any]:
@@ -151,10 +154,14 @@ class OrderApi:
             contract = self._state.catalogue.contracts[order.spec.conid]
             return Json(status_body(order, contract, self._account))
 
-    # Placement of orders, and the questions about them.
+    # Placement of orders, and the confirmation questions that IBKR asks about them.
 
     def _specs(self, call: Call, exchange: Exchange) -> tuple[list[OrderSpec], bool]:
-        """Return the orders in a body, and whether one of them is for an amount of money."""
+        """Return the orders in a request's body, and whether any is for an amount of money.
+
+        Raises:
+            BadOrder: the body is invalid.
+        """
         if call.args[0] != self._account:
             msg = f"account {call.args[0]} is not available"
             raise BadOrder(msg)
@@ -179,7 +186,7 @@ class OrderApi:
         request: Request = read(row, self._account, contracts)
         spec = request.spec
         if spec.conid not in contracts:
-            msg = f"no sec defs returned forSecDef {spec.conid}"  # IBKR's own text
+            msg = f"no sec defs returned forSecDef {spec.conid}"  # the wording of IBKR
             raise BadOrder(msg, 200)
         if request.money is None:
             return spec, False
@@ -215,7 +222,14 @@ class OrderApi:
         *,
         by_money: bool = False,
     ) -> Response:
-        """Place or change orders with `act`, once the client has confirmed all questions."""
+        """Return the first confirmation question about orders; without questions, the result.
+
+        Args:
+            exchange: the exchange.
+            specs: the orders, new or changed.
+            act: places or changes the orders; called once the client has confirmed all questions.
+            by_money: whether one of the orders is for an amount of money.
+        """
 
         def go_on() -> Response:
             try:
@@ -359,7 +373,7 @@ class OrderApi:
     def _without_the_money(
         self, spec: OrderSpec, value: Decimal, available: Decimal, warns: list[str]
     ) -> dict[str, Any]:
-        """Return the preview of an order that the account cannot pay."""
+        """Return the preview of an order for which the account has too little money."""
         contract = self._state.catalogue.contracts[spec.conid]
         needed = value * RATES[contract.currency]
         held = self._state.trading.position(spec.conid)
@@ -415,7 +429,7 @@ def _figures(current: Decimal, change: Decimal) -> dict[str, str]:
 
 
 def _children_first(orders: list[Order]) -> list[Order]:
-    """Return orders as IBKR's response lists them: the exits of a bracket before its entry."""
+    """Sort placed orders as IBKR's response lists them: child orders before their parents."""
     return sorted(orders, key=lambda order: order.parent_id is None)
 
 

@@ -1,4 +1,4 @@
-"""Operations of the portfolio: positions, ledger, summary."""
+"""Simulated portfolio operations: positions, ledger, summary."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 class PortfolioApi:
-    """Reports the positions, cash and account figures over REST."""
+    """Reports the account's positions, cash and other figures over REST."""
 
     def __init__(self, state: State) -> None:
         self._state = state
         self._account = Account(state)
 
     def routes(self) -> Routes:
-        """Return the routes of the portfolio operations: method, path pattern, handler."""
+        """Return the portfolio routes: one (method, path pattern, handler) tuple each."""
         account = "/portfolio/([^/]+)"
         return (
             ("GET", "/portfolio/(?:accounts|subaccounts)", self._portfolio_accounts),
@@ -48,9 +48,10 @@ class PortfolioApi:
         return Json(self._account.listing() if session.serves_portfolio else [])
 
     def _for_account(self, call: Call, body: Callable[[], Any]) -> Response:
-        """Return a response about the account in the path; refuse any other account.
+        """Return a response with `body()`; 401 if the path names another account.
 
-        The body is empty until the session has requested the list of accounts.
+        As at IBKR, the response is an empty list until the client has called
+        `GET /portfolio/accounts` in this session.
         """
         if call.args[0] != self._state.account_id:
             return Response(status_code=401)
@@ -82,7 +83,7 @@ class PortfolioApi:
     def _combinations(self, call: Call) -> Response:
         if call.args[0] != self._state.account_id:
             return Response(status_code=401)
-        # The account never holds a combination, and then IBKR answers so.
+        # IBKR responds with 500 if an account holds no combinations. This account never does.
         return Response(status_code=500)
 
     def _positions2(self, call: Call) -> Response:

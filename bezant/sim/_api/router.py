@@ -1,4 +1,4 @@
-"""Finds the handler of a call, and refuses calls that the session does not allow."""
+"""Passes each API call to its handler, and refuses calls that the session's state forbids."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ _GROUPS = (
 
 
 class Api:
-    """Handles calls under `/v1/api`.
+    """Handles API calls, whose paths begin with `/v1/api`.
 
     Args:
         state: the gateway's state.
-        login_url: returns the URL of the login page.
+        login_url: function that returns the URL of the login page.
     """
 
     def __init__(self, state: State, login_url: Callable[[], str]) -> None:
@@ -67,7 +67,7 @@ class Api:
         self._examples = Examples(state.account_id)
 
     def answer(self, call: Call) -> Response:
-        """Return the response to a call, whose path is the part after `/v1/api`."""
+        """Return the response to a call. `call.path` does not contain the leading `/v1/api`."""
         refusal = self._refuse(call.path)
         if refusal is not None and call.path != REAUTHENTICATE:
             return refusal
@@ -83,7 +83,7 @@ class Api:
         return Response(body, headers=INVENTED, media_type=media_type)
 
     def _refuse(self, path: str) -> Response | None:
-        """Return the response that refuses a path, or None if the session allows the path."""
+        """Return an error response if the session's state forbids calls of `path`, else None."""
         session = self._session
         if not session.logged_in:
             if session.login_style == "redirect":

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from .call import Routes
 
 _MAX_ROWS = 50
-# Key: the code of a scan. Value: the scan's title, the market data field to sort by, and whether
-# high values come first.
+# Key: the code of a scan. Value: the scan's title, the id of the market data field to sort by, and
+# whether high values come first.
 _SCANS = {
     "TOP_PERC_GAIN": ("Top % Gainers", "83", True),
     "TOP_PERC_LOSE": ("Top % Losers", "83", False),
@@ -35,14 +35,14 @@ _FILTERS = {"priceAbove": "Price Above", "priceBelow": "Price Below"}
 
 
 class ScannerApi:
-    """Runs scans: ranks the known stocks by their quotes."""
+    """Runs market scans: ranks the simulated stocks by a value of their quotes."""
 
     def __init__(self, state: State) -> None:
         self._quotes = Quotes(state)
         self._state = state
 
     def routes(self) -> Routes:
-        """Return the routes of the scanner operations: method, path pattern, handler."""
+        """Return the scanner routes: one (method, path pattern, handler) tuple each."""
         return (
             ("GET", "/iserver/scanner/params", self._params),
             ("POST", "/iserver/scanner/run", self._run),

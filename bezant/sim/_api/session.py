@@ -1,4 +1,4 @@
-"""Operations of the session: status, login, tickle, logout."""
+"""Simulated session operations: status, login, tickle, logout."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class SessionApi:
         self._state = state
 
     def routes(self) -> Routes:
-        """Return the routes of the session operations: method, path pattern, handler."""
+        """Return the session routes: one (method, path pattern, handler) tuple each."""
         return (
             ("GET POST", "/iserver/auth/status", self._auth_status),
             ("POST", "/iserver/auth/ssodh/init", self._ssodh_init),
@@ -42,7 +42,8 @@ class SessionApi:
 
     def _ssodh_init(self, call: Call) -> Response:
         fields = call.fields
-        # The gateway's own page sends a form without `publish`.
+        # IBKR requires `publish`, except in the form that the gateway's own page sends. That form
+        # has a `machineId`.
         if str(fields.get("publish")).lower() != "true" and "machineId" not in fields:
             return Response(status_code=500)
         session = self._state.session
@@ -66,8 +67,8 @@ class SessionApi:
                 "iserver": {"authStatus": session.status(fail=False)},
             }
         )
-        # IBKR sets this cookie twice with different paths. A cookie jar that is keyed by path then
-        # sends both values back, so tests can find clients that do.
+        # IBKR sets this cookie twice with different paths. A client that stores cookies by path
+        # then sends both values back. Setting both here lets tests find such clients.
         response.set_cookie("x-sess-uuid", f"0.{session.token[:12]}", path="/", secure=True)
         response.set_cookie("x-sess-uuid", f"1.{session.token[:12]}", path="/v1/api", secure=True)
         return response

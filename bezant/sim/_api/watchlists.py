@@ -1,4 +1,4 @@
-"""Operations of watchlists."""
+"""Simulated watchlist operations: create, read, delete, list."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class WatchlistApi:
         self._message_ids = itertools.count(1)
 
     def routes(self) -> Routes:
-        """Return the routes of the watchlist operations: method, path pattern, handler."""
+        """Return the watchlist routes: one (method, path pattern, handler) tuple each."""
         return (
             ("POST", "/iserver/watchlist", self._create),
             ("GET", "/iserver/watchlist", self._get),
@@ -34,7 +34,7 @@ class WatchlistApi:
     def _create(self, call: Call) -> Response:
         fields = call.fields
         name, rows = str(fields.get("name", "")), fields.get("rows")
-        # Only a number identifies a user's own watchlist; IBKR uses other ids for its own lists.
+        # The id of a user's watchlist must be a number. Only IBKR's own lists have other ids.
         number = str(fields.get("id", ""))
         if not number.isdecimal():
             return error("Service Unavailable", 503)

@@ -1,4 +1,4 @@
-"""Methods of the simulated gateway that change the market and the session."""
+"""Methods of `SimulatedGateway` with which tests change the market and the session."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class MarketControls:
-    """Reads and changes the exchange directly, independently of what clients have seen."""
+    """Methods that read and change the simulated exchange directly, without API calls."""
 
     _state: State
 
@@ -52,14 +52,14 @@ class MarketControls:
             return exchange.books.position(find(self._state.catalogue, contract))
 
     def set_price(self, contract: str | int, last: Amount, *, size: int = 1_000_000) -> None:
-        """Fix a contract's price; orders that can trade at it do so at once.
+        """Fix a contract's price. Orders that can trade at this price do so at once.
 
-        Bid and ask are one cent away.
+        The bid is one cent below the price, and the ask is one cent above it.
 
         Args:
             contract: symbol of a stock, or conid.
-            last: the price.
-            size: how much can be bought and sold until the market's next step.
+            last: the new last price.
+            size: how many units can be bought, and how many sold, until the market's next step.
 
         Raises:
             ValueError: the contract does not exist, or a number is out of range.
@@ -67,7 +67,7 @@ class MarketControls:
         self._state.trading.set_price(contract, last, size)
 
     def free_price(self, contract: str | int) -> None:
-        """Let a contract's price move again.
+        """Let a contract's price move again after `set_price`.
 
         Args:
             contract: symbol of a stock, or conid.
@@ -78,7 +78,7 @@ class MarketControls:
         self._state.trading.free_price(contract)
 
     def halt(self, contract: str | int) -> None:
-        """Halt a contract: its price does not change, and orders wait.
+        """Halt trading in a contract: its price does not change, and its orders do not trade.
 
         Args:
             contract: symbol of a stock, or conid.
@@ -89,7 +89,7 @@ class MarketControls:
         self._state.trading.halt(contract)
 
     def resume(self, contract: str | int) -> None:
-        """Resume trading in a contract.
+        """Resume trading in a contract after `halt`.
 
         Args:
             contract: symbol of a stock, or conid.
@@ -100,24 +100,25 @@ class MarketControls:
         self._state.trading.resume(contract)
 
     def ask(self, *message_ids: str) -> None:
-        """Ask additional questions about the next order, one after the other.
+        """Ask the client additional confirmation questions about its next order.
 
-        A second call of `ask` sets the questions for the order after that.
+        The gateway asks one question after the other. A second call of `ask` sets the questions
+        for the order after the next one.
 
         Args:
-            message_ids: ids of the questions, such as `o354`.
+            message_ids: IBKR's ids of the questions, such as `o354`.
         """
         self._state.questions.asked.append(list(message_ids))
 
 
 class SessionControls:
-    """Changes the login and the brokerage session."""
+    """Methods that change the login and the brokerage session."""
 
     _session: Session
 
     @property
     def session_state(self) -> dict[str, bool]:
-        """The flags of the session and of the login, such as `authenticated`, by name."""
+        """The flags of the login and of the brokerage session, such as `authenticated`."""
         return self._session.flags()
 
     def logout(self, style: LoginStyle = "redirect") -> None:
@@ -134,15 +135,18 @@ class SessionControls:
         self._session.login()
 
     def drop_brokerage(self) -> None:
-        """Close the brokerage session: its status is not authenticated, still connected."""
+        """Close the brokerage session: `authenticated` becomes False, `connected` stays True."""
         self._session.drop_brokerage()
 
     def disconnect(self) -> None:
-        """Cut the gateway off from IBKR: `/iserver` responds 400 "no bridge"."""
+        """Cut the gateway off from IBKR: calls of `/iserver` now get 400 with "no bridge"."""
         self._session.disconnect()
 
     def unestablish(self) -> None:
-        """Set the session to authenticated, not established: account calls return empty lists."""
+        """Set `authenticated` to True and `established` to False.
+
+        Calls for account data then return empty lists.
+        """
         self._session.unestablish()
 
     def compete(self) -> None:

@@ -1,4 +1,4 @@
-"""Control endpoint: the gateway's test methods over HTTP with JSON."""
+"""Control endpoint `/_control`: the simulated gateway's test methods over HTTP with JSON."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ _STATES = ("login", "logout", "drop_brokerage", "disconnect", "unestablish", "co
 
 
 class _BadRequest(Exception):
-    """Error for an invalid control request; the text names the allowed values.
+    """A request to the control endpoint is invalid.
 
     Args:
-        text: the error message.
-        status: the status of the response.
+        text: the error message, which names the allowed values.
+        status: the HTTP status of the response.
     """
 
     def __init__(self, text: str, status: int = 400) -> None:
@@ -45,7 +45,7 @@ class _BadRequest(Exception):
 
 
 class Control:
-    """Handles requests below `/_control`."""
+    """Handles requests to the control endpoint, whose paths begin with `/_control`."""
 
     def __init__(self, gateway: SimulatedGateway) -> None:
         self._gateway = gateway
@@ -77,8 +77,8 @@ class Control:
         """Return the response to a request whose path begins with `/_control`."""
         try:
             self._refuse_strangers(request)
-            # Some calls, such as a restart, also drop the connection of the call itself, so no
-            # client may reuse that connection.
+            # Some control requests, such as a restart, drop all connections, including their own.
+            # The header tells the client not to reuse its connection.
             ending = {"Connection": "close"} if request.method == "POST" else None
             return JSONResponse(self._find(request)(request, body), headers=ending)
         except _BadRequest as error:
@@ -272,7 +272,15 @@ def _contract(name: str) -> str | int:
 
 
 def _object(body: bytes, *allowed: str) -> dict[str, Any]:
-    """Return the members of a JSON body; an empty dict for an empty body."""
+    """Return the JSON object in `body`; an empty dict if the body is empty.
+
+    Args:
+        body: the request body.
+        allowed: names that the object may contain; any name if none are given.
+
+    Raises:
+        _BadRequest: the body is not a JSON object, or has a name that is not allowed.
+    """
     try:
         given: object = json.loads(body) if body.strip() else {}
     except RecursionError:
@@ -287,7 +295,10 @@ def _object(body: bytes, *allowed: str) -> dict[str, Any]:
 
 
 def _parameters(name: str) -> dict[str, str]:
-    """Return the parameters of a fault's method with their defaults, as text."""
+    """Return the parameters of the method `name` of `Faults`, with their defaults as text.
+
+    The text of a parameter without a default is "required".
+    """
     parameters = list(inspect.signature(getattr(Faults, name)).parameters.values())[1:]
     return {
         each.name: "required" if each.default is each.empty else repr(each.default)
@@ -296,7 +307,10 @@ def _parameters(name: str) -> dict[str, str]:
 
 
 def _arguments(name: str, body: bytes) -> Mapping[str, Any]:
-    """Return the arguments for a fault's method from a JSON body, converted to their types."""
+    """Return the arguments for the method `name` of `Faults`, read from a JSON body.
+
+    Each value is converted to the type of its parameter.
+    """
     hints = typing.get_type_hints(getattr(Faults, name))
     allowed = _parameters(name)
     given = _object(body, *(allowed or ("nothing",)))

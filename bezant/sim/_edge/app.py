@@ -1,4 +1,4 @@
-"""ASGI application of the gateway: handles each request before the API does."""
+"""ASGI application of the simulated gateway: every request passes through it to the API."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ class Edge:
 
     Args:
         api: handles the calls of API operations.
-        login: function that logs in.
-        logout: function that ends the login.
+        login: function that logs the simulated user in.
+        logout: function that logs the simulated user out.
         serve_websocket: function that serves a WebSocket.
-        faults: the faults on demand.
-        pacing: the rate limits.
-        control: handles the control endpoint; None without one.
+        faults: the faults to inject into requests.
+        pacing: enforces the rate limits.
+        control: handles the control endpoint; None for a gateway without this endpoint.
     """
 
     def __init__(
@@ -86,12 +86,12 @@ class Edge:
 
     @property
     def invented(self) -> list[RecordedRequest]:
-        """The requests so far whose responses were made up."""
+        """The recorded requests whose responses were made up from the types of their fields."""
         with self._lock:
             return list(self._invented)
 
     def clear_requests(self) -> None:
-        """Delete the record of requests."""
+        """Forget the requests recorded so far."""
         with self._lock:
             self._requests.clear()
             self._invented.clear()
@@ -107,8 +107,7 @@ class Edge:
         except ClientDisconnect:
             return
         if "transfer-encoding" in request.headers:
-            # IBKR's gateway loses a request body that is sent chunked, so the simulation drops it
-            # too.
+            # IBKR's gateway loses a request body that is sent chunked, so this gateway does too.
             body = b""
         if self._control is not None and request.url.path.startswith(CONTROL):
             await self._control.answer(request, body)(scope, receive, send)
@@ -174,7 +173,7 @@ class Edge:
         }
         path = request.scope["path"]
         if path.startswith(_OTHER_API) and request.scope["type"] == "http":
-            # IBKR's gateway serves REST calls under a second prefix too, but not the WebSocket.
+            # IBKR's gateway also serves REST calls, but no WebSocket, under `/v1/portal/`.
             path = API + path[len(_OTHER_API) - 1 :]
             target = API + target[len(_OTHER_API) - 1 :]
         recorded = RecordedRequest(
@@ -190,15 +189,15 @@ class Edge:
         return recorded
 
     def _fault_at_edge(self, request: Request, recorded: RecordedRequest) -> Response | None:
-        """Return the gateway's own response to a request that it refuses; None to let it pass."""
+        """Return the response to a request that is refused before it reaches the API, else None."""
         size = len(f"{recorded.method} {recorded.target} HTTP/1.1")
         closing = {"Connection": "close"}
         if size > _MAX_LINE:
             return Response(status_code=414, headers=closing)
         if sum(len(name) + len(value) + 2 for name, value in request.headers.raw) > _MAX_HEADERS:
             return Response(status_code=400, headers=closing)
-        # The gateway forwards a chunked body as no body without a length, which IBKR's servers
-        # refuse.
+        # IBKR's gateway forwards a chunked request without its body and without a Content-Length.
+        # IBKR's servers then refuse the request.
         if recorded.method in BODY_METHODS and "content-length" not in recorded.headers:
             return html_page("Length Required", 411)
         if not recorded.headers.get("user-agent"):
@@ -218,7 +217,7 @@ class Edge:
             self._login()
             return Response("Client login succeeds", media_type="text/plain")
         if path == "/clear":
-            # `/clear` ends the login, and also works without a login.
+            # `/clear` ends the login. It gives the same response if nobody is logged in.
             self._logout()
             return Response("cleared", media_type="text/plain")
         version, _, rest = path[1:].partition("/")
@@ -230,7 +229,7 @@ class Edge:
 
 
 async def _pause(seconds: float, scope: Scope) -> bool:
-    """Wait for so many seconds; return False if the gateway stops before they are over."""
+    """Wait for `seconds`; return False if the gateway stops in the meantime."""
     try:
         await asyncio.sleep(seconds)
     except asyncio.CancelledError:

@@ -1,4 +1,4 @@
-"""Paths of the gateway that belong to no operation."""
+"""Paths of the simulated gateway that belong to no API operation."""
 
 from __future__ import annotations
 

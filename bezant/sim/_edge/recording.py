@@ -1,4 +1,4 @@
-"""Requests in the form in which the simulated gateway records them."""
+"""Record of the requests that the simulated gateway has received."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ class RecordedRequest:
 
     Attributes:
         method: the HTTP method. A WebSocket upgrade is recorded as `GET`.
-        path: the decoded path, with `/v1/api`.
-        query: the query parameters; of a repeated name, the last value.
+        path: the decoded path, including `/v1/api`.
+        query: the query parameters. If a name is repeated, only its last value.
         headers: the headers, with lower-case names. Repeated headers are joined with a comma.
-        body: the body as IBKR's gateway would forward it: empty if it was sent chunked.
-        target: the request target as sent, with percent-encoding and query.
+        body: the body as IBKR's gateway would forward it: empty if the client sent it chunked.
+        target: path and query as sent, with percent-encoding.
     """
 
     method: str

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 async def apply(
     fault: Fault, response: Response | None, scope: Scope, receive: Receive, send: Send
 ) -> None:
-    """Drop or silence the connection of a request.
+    """Break the connection of a request, or stop sending on it.
 
     Args:
         fault: a fault of kind `drop` or `silence`
-        response: the response to send half of; None if the request was not handled
+        response: the response to the request, half of which is sent if `fault.when` is `during`;
+            None if the request was not handled
         scope: ASGI scope of the request
         receive: ASGI receive function
         send: ASGI send function

@@ -1,4 +1,4 @@
-"""Faults on demand: methods that make the simulated gateway fail."""
+"""Faults on demand: methods with which a test makes the simulated gateway fail."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from .._state.session import LoginStyle, check_style
 
-# These imports are needed at run time, because the control endpoint reads the types of the methods'
-# parameters.
+# These imports are needed at run time, not only for type checks: the control endpoint reads the
+# types of the methods' parameters.
 from .plan import Fault, FaultKind, Injected, Taken, When
 from .storm import CALM, Storm, StormKind
 from .stream import REFUSED, FaultTargets, StreamFaults
@@ -26,13 +26,15 @@ _STORM_PIECES = 3
 class Faults(StreamFaults):
     """Faults on demand and at random, and a record of those that happened.
 
-    A fault of a request waits for a request whose path ends with `path` (empty for all) and whose
-    method is `method` (None for any); a WebSocket's handshake is a `GET` of `/ws`. Waiting faults
-    hit requests in the order in which you add the faults. Other faults happen at once.
+    Some methods, such as `fail_next`, add a fault that waits for requests. Such a fault hits the
+    requests whose path ends with `path` (empty for all) and whose HTTP method is `method` (None for
+    any). A WebSocket handshake counts as a `GET` of `/ws`. If several waiting faults match a
+    request, the fault that was added first hits it. The faults of the other methods, such as
+    `restart`, happen at once.
 
-    Each method returns a `Fault`, whose `hits` counts how often the fault has happened. All methods
-    are thread-safe. Seconds are real seconds, except for penalties, which follow the gateway's
-    clock.
+    These methods return a `Fault`, whose `hits` counts how often the fault has happened. All
+    methods are thread-safe. Seconds are real seconds, except for penalties, which follow the
+    gateway's clock.
     """
 
     def __init__(self, targets: FaultTargets) -> None:
@@ -46,12 +48,12 @@ class Faults(StreamFaults):
 
     @property
     def waiting(self) -> list[Fault]:
-        """The faults that will hit more requests."""
+        """The faults that still wait for requests."""
         return self._plan.waiting
 
     @property
     def happened(self) -> list[Injected]:
-        """The faults that happened, in order; the last 100,000."""
+        """The last 100,000 faults that happened, oldest first."""
         return self._plan.happened
 
     @property
@@ -60,13 +62,13 @@ class Faults(StreamFaults):
         return self._plan.counts
 
     def count(self, kind: FaultKind) -> int:
-        """Return how often a kind of fault happened."""
+        """Return how often faults of a kind have happened."""
         return self.counts.get(kind, 0)
 
     def clear(self) -> None:
-        """Cancel the faults that wait, the storm and penalties; keep the record.
+        """Cancel all waiting faults, the storm and all penalties; keep the record of faults.
 
-        Silenced connections stay silent, because they do not recover on IBKR's gateway either.
+        Connections that a fault has silenced stay silent, as they do on IBKR's gateway.
         """
         self._storm = None
         self._plan.clear()
@@ -75,7 +77,7 @@ class Faults(StreamFaults):
             connection.call_off()
 
     def forget(self) -> None:
-        """Cancel all faults, storms and penalties, and clear the record."""
+        """Cancel all waiting faults, the storm and all penalties; clear the record of faults."""
         self.clear()
         self._plan.forget()
 
@@ -91,15 +93,18 @@ class Faults(StreamFaults):
         *,
         method: str | None = None,
     ) -> Fault:
-        """Respond to the next requests of a path with an error; handshakes of WebSockets count too.
+        """Respond to the next matching requests with an error.
+
+        The requests have no effect. WebSocket handshakes count as requests.
 
         Args:
-            path: suffix of the path.
+            path: the fault hits requests whose path ends with this text.
             status: the HTTP status of the response.
             body: the body of the response.
             times: how many requests the fault hits.
-            headers: headers to add to `Content-Type: application/json; charset=utf-8`.
-            method: the HTTP method; None for any.
+            headers: headers of the response, besides
+                `Content-Type: application/json; charset=utf-8`.
+            method: HTTP method of the requests to hit; None for any.
 
         Raises:
             ValueError: `times` is less than 1.
@@ -116,18 +121,18 @@ class Faults(StreamFaults):
         when: When = "before",
         method: str | None = None,
     ) -> Fault:
-        """Break the connection of the next requests.
+        """Break the connections of the next matching requests.
 
         Args:
-            path: suffix of the path.
+            path: the fault hits requests whose path ends with this text; empty for all.
             times: how many requests the fault hits.
             when: `before`: a TCP reset; the request has no effect. `during`: the request has its
                 effect, and half of the response is sent. `after`: the request has its effect, and a
                 TCP reset loses the response.
-            method: the HTTP method; None for any.
+            method: HTTP method of the requests to hit; None for any.
 
         Raises:
-            ValueError: `times` is less than 1, or `when` is none of these three.
+            ValueError: `times` is less than 1, or `when` has another value.
         """
         return self._plan.add(Fault("drop", path=path, method=method, times=times, when=when))
 
@@ -139,18 +144,20 @@ class Faults(StreamFaults):
         when: When = "before",
         method: str | None = None,
     ) -> Fault:
-        """Never respond, and keep the connection open, as IBKR's gateway does without a backend.
+        """Never respond to the next matching requests, and keep their connections open.
+
+        IBKR's gateway does this when it has lost its connection to IBKR's servers.
 
         Args:
-            path: suffix of the path.
-            times: how many requests the fault hits; None for all until `clear`.
+            path: the fault hits requests whose path ends with this text; empty for all.
+            times: how many requests the fault hits; None for every request until `clear`.
             when: `before`: the request has no effect. `during`: the request has its effect, and
                 half of the response is sent. `after`: the request has its effect, and nothing is
                 sent.
-            method: the HTTP method; None for any.
+            method: HTTP method of the requests to hit; None for any.
 
         Raises:
-            ValueError: `times` is less than 1, or `when` is none of these three.
+            ValueError: `times` is less than 1, or `when` has another value.
         """
         return self._plan.add(Fault("silence", path=path, method=method, times=times, when=when))
 
@@ -162,27 +169,32 @@ class Faults(StreamFaults):
         times: int | None = None,
         method: str | None = None,
     ) -> Fault:
-        """Delay requests. A request still has its effect if the client gives up during the delay.
+        """Wait before handling the next matching requests.
+
+        A request still has its effect if the client gives up during the delay.
 
         Args:
             seconds: length of the delay.
-            path: suffix of the path.
-            times: how many requests the fault hits; None for all until `clear`.
-            method: the HTTP method; None for any.
+            path: the fault hits requests whose path ends with this text; empty for all.
+            times: how many requests the fault hits; None for every request until `clear`.
+            method: HTTP method of the requests to hit; None for any.
 
         Raises:
-            ValueError: `times` is less than 1, or `seconds` negative.
+            ValueError: `times` is less than 1, or `seconds` is negative.
         """
         return self._plan.add(Fault("slow", path=path, method=method, times=times, seconds=seconds))
 
     def penalise(self, seconds: float = 600.0) -> Fault:
-        """Respond with 429 to all requests for a while, as IBKR does after a broken limit.
+        """Respond with 429 to all requests for a while.
+
+        IBKR does this to a client that has exceeded a rate limit.
 
         Args:
-            seconds: duration of the penalty; each repetition doubles it.
+            seconds: duration of the penalty. Each further call doubles the duration, or multiplies
+                it by the `growth` given to `enforce_pacing`.
 
         Raises:
-            ValueError: `seconds` is not more than 0.
+            ValueError: `seconds` is 0 or negative.
         """
         fault = Fault("penalty", seconds=self._targets.pacing.penalise(seconds))
         self._plan.note(fault)
@@ -205,11 +217,14 @@ class Faults(StreamFaults):
         return fault
 
     def restart(self, seconds: float = 0.0, style: LoginStyle = "redirect") -> Fault:
-        """Restart the gateway: drop all connections and end the login, until you call `login`.
+        """Restart the gateway: drop all connections and end the login.
+
+        Call `SimulatedGateway.login` to log in again.
 
         Args:
-            seconds: how long the gateway refuses connections.
-            style: how the gateway responds to API calls without a login; see `logout`.
+            seconds: how long the gateway refuses new connections.
+            style: how the gateway responds to API calls until the next login; one of the styles
+                of `SimulatedGateway.logout`.
 
         Raises:
             ValueError: `seconds` is negative, or `style` is unknown.
@@ -224,19 +239,19 @@ class Faults(StreamFaults):
     # ---------------------------------------------------------------- random faults (storms)
 
     def storm(self, seed: int = 0, one_in: int = 10, kinds: Sequence[StormKind] = CALM) -> Storm:
-        """Inject a random fault with every n-th request, until the storm is stopped or cleared.
+        """Begin a storm: inject a random fault at every `one_in`-th request.
 
-        The same seed draws the same faults; `Storm.injected` lists them. A new storm replaces the
-        one before.
+        The storm ends with `Storm.stop`, `clear` or the next call of `storm`. The same seed draws
+        the same faults; `Storm.injected` lists the faults so far.
 
         Args:
             seed: seed of the random faults.
-            one_in: average number of requests for each fault; 1 for a fault in each request.
-            kinds: the kinds of faults to draw from. The default kinds pass by themselves and need
-                no new login.
+            one_in: number of requests from one fault to the next; 1 for a fault at each request.
+            kinds: the kinds of faults to draw from. After faults of the default kinds, the client
+                can continue without a new login.
 
         Raises:
-            ValueError: `one_in` is less than 1 or a kind is not known.
+            ValueError: `one_in` is less than 1, or a kind is not known.
         """
         self._storm = Storm(seed, one_in, kinds, self._end_storm)
         return self._storm
@@ -257,7 +272,7 @@ class Faults(StreamFaults):
         return "refused" if fault.response[0] == REFUSED else "ignored"
 
     def take(self, method: str, path: str) -> Taken:
-        """Return the faults for a request that has just arrived."""
+        """Return the faults that hit a request, and count them. Call it when a request arrives."""
         storm = self._storm
         kind = storm.draw(streams=bool(self._targets.streams())) if storm is not None else None
         if storm is None or kind is None:

@@ -1,4 +1,4 @@
-"""List of faults that wait for a request, and record of the faults that happened."""
+"""The faults that wait for requests, and a record of the faults that happened."""
 
 from __future__ import annotations
 
@@ -45,9 +45,10 @@ class Injected:
 
     Attributes:
         kind: kind of the fault.
-        when: moment of the fault, for `drop` and `silence`; otherwise "before".
-        method: the request's method; empty if it hit no request.
-        path: the request's path, with `/v1/api`; empty if it hit no request.
+        when: for `drop` and `silence`, the moment at which the fault hit the request; for other
+            kinds always "before".
+        method: HTTP method of the request that the fault hit; empty if it hit no request.
+        path: path of this request, including `/v1/api`; empty if the fault hit no request.
         at: when the fault happened, as `time.monotonic()`.
         number: the fault's number among all faults, from 1.
     """
@@ -60,7 +61,7 @@ class Injected:
     number: int
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the fields, as the control endpoint reports them."""
+        """Return the fields by name. The control endpoint responds with this dict."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
@@ -69,9 +70,9 @@ class Fault:
 
     Attributes:
         kind: kind of the fault.
-        path: suffix of the paths of the requests that the fault hits; empty for any.
-        method: method of the requests that the fault hits; None for any.
-        when: moment of the fault, for `drop` and `silence`.
+        path: the fault hits requests whose path ends with this text; empty for any.
+        method: HTTP method of the requests that the fault hits; None for any.
+        when: for `drop` and `silence`, the moment at which the fault hits a request.
         hits: number of times the fault has happened.
     """
 
@@ -110,7 +111,7 @@ class Fault:
 
     @property
     def waiting(self) -> bool:
-        """Whether the fault will hit another request."""
+        """Whether the fault still waits for a request."""
         return self._left is None or self._left > 0
 
     def cancel(self) -> None:
@@ -118,28 +119,28 @@ class Fault:
         self._left = 0
 
     def fits(self, method: str, path: str) -> bool:
-        """Return whether the fault hits a request with this method and path."""
+        """Return whether the fault still waits, and hits requests with this method and path."""
         # Commands of a WebSocket are hit by their own kind only.
         own = (self.kind == "ws_refuse") == (method == "WS")
         right = own and self.method in (None, method) and path.endswith(self.path)
         return right and self.waiting
 
     def hit(self, times: int = 1) -> None:
-        """Count that the fault has happened."""
+        """Count that the fault has happened `times` times."""
         self.hits += times
         if self._left is not None:
             self._left = max(0, self._left - times)
 
 
 class Taken(NamedTuple):
-    """Faults for one request: a delay in seconds, then a fault or None."""
+    """The faults that hit one request: a delay in seconds, followed by a fault or None."""
 
     delay: float = 0.0
     fault: Fault | None = None
 
 
 class Plan:
-    """The faults that wait for requests, and the faults that happened. Thread-safe."""
+    """The faults that wait for requests, and the record of those that happened. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -149,13 +150,17 @@ class Plan:
         self._counts: Counter[str] = Counter()
 
     def add(self, fault: Fault) -> Fault:
-        """Add a fault that waits for its requests."""
+        """Add a fault, which then waits for matching requests; return the same fault."""
         with self._lock:
             self._faults.append(fault)
         return fault
 
     def take(self, method: str, path: str) -> Taken:
-        """Return the faults for a request: the sum of all delays, and the first other fault."""
+        """Return and count the faults that hit a request.
+
+        All waiting faults of kind `slow` that match the request hit it, and their delays add up. Of
+        the other matching faults, only the one added first hits it.
+        """
         delay = 0.0
         chosen: Fault | None = None
         with self._lock:
@@ -171,12 +176,12 @@ class Plan:
         return Taken(delay, chosen)
 
     def note(self, fault: Fault, method: str = "", path: str = "", times: int = 1) -> Injected:
-        """Record a fault that has happened."""
+        """Add a fault that has happened to the record, and count it `times` times."""
         with self._lock:
             return self._note(fault, method, path, times)
 
     def count(self, fault: Fault, times: int) -> None:
-        """Add to the count of a fault that is already on record."""
+        """Count that a fault that is already in the record has happened `times` more times."""
         with self._lock:
             fault.hit(times)
             self._counts[fault.kind] += times
@@ -192,23 +197,23 @@ class Plan:
 
     @property
     def waiting(self) -> list[Fault]:
-        """The faults that wait for more requests."""
+        """The faults that still wait for requests."""
         with self._lock:
             return [fault for fault in self._faults if fault.waiting]
 
     @property
     def happened(self) -> list[Injected]:
-        """Faults that have happened, in order."""
+        """The last 100,000 faults that have happened, oldest first."""
         with self._lock:
             return list(self._happened)
 
     @property
     def number(self) -> int:
-        """Number of faults that have happened."""
+        """Number of faults that have been recorded, including old ones no longer in the record."""
         return self._number
 
     def since(self, number: int) -> list[Injected]:
-        """Return the faults after the first `number`."""
+        """Return the recorded faults whose number is above `number`, oldest first."""
         found: list[Injected] = []
         with self._lock:
             for each in reversed(self._happened):
@@ -224,14 +229,14 @@ class Plan:
             return dict(self._counts)
 
     def clear(self) -> None:
-        """Cancel the faults that wait; keep the record."""
+        """Cancel the faults that wait; keep the record of faults that happened."""
         with self._lock:
             for fault in self._faults:
                 fault.cancel()
             self._faults.clear()
 
     def forget(self) -> None:
-        """Cancel the faults that wait, and clear the record."""
+        """Cancel the faults that wait, and clear the record of faults that happened."""
         self.clear()
         with self._lock:
             self._happened.clear()

@@ -1,4 +1,4 @@
-"""Random faults, reproducible by their seed."""
+"""Storms: random faults, injected at regular intervals. The same seed gives the same faults."""
 
 from __future__ import annotations
 
@@ -61,13 +61,14 @@ _ON_STREAMS = frozenset(kind for kind in EVERY_KIND if kind.startswith("ws_")) |
 
 
 class Storm:
-    """A running storm of random faults, and its report.
+    """A storm, which injects random faults into requests, and its report.
 
-    Leaving the block of `with` stops it.
+    The storm begins before you get this object. It ends with `stop`, or at the end of a `with`
+    block.
 
     Attributes:
         seed: seed of the random faults.
-        one_in: average number of requests for each fault.
+        one_in: number of requests from one fault to the next.
         requests: how many requests have arrived during the storm.
     """
 
@@ -113,20 +114,20 @@ class Storm:
 
     @property
     def injected(self) -> list[Injected]:
-        """The injected faults, in order."""
+        """The faults that the storm has injected so far, in order."""
         with self._lock:
             return list(self._injected)
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """Number of injected faults, by kind."""
+        """Number of faults that the storm has injected, by kind."""
         return Counter(each.kind for each in self.injected)
 
     def draw(self, *, streams: bool) -> StormKind | None:
-        """Draw a random fault for the request that has just arrived; None if it gets no fault.
+        """Count a request; at every `one_in`-th request, return a random kind of fault, else None.
 
         Args:
-            streams: whether a WebSocket is open; without one, no fault of WebSockets is drawn.
+            streams: whether a WebSocket is open. If False, no fault of WebSockets is drawn.
         """
         with self._lock:
             self.requests += 1
@@ -138,6 +139,6 @@ class Storm:
             return self._random.choice(kinds) if kinds else None
 
     def note(self, injected: Injected) -> None:
-        """Add a fault to the report."""
+        """Add an injected fault to the storm's report."""
         with self._lock:
             self._injected.append(injected)

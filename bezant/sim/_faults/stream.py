@@ -1,4 +1,4 @@
-"""Faults of WebSockets, and the parts of the gateway that all faults act on."""
+"""Faults of WebSockets, and access to the parts of the gateway that faults act on."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from .._state.session import LoginStyle, check_style
 
-# These imports are needed at run time, because the control endpoint reads the types of the methods'
-# parameters.
+# These imports are needed at run time, not only for type checks: the control endpoint reads the
+# types of the methods' parameters.
 from .plan import Fault, FaultKind, Plan
 
 if TYPE_CHECKING:
@@ -28,11 +28,11 @@ class FaultTargets:
 
     Attributes:
         streams: function that returns the open WebSockets.
-        run: function that runs a coroutine on the server's loop, and waits for it unless called on
-            that loop.
+        run: function that runs a coroutine on the event loop of the server. It waits for the
+            coroutine's end, except if it is called on that loop.
         interrupt: function that drops all connections and refuses new ones for a number of seconds.
         logout: function that ends the login.
-        pacing: holds the penalties.
+        pacing: the rate limits and their penalties.
     """
 
     streams: Callable[[], list[WsConnection]]
@@ -43,18 +43,20 @@ class FaultTargets:
 
 
 class StreamFaults:
-    """Faults of WebSockets on demand."""
+    """Methods with which a test makes open WebSockets fail."""
 
     def __init__(self, targets: FaultTargets) -> None:
         self._targets = targets
         self._plan = Plan()
 
     def logout_after(self, messages: int, style: LoginStyle = "redirect") -> Fault:
-        """End the login after a number of further messages on a WebSocket.
+        """End the login when the gateway has sent some more messages on a WebSocket.
 
         Args:
-            messages: after how many messages, on any WebSocket that is open now.
-            style: how the gateway responds to API calls from then on; see `logout`.
+            messages: number of further messages. The first of the WebSockets open now to get as
+                many ends the login.
+            style: how the gateway responds to API calls from then on; one of the styles of
+                `SimulatedGateway.logout`.
 
         Raises:
             ValueError: `messages` is less than 1, or `style` is unknown.
@@ -75,15 +77,15 @@ class StreamFaults:
         return fault
 
     def ws_silence(self) -> Fault:
-        """Stop sending messages on open WebSockets. The WebSockets stay open and answer pings."""
+        """Stop sending messages on all open WebSockets. They stay open and answer pings."""
         return self._on_streams("ws_silence", lambda each: each.go_silent())
 
     def ws_close(self, code: int = 1000, reason: str = "") -> Fault:
-        """Close every open WebSocket. IBKR's gateway always sends 1000 without a reason.
+        """Close every open WebSocket.
 
         Args:
-            code: the close code.
-            reason: the close reason.
+            code: the close code. IBKR's gateway always sends 1000.
+            reason: the close reason. IBKR's gateway never sends one.
         """
         return self._on_streams("ws_close", lambda each: each.end(code, reason))
 
@@ -96,11 +98,13 @@ class StreamFaults:
         return self._on_streams("ws_half_open", lambda each: each.go_deaf())
 
     def ws_fragment(self, times: int = 1, pieces: int = 3) -> Fault:
-        """Split the next messages into pieces, each a message of its own, as IBKR's gateway does.
+        """Split the next messages, and send each piece as a separate WebSocket message.
+
+        IBKR's gateway does this to a message that reaches it in several frames.
 
         Args:
-            times: how many messages of each open WebSocket.
-            pieces: into how many pieces.
+            times: how many messages to split on each open WebSocket.
+            pieces: number of pieces of each message.
 
         Raises:
             ValueError: `times` is less than 1, or `pieces` less than 2.
@@ -114,16 +118,17 @@ class StreamFaults:
         """Send a message of more than 64 KiB on every open WebSocket.
 
         Args:
-            cut: False sends one frame, which makes the gateway close the connection (1000). True
-                cuts the message into frames of 64 KiB, which the gateway forwards as messages.
+            cut: False: drop the message and close the WebSocket with code 1000, as IBKR's gateway
+                does with a frame of this length. True: cut the message into frames of 64 KiB, each
+                of which arrives as a separate message.
         """
         return self._on_streams("ws_oversize", lambda each: each.send_oversized(cut=cut))
 
     def ws_flood(self, messages: int = 200_000) -> Fault:
-        """Send market data as fast as every open WebSocket accepts it; return at once.
+        """Begin to send market data on every open WebSocket as fast as the client accepts it.
 
-        The messages are quotes of the subscribed contracts, or of the first known contract. The
-        fault's `hits` counts the messages sent so far.
+        The messages are quotes of the contracts that the client has subscribed to, or of the first
+        simulated contract. The fault's `hits` counts the messages sent so far.
 
         Args:
             messages: how many messages to send on each WebSocket.
@@ -157,7 +162,9 @@ class StreamFaults:
         return self._plan.add(fault)
 
     def end_market_data(self, conid: int | None = None) -> Fault:
-        """End market data subscriptions early, without a message, as IBKR does.
+        """End market data subscriptions before their time, without telling the client.
+
+        IBKR ends subscriptions without a message, too.
 
         Args:
             conid: the contract whose subscriptions end; None for all contracts.
@@ -167,7 +174,12 @@ class StreamFaults:
     def _on_streams(
         self, kind: FaultKind, work: Callable[[WsConnection], Coroutine[Any, Any, None]]
     ) -> Fault:
-        """Run `work` for every open WebSocket, and add one to the fault's `hits` for each."""
+        """Run `work` for every open WebSocket, and count each in the `hits` of the fault.
+
+        Args:
+            kind: kind of the fault.
+            work: function that returns the coroutine to run for a WebSocket.
+        """
         fault = Fault(kind, times=None)
         for connection in self._targets.streams():
             self._targets.run(work(connection))

@@ -36,13 +36,15 @@ class Pacing:
         return f"<Pacing enforced: {len(self.arrivals)} requests, {len(self.violations)} too many>"
 
     def enforce(self, penalty: float = DEFAULT_PENALTY, growth: float = DEFAULT_GROWTH) -> None:
-        """Refuse requests beyond IBKR's rate limits with 429; counting starts again.
+        """Refuse requests beyond IBKR's rate limits with 429 from now on.
+
+        Earlier requests no longer count, and earlier penalties end.
 
         Args:
-            penalty: seconds for which an address that broke a limit gets 429 for every request.
-                IBKR documents 10 to 15 minutes. With 0, only the request that broke the limit gets
-                429.
-            growth: factor between each penalty of an address and its next one.
+            penalty: seconds for which every request from a client's IP address gets 429 after the
+                address has exceeded a limit. IBKR documents 10 to 15 minutes. With 0, only the
+                request beyond the limit gets 429.
+            growth: each further penalty of an address is this many times as long as the one before.
 
         Raises:
             ValueError: `penalty` is negative or `growth` less than 1.
@@ -53,35 +55,35 @@ class Pacing:
             self._box = box
 
     def off(self) -> None:
-        """Accept every request, and end all penalties."""
+        """Stop enforcing rate limits, and end all penalties."""
         with self._lock:
             self._judge = None
             self._box = PenaltyBox()
 
     @property
     def enforced(self) -> bool:
-        """Whether the limits are enforced."""
+        """Whether the rate limits are enforced."""
         return self._judge is not None
 
     @property
     def violations(self) -> list[Violation]:
-        """The last 100,000 requests that broke a limit, in order."""
+        """The last 100,000 requests beyond a rate limit, in order of arrival."""
         with self._lock:
             return list(self._judge.violations) if self._judge is not None else []
 
     @property
     def arrivals(self) -> list[Arrival]:
-        """The last 100,000 requests since enforcement started, in order."""
+        """The last 100,000 requests since enforcement started, in order of arrival."""
         with self._lock:
             return list(self._judge.arrivals) if self._judge is not None else []
 
     @property
     def penalty_left(self) -> float:
-        """Seconds of penalty that requests from this machine have left; 0 for none."""
+        """For how many more seconds requests from this machine get 429; 0 without a penalty."""
         return max(map(self.left, _HERE))
 
     def release(self) -> None:
-        """End all penalties. Earlier penalties still make the next one longer."""
+        """End all penalties. They still count as earlier penalties, so the next one is longer."""
         with self._lock:
             self._box.release()
 
@@ -94,12 +96,17 @@ class Pacing:
             return self._box.put("", seconds, self._clock())
 
     def left(self, address: str) -> float:
-        """Return how many seconds of penalty an address has left."""
+        """Return for how many more seconds an address gets 429; 0 without a penalty."""
         with self._lock:
             return self._box.left(address, self._clock())
 
     def arrive(self, method: str, path: str, address: str) -> Judge | Literal[False] | None:
-        """Record a request; return False to refuse it, otherwise the argument for `leave`."""
+        """Record a request from an address, and decide whether to accept it.
+
+        Returns:
+            False if the request must be refused with 429. Otherwise a value to pass to `leave` as
+            `judge`, once the request has got its response.
+        """
         with self._lock:
             now = self._clock()
             if self._judge is None:
@@ -107,7 +114,13 @@ class Pacing:
             return self._judge if self._judge.arrive(method, path, address, now) else False
 
     def leave(self, judge: Judge | None, method: str, path: str) -> None:
-        """Record that an accepted request has got its response."""
+        """Record that an accepted request has got its response, so it no longer runs.
+
+        Args:
+            judge: the value that `arrive` returned for the request.
+            method: the request's HTTP method.
+            path: the request's path without `/v1/api`.
+        """
         if judge is not None:
             with self._lock:
                 judge.leave(method, path)

@@ -1,7 +1,7 @@
 """Checks requests against IBKR's rate limits by their times of arrival. No clock, no I/O.
 
-This table of limits is separate from the client's own table, so that the simulation can check the
-client's pacing.
+The client has its own table of these limits. The table here is separate, so that the simulation
+can detect errors in the client's table.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class Arrival:
     Attributes:
         at: when the request arrived, in seconds of the gateway's clock.
         method: the request's HTTP method.
-        path: the request's path below `/v1/api`.
-        accepted: whether the request was accepted.
+        path: the request's path without `/v1/api`.
+        accepted: whether the request was accepted; False if it got a 429.
     """
 
     at: float
@@ -56,10 +56,11 @@ class Violation:
     Attributes:
         at: when the request arrived, in seconds of the gateway's clock.
         method: the request's HTTP method.
-        path: the request's path below `/v1/api`.
-        address: the client's address, which gets the penalty.
+        path: the request's path without `/v1/api`.
+        address: the client's IP address, which gets the penalty.
         limit: the limit, such as `GET /portfolio/accounts: 1 in 5 s`.
-        early: how many seconds too early the request came; 0 if too many ran at the same time.
+        early: how many seconds too early the request came; 0 if the limit is for the number of
+            requests that run at the same time.
         penalty: length of the penalty in seconds.
     """
 
@@ -72,15 +73,15 @@ class Violation:
     penalty: float
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the fields, as the control endpoint reports them."""
+        """Return the fields by name. The control endpoint responds with this dict."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
 SESSION = Limit("any request", 10, 1)
 
-# The published limits. Each row has a method (None if GET and POST count together), a path, the
-# (requests, seconds) of its limits, and how many requests may run at the same time (0 for any
-# number).
+# The rate limits that IBKR publishes. Each row has an HTTP method (None if GET and POST count
+# together), a path, the limits of this path as pairs (requests, seconds), and how many requests may
+# run at the same time (0 for any number).
 _PUBLISHED: tuple[tuple[str | None, str, tuple[tuple[int, float], ...], int], ...] = (
     *(
         (method, f"/fyi/{rest}", ((1, 1.0),), 0)
@@ -146,7 +147,10 @@ class _Rule:
 
 
 class PenaltyBox:
-    """Penalties by address; each further penalty of an address is longer than the one before."""
+    """Penalties of clients by IP address: how long an address gets 429 for every request.
+
+    Each further penalty of an address is `growth` times as long as the one before.
+    """
 
     def __init__(self, growth: float = DEFAULT_GROWTH) -> None:
         if not 1 <= growth < math.inf:
@@ -157,11 +161,13 @@ class PenaltyBox:
         self._times: dict[str, int] = {}
 
     def put(self, address: str, seconds: float, now: float) -> float:
-        """Start a penalty and return its length: `seconds`, times `growth` for each earlier one.
+        """Start a penalty of an address, and return its length in seconds.
+
+        The length is `seconds`, multiplied by `growth` for each earlier penalty of the address.
 
         Args:
-            address: the client's address; empty for all.
-            seconds: length of the first penalty.
+            address: the client's IP address; empty for all addresses.
+            seconds: length of the address's first penalty.
             now: the current time in seconds.
         """
         times = self._times[address] = self._times.get(address, 0) + 1
@@ -174,25 +180,26 @@ class PenaltyBox:
         return length
 
     def left(self, address: str, now: float) -> float:
-        """Return how many seconds of penalty an address has left."""
+        """Return for how many more seconds an address gets 429; 0 without a penalty."""
         ends = max(self._ends.get(address, 0.0), self._ends.get("", 0.0))
         return max(0.0, ends - now)
 
     def release(self) -> None:
-        """End all penalties. Earlier penalties still make the next one longer."""
+        """End all penalties. They still count as earlier penalties, so the next one is longer."""
         self._ends.clear()
 
 
 class Judge:
     """Decides whether a request is within IBKR's rate limits or gets a 429.
 
-    The judge accepts a request if, counting this request, no limit has more requests in its time
-    window than the limit allows. Otherwise the request gets a 429, and so does every request from
-    its address until the penalty is over. Refused requests do not count against the limits.
+    A request is within the limits if, with this request included, every time window contains at
+    most as many requests as its limit allows. Otherwise the request gets a 429, and so does every
+    request from the same IP address until the penalty is over. Refused requests do not count
+    against the limits.
 
     Args:
-        penalty: seconds of the first penalty of an address.
-        growth: factor between each penalty of an address and its next one.
+        penalty: length of an address's first penalty, in seconds.
+        growth: each further penalty of an address is this many times as long as the one before.
         box: holds the penalties; a new one by default.
     """
 
@@ -215,14 +222,20 @@ class Judge:
     def arrive(self, method: str, path: str, address: str, now: float) -> bool:
         """Record a request, and return whether it is accepted.
 
-        Report an accepted request to `leave` after its response.
+        If it is accepted, call `leave` after its response.
+
+        Args:
+            method: the HTTP method.
+            path: the request's path without `/v1/api`.
+            address: the client's IP address.
+            now: the current time in seconds.
         """
         accepted = not self.box.left(address, now) and self._within(method, path, address, now)
         self.arrivals.append(Arrival(now, method, path, accepted))
         return accepted
 
     def leave(self, method: str, path: str) -> None:
-        """Record that an accepted request has got its response."""
+        """Record that an accepted request has got its response, so it no longer runs."""
         for rule in self._rules:
             if rule.fits(method, path):
                 rule.running -= 1

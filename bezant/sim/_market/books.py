@@ -32,18 +32,18 @@ _ONE = Decimal(1)
 
 
 def unit(contract: Contract) -> Decimal:
-    """Return the multiplier of a contract; 1 without one."""
+    """Return the multiplier of a contract; 1 if the contract has none."""
     return Decimal(str(contract.multiplier)) if contract.multiplier else _ONE
 
 
 @dataclass(slots=True)
 class Holding:
-    """Position in one contract, in the contract's currency.
+    """Position in one contract. All amounts are in the contract's currency.
 
     Attributes:
         contract: the contract.
-        quantity: the quantity; negative for short.
-        cost: total cost with commissions; negative for short.
+        quantity: the quantity; negative for a short position.
+        cost: total cost, including commissions; negative for a short position.
         realized: profit realised today, after commissions.
         unit: the contract's multiplier.
     """
@@ -56,25 +56,25 @@ class Holding:
 
     @property
     def average_cost(self) -> Decimal:
-        """Average cost of one contract."""
+        """Average cost of one unit, such as a share or an option; 0 without a position."""
         return self.cost / self.quantity if self.quantity else ZERO
 
     def value(self, mark: Decimal) -> Decimal:
-        """Return the position's value at a price. For futures, this is the unrealised gain."""
+        """Return the position's value at the price `mark`; for futures, the unrealised gain."""
         worth = self.quantity * mark * self.unit
         return worth - self.cost if self.contract.asset_class == "FUT" else worth
 
     def unrealized(self, mark: Decimal) -> Decimal:
-        """Return the gain from closing the position at a price."""
+        """Return what closing the position at the price `mark` would gain, before commission."""
         return self.quantity * mark * self.unit - self.cost
 
     def trade(self, signed: Decimal, price: Decimal, commission: Decimal) -> Decimal:
-        """Add a trade to the position; return the change of cash.
+        """Add a trade to the position, and return by how much the account's cash changes.
 
         Args:
             signed: the quantity; negative for a sale.
             price: the price of one unit.
-            commission: the commission.
+            commission: the commission of this trade.
         """
         against = self.quantity and (signed > 0) != (self.quantity > 0)
         size = min(abs(signed), abs(self.quantity)) if against else ZERO
@@ -96,8 +96,8 @@ class Holding:
         if opening:
             self.cost += opening * price * self.unit + commission_left
         if self.contract.asset_class == "FUT":
-            # The full price of a future is not paid: closing pays out the gain. The commission of
-            # opening is part of the cost, and is paid when the gain is realised.
+            # The buyer of a future does not pay its price. Cash changes only when the position is
+            # closed: by the gain, from which the commissions of both trades are subtracted.
             return gain
         return -signed * price * self.unit - commission
 
@@ -107,7 +107,7 @@ class Books:
 
     Args:
         cash: the cash by currency.
-        mark: returns the current price of a contract, by conid.
+        mark: function that returns the current price of a contract, given its conid.
     """
 
     def __init__(self, cash: Mapping[str, Decimal], mark: Callable[[int], Decimal]) -> None:
@@ -118,14 +118,14 @@ class Books:
     def hold(
         self, contract: Contract, quantity: Decimal, price: Decimal, realized: Decimal = ZERO
     ) -> None:
-        """Add a position from before the start."""
+        """Add a position that the account holds from the start, without a change of cash."""
         per = unit(contract)
         self.holdings[contract.conid] = Holding(
             contract, quantity, quantity * price * per, realized, per
         )
 
     def apply(self, contract: Contract, execution: Execution) -> None:
-        """Book an execution."""
+        """Change the position and the cash as an execution does."""
         holding = self.holdings.get(contract.conid)
         if holding is None:
             holding = self.holdings[contract.conid] = Holding(contract, unit=unit(contract))
@@ -134,14 +134,14 @@ class Books:
         self.cash[contract.currency] = self.cash.get(contract.currency, ZERO) + change
 
     def new_day(self) -> None:
-        """Start a new day: reset realised profit and delete closed positions."""
+        """Start a new day: reset the realised profits and delete positions that are closed."""
         for conid, holding in list(self.holdings.items()):
             holding.realized = ZERO
             if not holding.quantity:
                 del self.holdings[conid]
 
     def position(self, conid: int) -> Decimal:
-        """Return the quantity held of a contract; negative for short."""
+        """Return the quantity held of a contract; negative for a short position."""
         holding = self.holdings.get(conid)
         return ZERO if holding is None else holding.quantity
 
@@ -159,7 +159,11 @@ class Books:
         return self.totals_at(self._mark)
 
     def totals_at(self, mark: Callable[[int], Decimal]) -> Totals:
-        """Return the account's cash, values and gains at given prices."""
+        """Return the account's cash, values and gains at given prices.
+
+        Args:
+            mark: function that returns the price of a contract, given its conid.
+        """
         market = futures = margin = unrealized = realized = gross = ZERO
         for conid, holding in self.holdings.items():
             rate = RATES[holding.contract.currency]
@@ -189,7 +193,7 @@ class Totals:
         market_value: the value of all positions except futures.
         futures: the unrealised gain of futures.
         gross: the sum of the absolute values of all positions except futures.
-        margin: the margin of the positions.
+        margin: the margin that the positions need.
         unrealized: the unrealised gain.
         realized: the gain realised today.
     """
@@ -204,10 +208,10 @@ class Totals:
 
     @property
     def net_liquidation(self) -> Decimal:
-        """Cash and the value of all positions."""
+        """Net liquidation value: cash plus the value of all positions."""
         return self.cash + self.market_value + self.futures
 
     @property
     def available(self) -> Decimal:
-        """Net liquidation value beyond the margin."""
+        """Available funds: net liquidation value minus the margin of the positions."""
         return self.net_liquidation - self.margin

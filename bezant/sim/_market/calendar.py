@@ -1,4 +1,4 @@
-"""Trading days of US stocks: 09:30 to 16:00 in New York, with holidays by rule."""
+"""Trading hours of US stocks: 09:30 to 16:00 in New York, with holidays computed by rule."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ def _summer(year: int) -> tuple[dt.datetime, dt.datetime]:
 
 
 class _NewYork(dt.tzinfo):
-    """Time zone of New York by rule, because Windows and small containers lack time zone data."""
+    """Time zone of New York, computed by rule.
+
+    The standard `zoneinfo` needs time zone data, which Windows and small containers lack.
+    """
 
     def utcoffset(self, when: dt.datetime | None) -> dt.timedelta:
         return self.dst(when) - 5 * _HOUR
@@ -81,7 +84,10 @@ def _easter(year: int) -> dt.date:
 
 
 def _observed(day: dt.date) -> dt.date:
-    """Return the observed day of a holiday: Friday for Saturday, Monday for Sunday."""
+    """Return the weekday on which a holiday is observed.
+
+    A Saturday moves to the Friday before it, and a Sunday to the Monday after it.
+    """
     return day - _DAY if day.weekday() == 5 else day + _DAY if day.weekday() == 6 else day
 
 
@@ -103,8 +109,7 @@ def holidays(year: int) -> frozenset[dt.date]:
         days.add(_observed(dt.date(year, 6, 19)))
     new_year = dt.date(year, 1, 1)
     if new_year.weekday() != 5:
-        # A New Year's Day on a Saturday is not observed on the Friday, which belongs to the old
-        # year.
+        # If New Year's Day is a Saturday, the exchanges do not close on the Friday before it.
         days.add(_observed(new_year))
     return frozenset(days)
 
@@ -129,12 +134,12 @@ def session(day: dt.date) -> Session | None:
 
 
 def day_of(when: float) -> dt.date:
-    """Return the date in New York at a time."""
+    """Return the date in New York at `when`, in seconds since 1970."""
     return dt.datetime.fromtimestamp(when, ZONE).date()
 
 
 def last_session(when: float) -> Session:
-    """Return the current session at a time, or the last one before it."""
+    """Return the last session that opened at `when` or earlier; it may still be running."""
     day = day_of(when)
     while (found := session(day)) is None or found.opens > when:
         day -= _DAY
@@ -158,7 +163,11 @@ def following(of: Session) -> Session:
 
 
 def is_open(when: float, *, extended: bool = False) -> bool:
-    """Return whether the market is open at a time; `extended` counts 04:00 to 20:00 as open."""
+    """Return whether the market is open at `when`.
+
+    Regular hours are 09:30 to 16:00 in New York; `extended` hours are 04:00 to 20:00. On a few days
+    of the year both end three hours earlier.
+    """
     found = session(day_of(when))
     if found is None:
         return False
@@ -168,7 +177,7 @@ def is_open(when: float, *, extended: bool = False) -> bool:
 
 
 def next_bound(when: float) -> float:
-    """Return the next time at which regular or extended hours start or end."""
+    """Return the next time after `when` at which regular or extended hours start or end."""
     day = day_of(when)
     while True:
         found = session(day)
@@ -181,7 +190,10 @@ def next_bound(when: float) -> float:
 
 
 def end_of_day(when: float, *, extended: bool = False) -> float:
-    """Return the expiry of a day order that is placed at a time."""
+    """Return the time at which a day order expires that is placed at `when`.
+
+    With `extended`, the order also trades in extended hours and expires at their end.
+    """
     day = day_of(when)
     while True:
         found = session(day)
@@ -193,7 +205,10 @@ def end_of_day(when: float, *, extended: bool = False) -> float:
 
 
 def end_of_next_quarter(when: float) -> float:
-    """Return the expiry of a GTC order that is placed at a time."""
+    """Return the time at which a GTC order expires that is placed at `when`.
+
+    This is 16:00 in New York on the last day of the next calendar quarter.
+    """
     day = day_of(when)
     months = day.year * 12 + (day.month - 1) // 3 * 3 + 6
     last = dt.date(months // 12, months % 12 + 1, 1) - _DAY

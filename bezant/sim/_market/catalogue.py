@@ -1,4 +1,4 @@
-"""Catalogue of the contracts that the simulated gateway knows."""
+"""Catalogue of all contracts of the simulated gateway."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-# Key: an exchange. Value: its currency, its country, and whether its listings are US listings.
+# Key: an exchange. Value: its currency, its country, and whether a listing there counts as US.
 _EXCHANGES = {
     "NASDAQ": ("USD", "US", True),
     "NYSE": ("USD", "US", True),
@@ -29,8 +29,8 @@ _EXCHANGES = {
     "TSEJ": ("JPY", "JP", False),
 }
 
-# Each row has a symbol, a company, a price, and the company's listings. Positions are held in the
-# first listing.
+# Each row has a symbol, a company, a price, and the company's listings as pairs of conid and
+# exchange. A position in the company is held in the first listing.
 _COMPANIES: tuple[tuple[str, str, float, tuple[tuple[int, str], ...]], ...] = (
     ("AAPL", "APPLE INC", 255.3, ((265598, "NASDAQ"), (38708077, "MEXI"), (273982664, "EBS"))),
     ("AAPL", "APPLE INC-CDR", 36.4, ((532640894, "TSE"),)),
@@ -49,10 +49,11 @@ _COMPANIES: tuple[tuple[str, str, float, tuple[tuple[int, str], ...]], ...] = (
     ("QQQ", "INVESCO QQQ TRUST SERIES 1", 616.4, ((320227571, "NASDAQ"), (322082470, "MEXI"))),
     ("VOD", "VODAFONE GROUP PLC-SP ADR", 12.4, ((149061024, "NASDAQ"),)),
     ("VOD", "VODAFONE GROUP PLC", 0.93, ((149061025, "LSE"), (149061026, "AEB"))),
-    # Two companies share the symbol SIE and neither is in the US, so the symbol is ambiguous.
+    # Two companies share the symbol SIE, and neither has a US listing. Clients must handle such an
+    # ambiguous symbol.
     ("SIE", "SIEMENS AG-REG", 221.7, ((14216, "IBIS"), (411720500, "MEXI"))),
     ("SIE", "SIERRA ROJA MINING LTD", 0.42, ((611720501, "VENTURE"),)),
-    # This company has a single listing, and it is outside the US.
+    # A company with a single listing, which is outside the US.
     ("7203", "TOYOTA MOTOR CORP", 3120.0, ((13905883, "TSEJ"),)),
 )
 
@@ -61,13 +62,15 @@ _FUTURES = (("ES", "E-mini S&P 500", 6890.0, 50.0), ("NQ", "E-MINI NASDAQ 100", 
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """Product that a search finds, although it cannot be traded itself.
+    """Underlying that a search for its symbol finds, such as an index or a currency.
+
+    The simulated exchange does not trade it; it may have futures.
 
     Attributes:
         conid: IBKR's contract id.
         name: the name.
         exchange: the exchange.
-        kinds: its kinds of contracts, apart from futures.
+        kinds: the security types that the search result lists besides futures, such as `IND`.
     """
 
     conid: int
@@ -93,21 +96,21 @@ _SECOND = ("BIOTECH", "CAPITAL", "ENERGY", "FOODS", "LOGISTICS", "METALS", "SYST
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """A contract and its first price.
+    """A contract of the simulation, and its price at the start.
 
     Attributes:
         conid: IBKR's contract id.
-        symbol: the symbol; of a derivative, that of its underlying.
+        symbol: the symbol. Options and futures have the symbol of their underlying.
         name: name of the company or product.
-        exchange: exchange of the listing, from the exchanges that the simulated gateway knows.
-        price: the first price.
+        exchange: exchange of the listing; must be one of those that the simulated gateway knows.
+        price: the price at the start.
         asset_class: `STK`, `OPT` or `FUT`.
         description: the contract's name in a portfolio; the symbol by default.
-        multiplier: the multiplier; 0 means 1.
+        multiplier: the multiplier; 0 means that the contract has none and counts as 1.
         strike: strike price of an option.
-        expiry: expiry date, `YYYYMMDD`.
-        right: `C` or `P` of an option.
-        underlying: conid of the underlying.
+        expiry: expiry date of an option or future, `YYYYMMDD`.
+        right: `C` for a call option, `P` for a put option.
+        underlying: conid of the underlying of an option or future.
     """
 
     conid: int
@@ -130,12 +133,12 @@ class Contract:
 
     @property
     def country(self) -> str:
-        """The country of the listing, two letters."""
+        """The country of the listing, as a code of two letters."""
         return _EXCHANGES[self.exchange][1]
 
     @property
     def is_us(self) -> bool:
-        """Whether it is a US listing."""
+        """Whether the contract is listed in the US."""
         return _EXCHANGES[self.exchange][2]
 
     @property
@@ -144,7 +147,7 @@ class Contract:
         return self.description or self.symbol
 
     def secdef(self) -> dict[str, Any]:
-        """Return the contract as `GET /trsrv/secdef` does."""
+        """Return the contract in the form of `GET /trsrv/secdef`."""
         return {
             "conid": self.conid,
             "currency": self.currency,
@@ -174,8 +177,8 @@ class Catalogue:
     """All contracts by conid, and the companies of each stock symbol.
 
     Args:
-        seed: seed of the invented contracts.
-        positions: how many contracts to hold.
+        seed: seed from which the invented companies are generated.
+        positions: how many contracts the account holds.
     """
 
     def __init__(self, seed: int, positions: int) -> None:
@@ -196,9 +199,10 @@ class Catalogue:
         self.contracts.update((contract.conid, contract) for contract in contracts)
 
     def _choose(self, rng: random.Random, count: int) -> list[Contract]:
-        """Choose `count` contracts to hold: of each ten, seven stocks, two options and one future.
+        """Choose `count` contracts for the account to hold.
 
-        Well-known stocks come first.
+        Of each ten contracts, seven are stocks, two are options and one is a future. The stocks of
+        real companies come first, then those of invented ones.
         """
         stocks = itertools.chain(self.known, self._invented(rng))
         options = self._options()
@@ -217,8 +221,8 @@ class Catalogue:
             name = f"{rng.choice(_FIRST)} {rng.choice(_SECOND)} {symbol} INC"
             venue = rng.choice(("NASDAQ", "NYSE"))
             price = round(rng.uniform(4, 400), 2)
-            # The loop skips a symbol that was drawn before: two companies would make it ambiguous
-            # by accident.
+            # Skip a symbol that already belongs to a company: it would become ambiguous by
+            # accident.
             if symbol not in self._companies:
                 contract = Contract(700_000_003 + 7 * number, symbol, name, venue, price)
                 self._add_company(symbol, name, [contract])
@@ -269,7 +273,10 @@ class Catalogue:
             )
 
     def search(self, text: str, *, by_name: bool = False) -> list[Contract]:
-        """Return the listings of the symbol `text`, or of companies whose name contains `text`."""
+        """Return the listings of all companies with the symbol `text`.
+
+        With `by_name`, return the listings of all companies whose name contains `text`.
+        """
         if by_name:
             found = [
                 contracts
@@ -286,7 +293,12 @@ class Catalogue:
         return list(dict.fromkeys(_month(each) for each in self.chain(conid)))
 
     def chain(self, conid: int, month: str = "") -> list[Contract]:
-        """Return the options on a stock, all or for one month, by expiry and strike."""
+        """Return the options on a stock, sorted by expiry and strike.
+
+        Args:
+            conid: the stock.
+            month: expiry month, such as `MAR27`; empty for all months.
+        """
         self._have_derivatives()
         found = [
             each
@@ -298,7 +310,7 @@ class Catalogue:
         return sorted(found, key=lambda each: (each.expiry or "", each.strike, each.right or ""))
 
     def futures(self, symbol: str) -> list[Contract]:
-        """Return the contracts of a future, by expiry."""
+        """Return all futures with a symbol, sorted by expiry."""
         self._have_derivatives()
         found = [
             each
@@ -312,7 +324,7 @@ class Catalogue:
         return list(dict.fromkeys(_month(each) for each in self.futures(symbol)))
 
     def _have_derivatives(self) -> None:
-        """Create the options and futures of the next four quarters, at the first request."""
+        """Create the options and futures of four quarterly expiries, if not done yet."""
         if self._complete:
             return
         self._complete = True
@@ -322,7 +334,7 @@ class Catalogue:
             itertools.islice(self._options(), options),
             itertools.islice(self._futures(), quarters * len(_FUTURES)),
         ):
-            # A contract that is held is in the dict already; keep that object.
+            # A contract that the account holds is already in the dict; keep that object.
             self.contracts.setdefault(contract.conid, contract)
 
     def add(self, contract: Contract) -> None:
@@ -348,12 +360,12 @@ class Catalogue:
             self._add_company(contract.symbol, contract.name, [contract])
 
     def primary(self, symbol: str) -> int | None:
-        """Return the conid of a symbol's first listing; None for an unknown symbol."""
+        """Return the conid of the first listing of a stock symbol; None for an unknown symbol."""
         companies = self._companies.get(symbol)
         return companies[0][1][0].conid if companies else None
 
     def stocks(self, symbol: str) -> list[dict[str, Any]]:
-        """Return the companies of a symbol as `GET /trsrv/stocks` does."""
+        """Return the companies with a stock symbol, in the form of `GET /trsrv/stocks`."""
         return [
             {
                 "name": name,
@@ -369,7 +381,7 @@ class Catalogue:
 
 
 def _month(contract: Contract) -> str:
-    """Return the expiry month of a contract as a search names it, such as `MAR27`."""
+    """Return the expiry month of a contract as IBKR's search spells it, such as `MAR27`."""
     expiry = contract.expiry or ""
     try:
         day = dt.datetime.strptime(expiry, "%Y%m%d").replace(tzinfo=dt.UTC)
@@ -379,7 +391,11 @@ def _month(contract: Contract) -> str:
 
 
 def _third_friday(index: int) -> tuple[str, str]:
-    """Return name and date of a quarterly expiry, counted from March 2027."""
+    """Return month and date of a quarterly expiry, such as `MAR2027` and `20270319`.
+
+    Args:
+        index: 0 for March 2027, 1 for June 2027, and so on.
+    """
     years, quarter = divmod(index, len(_MONTHS))
     month, number = _MONTHS[quarter]
     first = dt.date(2027 + years, number, 1)

@@ -1,4 +1,4 @@
-"""Commissions and margins."""
+"""Commissions and margins of the simulated exchange."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .catalogue import Contract
     from .orders import OrderSpec
 
-# Key: the asset class. Value: the commission per unit and the minimum per order.
+# Key: the asset class. Value: the commission per unit, and the minimum commission per order.
 _COMMISSIONS = {
     "STK": (Decimal("0.005"), Decimal(1)),
     "OPT": (Decimal("0.65"), Decimal(1)),
@@ -30,17 +30,17 @@ def commission(contract: Contract, quantity: Decimal) -> Decimal:
 
 
 def margin(contract: Contract, spec: OrderSpec, held: Decimal, price: Decimal) -> Decimal:
-    """Return the margin that an order needs, in the base currency; 0 if it closes a position.
+    """Return the margin that an order needs, in the base currency; 0 if it only closes a position.
 
     Args:
         contract: the contract.
         spec: the order.
-        held: position in the contract; negative for short.
+        held: position in the contract; negative for a short position.
         price: price at which the order is valued.
     """
     along = held if spec.side == "BUY" else -held
-    # An order first closes an opposite position, which frees as much margin as the same quantity
-    # opened would need. Only the rest needs new margin.
+    # An order against the position first closes it. This frees as much margin as opening the same
+    # quantity needs, so the order needs margin only beyond twice the position.
     opened = spec.quantity + 2 * min(along, ZERO)
     if opened <= 0:
         return ZERO

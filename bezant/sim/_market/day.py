@@ -18,12 +18,13 @@ _SAMPLE = 900.0  # seconds between two prices that count for high and low
 class TradingDay:
     """Figures of one contract on one trading day.
 
-    High and low cover the regular session, and every price that a client has seen since.
+    High and low are taken from the prices of the regular session at intervals of 15 minutes, and
+    from all prices that clients have seen.
 
     Args:
         session: the trading day.
         path: the contract's prices.
-        last: the last price.
+        last: the contract's last price now, with which high and low begin.
     """
 
     def __init__(self, session: calendar.Session, path: Path, last: Decimal) -> None:
@@ -34,7 +35,7 @@ class TradingDay:
 
     @functools.cached_property
     def prior_close(self) -> Decimal:
-        """The close of the trading day before."""
+        """The close of the previous trading day."""
         return self._path.last(calendar.previous(self.session).closes)
 
     @functools.cached_property
@@ -51,14 +52,14 @@ class TradingDay:
         return self._path.traded(max(now, self.session.opens)) - self._traded_before
 
     def take(self, last: Decimal) -> None:
-        """Include a price that a client has seen, such as one set by a test, in high and low."""
+        """Include in high and low a price that a client has seen, such as a price set by a test."""
         if last > self._high:
             self._high = last
         elif last < self._low:
             self._low = last
 
     def range(self, now: float) -> tuple[Decimal, Decimal]:
-        """Return the lowest and the highest price up to `now`."""
+        """Return the day's low and high up to `now`."""
         while self._next < min(now, self.session.closes):
             self.take(self._path.last(self._next))
             self._next += _SAMPLE

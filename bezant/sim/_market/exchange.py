@@ -32,7 +32,7 @@ class Exchange(Matching):
         contracts: contracts by conid.
         cash: cash by currency.
         now: the time, in seconds since 1970.
-        cancel_delay: seconds from the request of a cancellation until it takes effect.
+        cancel_delay: seconds from a request to cancel an order until the order is cancelled.
         commissions: whether executions cost a commission.
     """
 
@@ -54,12 +54,20 @@ class Exchange(Matching):
     # Valuation of orders.
 
     def margin(self, spec: OrderSpec, price: Decimal) -> Decimal:
-        """Return the margin of an order in the base currency; 0 if it closes a position."""
+        """Return the margin that an order needs, in the base currency.
+
+        Args:
+            spec: the order.
+            price: price at which the order is valued.
+        """
         contract = self._contracts[spec.conid]
         return costs.margin(contract, spec, self.books.position(spec.conid), price)
 
     def reference(self, spec: OrderSpec) -> Decimal:
-        """Return the price at which an order is valued before it trades."""
+        """Return the price at which an order is valued before it trades.
+
+        This is its limit price, otherwise its stop price, otherwise the price in the market.
+        """
         if spec.limit is not None:
             return spec.limit
         if spec.stop is not None:
@@ -70,17 +78,17 @@ class Exchange(Matching):
     # Requests of clients.
 
     def check(self, specs: Sequence[OrderSpec]) -> None:
-        """Check whether orders can be placed together.
+        """Check whether all of several orders can be placed, and raise an error if not.
 
         Raises:
-            OrderRefused: the orders cannot be placed together.
+            OrderRefused: an order is invalid, or the account lacks the margin for the orders.
         """
         placed = self._recent_ids()
         parents: set[str] = set()
         needed = ZERO
         for spec in specs:
             if spec.conid not in self._contracts:
-                msg = f"no sec defs returned forSecDef {spec.conid}"  # IBKR's own text
+                msg = f"no sec defs returned forSecDef {spec.conid}"  # the wording of IBKR
                 raise OrderRefused(msg)
             if spec.client_id and spec.client_id in placed | parents:
                 msg = f"Local order ID={spec.client_id} is already registered."
@@ -95,7 +103,15 @@ class Exchange(Matching):
         self._afford(needed)
 
     def _afford(self, needed: Decimal, but: Order | None = None) -> None:
-        """Check that the account has margin for one more order besides the working orders."""
+        """Check that the account can afford more margin, besides that of its working orders.
+
+        Args:
+            needed: the additional margin, in the base currency.
+            but: working order whose own margin is not counted, because it is to be changed.
+
+        Raises:
+            OrderRefused: the account has too little margin.
+        """
         if not needed:
             return
         reserved = sum(
@@ -115,10 +131,10 @@ class Exchange(Matching):
             raise OrderRefused(msg)
 
     def place(self, specs: Sequence[OrderSpec]) -> list[Order]:
-        """Place orders together; they trade at once as far as possible.
+        """Place orders, which trade at once as far as the market allows.
 
         Raises:
-            OrderRefused: an order cannot be placed; then none of the orders is placed.
+            OrderRefused: an order cannot be placed. Then none of the orders is placed.
         """
         self.check(specs)
         together = f"oca{next(self._groups)}"
@@ -129,8 +145,8 @@ class Exchange(Matching):
                 parent = self._parent(spec.parent)
                 assert parent is not None  # noqa: S101 - checked above
                 order.parent_id = parent.order_id
-                # The exits of a bracket always cancel each other, whether or not the request groups
-                # them.
+                # Orders with the same parent (the exits of a bracket) always cancel each other,
+                # even if the request does not ask for a group.
                 order.group_id = f"child{parent.order_id}"
             elif spec.group:
                 order.group_id = together
@@ -171,7 +187,10 @@ class Exchange(Matching):
         return self._change(order, spec)
 
     def reprice(self, order_id: int, limit: Decimal) -> None:
-        """Change an order's limit price without checking the margin, if the order still works."""
+        """Change the limit price of an order, without checking the margin.
+
+        Nothing happens if the order is no longer working or is being cancelled.
+        """
         order = self._working.get(order_id)
         if order is not None and order.status != "PendingCancel":
             self._change(order, replace(order.spec, limit=limit))
@@ -196,7 +215,7 @@ class Exchange(Matching):
         return order
 
     def cancel(self, order_id: int) -> Order:
-        """Request an order's cancellation; the order can still fill until `cancel_delay` is over.
+        """Begin to cancel an order. It can still fill during the next `cancel_delay` seconds.
 
         Raises:
             OrderRefused: the order does not exist, or its status is final.
@@ -209,16 +228,19 @@ class Exchange(Matching):
         return order
 
     def trade_against(self, order_id: int, quantity: Decimal) -> None:
-        """Fill a quantity of a limit order at its limit price, independently of the market."""
+        """Fill a quantity of a limit order at its limit price, whatever the market's price is.
+
+        Nothing happens if the order is no longer working.
+        """
         order = self._working.get(order_id)
         if order is not None and order.spec.limit is not None:
-            # The fill may activate orders that wait for this order, so matching may no longer skip
-            # steps.
+            # The fill may activate orders that wait for this order, so `advance` must not skip the
+            # next steps.
             self._calm = 0.0
             self._fill(order, min(quantity, order.remaining), order.spec.limit)
 
     def set_quote(self, conid: int, quote: Quote) -> None:
-        """Fix a contract's market at a quote, and match the orders with that quote.
+        """Fix the quote of a contract, and let orders trade at this quote.
 
         Raises:
             OrderRefused: the contract does not exist.
@@ -232,7 +254,7 @@ class Exchange(Matching):
         self._match()
 
     def resume(self, conid: int) -> None:
-        """Resume trading in a halted contract, and match its orders."""
+        """Resume trading in a halted contract, and let its orders trade."""
         self.market.resume(conid)
         self._match()
 
@@ -244,7 +266,7 @@ class Exchange(Matching):
         return calendar.end_of_day(self.now, extended=spec.outside_rth)
 
     def _recent_ids(self) -> set[str]:
-        """Return the client order ids of the last day."""
+        """Return the client order ids of the orders placed in the last 24 hours."""
         found: set[str] = set()
         for order in reversed(self.orders.values()):
             if order.placed <= self.now - _DAY:

@@ -58,8 +58,8 @@ class Matching:
         self._day = calendar.last_session(now)
         self._day_ends: float = calendar.following(self._day).opens
         self._day_base: Decimal | None = None
-        # Until `_calm`, no order trades or ends unless a test changes the market, so `advance` can
-        # skip the time before it.
+        # Time until which no order trades or ends, unless a test changes the market. `advance`
+        # skips the steps before this time.
         self._calm = 0.0
         self._version: int = market.version
 
@@ -70,11 +70,15 @@ class Matching:
 
     @property
     def daily_gain(self) -> Decimal:
-        """Gain of the account since the close of the trading day before."""
+        """Gain of the account since the close of the previous trading day."""
         return self.gained(self.books.totals())
 
     def gained(self, totals: Totals) -> Decimal:
-        """Return today's gain, given the account's figures."""
+        """Return the account's gain since the previous trading day's close.
+
+        Args:
+            totals: the account's figures now.
+        """
         return totals.net_liquidation - self._begun_with()
 
     def _begun_with(self) -> Decimal:
@@ -86,7 +90,7 @@ class Matching:
         return self._day_base
 
     def commission(self, spec: OrderSpec, quantity: Decimal) -> Decimal:
-        """Return the commission for a quantity of an order."""
+        """Return the commission for trading `quantity` units of an order."""
         if not self._commissions:
             return ZERO
         return costs.commission(self._contracts[spec.conid], quantity)
@@ -94,9 +98,10 @@ class Matching:
     # Progress of time.
 
     def advance(self, now: float) -> None:
-        """Advance the exchange to `now`: orders trade, end and expire step by step.
+        """Advance the exchange to `now`, step by step: orders trade, are cancelled and expire.
 
-        After a long pause the steps are longer, so that their number stays bounded.
+        If much time has passed since the last call, the steps are longer, so that their number
+        stays bounded.
         """
         if now <= self.now:
             return
@@ -106,7 +111,7 @@ class Matching:
             stride = max(1, -(-(end - begin) // _MAX_STEPS))
             if self._calm <= self.now or self._version != market.version:
                 self._calm, self._version = self._wake(), market.version
-            # `advance` skips all steps before `_calm`, because nothing happens in them.
+            # Nothing happens in the steps before `_calm`, so they are skipped.
             step = begin + self._strides(begin, stride)
             while step <= end:
                 self._due(market.time_of(step))
@@ -121,16 +126,19 @@ class Matching:
         self._due(now)
 
     def _strides(self, step: int, stride: int) -> int:
-        """Return the number of steps to the next one in which something may happen."""
+        """Return how many steps after `step` something may happen next.
+
+        The result is a multiple of `stride`, the length in which `advance` moves.
+        """
         if self._calm == math.inf:
             return _NEVER
-        # The result is rounded down: a step too early costs a little time, a step too late would
-        # miss a trade.
+        # Round down: to stop a step too early costs a little time, but a step too late would miss
+        # a trade.
         left = int((self._calm - self.market.time_of(step)) / self.market.interval)
         return max(1, left // stride) * stride
 
     def _wake(self) -> float:
-        """Return a time until which no order trades or ends, and no child order becomes active."""
+        """Return a time until which certainly no order trades, ends or becomes active."""
         wake = math.inf
         for order in self._working.values():
             cancels = math.inf if order.cancels_at is None else order.cancels_at
@@ -148,8 +156,8 @@ class Matching:
             between = trailing.still_between(spec)
             return self.now if between is None else self._within(spec, *between)
         if not order.triggered:
-            # A stop triggers at a worse price than the market's, a limit trades at a better one; so
-            # the same side waits for opposite directions.
+            # A buy stop triggers when the price rises, but a buy limit trades when the price falls.
+            # For sells it is the reverse.
             price, above = spec.stop, buying
         else:
             price, above = spec.limit, not buying
@@ -161,7 +169,10 @@ class Matching:
         return self.market.within(spec.conid, self.now, low, high)
 
     def _due(self, now: float) -> None:
-        """End the orders that expire or are cancelled by `now`, each at its own time."""
+        """End the orders whose expiry or cancellation is due at `now` or earlier.
+
+        The exchange's time moves to each of these moments, and then to `now`.
+        """
         ends: list[tuple[float, int, str]] = []
         for order in self._working.values():
             if order.expires <= now:
@@ -184,14 +195,14 @@ class Matching:
         self._calm = 0.0
         moved = True
         while moved:
-            # A fill activates the child orders, which may trade at once, so the loop runs again
-            # after a fill.
+            # A filled order activates its child orders, which may trade at once. So go through the
+            # orders again after each fill.
             moved = False
             for order in list(self._working.values()):
                 moved = self._try(order) or moved
 
     def _try(self, order: Order) -> bool:
-        """Trade an order as far as possible; return whether it traded."""
+        """Trade an order as far as the market allows; return whether any quantity traded."""
         if order.done:
             return False
         spec = order.spec
@@ -232,7 +243,7 @@ class Matching:
         return True
 
     def _followed(self, order: Order, last: Decimal) -> OrderSpec:
-        """Move a trailing stop along with the market."""
+        """Move an order's trailing stop along with the market, and return the order's terms."""
         spec = trailing.follow(order.spec, last)
         if spec is not order.spec:
             order.spec = spec
@@ -255,7 +266,8 @@ class Matching:
             fee,
             self.now,
         )
-        # The gain of the day needs the account's value before this first trade changes the books.
+        # The first call computes the account's value at the day's start, from which the day's gain
+        # is counted. It must come before this trade changes the positions.
         self._begun_with()
         self.executions.append(execution)
         self.books.apply(self._contracts[spec.conid], execution)
@@ -278,7 +290,7 @@ class Matching:
             if child.parent_id != order.order_id:
                 continue
             if order.filled:
-                # A child order trades at most the quantity that its parent has filled.
+                # The cancelled parent was partly filled. Its child orders close this part only.
                 quantity = min(child.spec.quantity, order.filled)
                 child.spec = replace(child.spec, quantity=quantity)
             else:

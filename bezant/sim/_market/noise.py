@@ -1,4 +1,4 @@
-"""Random numbers over time; the number of any moment is computed without earlier ones."""
+"""Random numbers over time, for prices. Any moment's number is computed directly from the seed."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ _RATIO = 8
 _OCTAVES = 9
 _FINEST_SWING = 0.0003
 _GROWTH = 1.93
-# This margin covers rounding: the sums are computed in another order here, so their last digits
-# differ.
+# `within` adds numbers in another order than `at`, so the last digits of their sums differ. This
+# margin covers the difference.
 _ROUNDING = 1e-9
 
 
@@ -24,7 +24,10 @@ class _Wave(NamedTuple):
 
 
 class _Line(NamedTuple):
-    """Straight line: the sum of some long waves, between two corners of the shortest of them."""
+    """Sum of the longest waves, on a stretch of time in which this sum is a straight line.
+
+    It begins at `begin` with the value `one`, and ends after `length` with the value `two`.
+    """
 
     begin: float
     length: float
@@ -36,13 +39,14 @@ _NOTHING = _Line(0.0, 1.0, 0.0, 0.0)
 
 
 class Noise:
-    """A random number for every moment: a sum of waves of many lengths.
+    """A random number for every moment, as the sum of zigzag waves of many lengths.
 
-    The number depends on the seed and the moment alone, so a bar of last year needs no history.
+    The number depends only on the seed and the moment. A price of last year can be computed without
+    the prices before or after it.
 
     Args:
         seed: seed of the random numbers.
-        interval: seconds between two changes.
+        interval: seconds between two changes of the price.
     """
 
     __slots__ = ("_cells", "_key", "_nested", "_waves")
@@ -52,8 +56,7 @@ class Noise:
         lengths = [_FINEST * _RATIO**number for number in range(_OCTAVES)]
         swings = [_FINEST_SWING * _GROWTH**number for number in range(_OCTAVES)]
         if interval < _FINEST:
-            # A stream with a shorter interval needs a shorter wave, so that the price changes in
-            # each interval.
+            # A shorter interval needs a shorter wave, so that the price changes in each interval.
             lengths.insert(0, interval)
             swings.insert(0, _FINEST_SWING)
         self._waves = tuple(
@@ -61,8 +64,8 @@ class Noise:
             for wave, (length, swing) in enumerate(zip(lengths, swings, strict=True))
         )
         self._cells: list[tuple[int, float, float]] = [(-1, 0.0, 0.0)] * len(self._waves)
-        # The waves are sorted from long to short, because the corners of one wave are also corners
-        # of the next shorter one.
+        # From long to short: `within` adds one wave after the other. At the corners of a wave, the
+        # next shorter wave has corners, too.
         self._nested = tuple(
             _Wave(wave, length, swing, sum(swings[:wave]) + _ROUNDING)
             for wave, length, swing in reversed(self._waves)
@@ -70,7 +73,7 @@ class Noise:
         )
 
     def at(self, when: float) -> float:
-        """Return the random number of a time: 0 on average, a few hundredths at most."""
+        """Return the random number at a time: 0 on average, a few hundredths at most."""
         total = 0.0
         cells, key = self._cells, self._key
         for wave, length, swing in self._waves:
@@ -86,7 +89,13 @@ class Noise:
         return total
 
     def _with(self, line: _Line, wave: _Wave, cell: float) -> _Line:
-        """Add the next shorter wave to a line, between two of its corners."""
+        """Return a line plus the next shorter wave, between two corners of this wave.
+
+        Args:
+            line: the sum of all longer waves.
+            wave: the wave to add.
+            cell: number of the wave's corner at which the result begins.
+        """
         begin = cell * wave.length
         rise = (line.two - line.one) / line.length
         long = line.one + rise * (begin - line.begin)
@@ -100,7 +109,10 @@ class Noise:
         )
 
     def within(self, when: float, low: float, high: float) -> float:
-        """Return a time until which the number is between `low` and `high`; `when` if unknown."""
+        """Return a time until which the number certainly stays between `low` and `high`.
+
+        The result is `when` itself if the number may be outside soon.
+        """
         line = _NOTHING
         for wave in self._nested:
             line = self._with(line, wave, when // wave.length)
@@ -110,5 +122,12 @@ class Noise:
         return when
 
     def whole(self, name: int, step: int, low: int, high: int) -> int:
-        """Return the random whole number from `low` to `high` for a step of the market."""
+        """Return a random whole number from `low` to `high`.
+
+        Args:
+            name: tells apart several numbers of the same step.
+            step: number of the market's step.
+            low: the smallest possible result.
+            high: the largest possible result.
+        """
         return low + hash((step, self._key, 32 + name)) % (high - low + 1)

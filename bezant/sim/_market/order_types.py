@@ -1,4 +1,4 @@
-"""Table of order types, one row for each type."""
+"""Table of the order types that the simulated exchange supports."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ Kind = Literal["MKT", "LMT", "STP", "STOP_LIMIT", "TRAIL", "TRAILLMT", "MIDPRICE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderType:
-    """Facts about an order type.
+    """An order type: its names in IBKR's API, and the prices that its orders have.
 
     Attributes:
         shown: the type's name in a list of orders.
-        original: the type as `origOrderType` in a list of orders and `order_type` in a status.
-        alias: another name of the type in a request.
-        limit: field of a request with the limit price; empty if it has none.
-        stop: field of a request with the stop price; empty if it has none.
-        needs_price: whether these fields are required.
+        original: the type's name in the field `origOrderType` of a list of orders, and in the field
+            `order_type` of an order's status.
+        alias: another name of the type that requests may use; empty if there is none.
+        limit: name of the request field with the limit price; empty for types without one.
+        stop: name of the request field with the stop price; empty for types without one.
+        needs_price: whether these two fields are required.
         trails: whether the stop price follows the market.
         stocks_only: whether the type is for stocks only.
     """

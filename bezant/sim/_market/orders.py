@@ -18,7 +18,7 @@ DONE: frozenset[Status] = frozenset({"Filled", "Cancelled"})
 
 
 class OrderRefused(Exception):
-    """Error: the exchange refuses an order, a change or a cancellation; the text says why."""
+    """The simulated exchange refuses an order, a change or a cancellation; the text says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,17 +30,20 @@ class OrderSpec:
         side: `BUY` or `SELL`.
         kind: the order's type.
         quantity: the quantity.
-        limit: limit price of `LMT`, `STOP_LIMIT` and `TRAILLMT`; cap of `MIDPRICE`.
+        limit: limit price of `LMT`, `STOP_LIMIT` and `TRAILLMT`; price cap of `MIDPRICE`.
         stop: stop price of `STP`, `STOP_LIMIT`, `TRAIL` and `TRAILLMT`. The stop price of `TRAIL`
             and `TRAILLMT` follows the market, and the limit price of `TRAILLMT` follows the stop
             price.
         tif: time in force.
         outside_rth: whether the order also trades outside the regular session.
-        client_id: the client's order id (`cOID`), unique for a day.
-        parent: `client_id` of the order that must be filled first.
-        group: whether orders placed together cancel each other (OCA).
-        trail: largest distance of the stop of `TRAIL` and `TRAILLMT` from the market.
-        percent: whether `trail` is a percentage of the price.
+        client_id: the client's order id (`cOID`), which must be unique for a day; empty without
+            one.
+        parent: `client_id` or order id of the parent order, which must be filled first; empty
+            without a parent.
+        group: whether the order belongs to a group with the other orders of its request: if one is
+            filled, the others are cancelled (OCA).
+        trail: for `TRAIL` and `TRAILLMT`, how far the stop price may be from the market price.
+        percent: whether `trail` is a percentage of the market price.
     """
 
     conid: int
@@ -59,13 +62,13 @@ class OrderSpec:
 
     @property
     def waits(self) -> bool:
-        """Whether the order trades only after the market has reached a stop price."""
+        """Whether the order has a stop price that the market must reach before it trades."""
         return self.stop is not None or self.trail is not None
 
 
 @dataclass(slots=True)
 class Order:
-    """An order and its progress. Only the exchange changes it.
+    """An order and its progress. Only the simulated exchange changes this object.
 
     Attributes:
         order_id: the exchange's id.
@@ -74,15 +77,16 @@ class Order:
         status: IBKR's name of the status: `PreSubmitted` while the order waits for its parent, its
             stop price or the market's opening, `Submitted`, `PendingCancel`, `Filled`, `Cancelled`.
         filled: filled quantity.
-        average_price: average price of the fills; 0 before the first.
-        commission: total commission of its executions.
+        average_price: average price of the fills; 0 before the first fill.
+        commission: total commission of the order's executions.
         updated: when the order last changed, in seconds since 1970.
         expires: when the order expires, in seconds since 1970.
         triggered: whether the market has reached the stop price; true for an order without a stop.
-        parent_id: `order_id` of its parent; None without one.
-        group_id: id of the group of orders that cancel each other when one is filled; None without
-            a group.
-        cancels_at: when a requested cancellation takes effect.
+        parent_id: `order_id` of the parent order; None without a parent.
+        group_id: id of the order's group: if one order of a group is filled, the others are
+            cancelled. None without a group.
+        cancels_at: when a requested cancellation takes effect, in seconds since 1970; None if no
+            client has requested one.
         reason: why the exchange cancelled the order; empty if a client requested the cancellation.
     """
 
@@ -118,14 +122,14 @@ class Execution:
 
     Attributes:
         execution_id: the execution's id, as IBKR spells it.
-        order_id: the order.
-        client_id: the client's order id; empty without one.
-        conid: the contract.
+        order_id: the exchange's id of the order.
+        client_id: the client's id of the order; empty without one.
+        conid: IBKR's id of the contract.
         side: `BUY` or `SELL`.
         quantity: the quantity.
         price: the price of one unit.
-        commission: the commission.
-        when: the time, in seconds since 1970.
+        commission: the commission of this trade.
+        when: the time of the trade, in seconds since 1970.
     """
 
     execution_id: str

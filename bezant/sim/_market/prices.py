@@ -22,16 +22,17 @@ CENT = Decimal("0.01")
 _LEVEL = Decimal(500)
 # Rounding to whole cents changes a price by at most this much.
 _CLOSE = 0.006
-# The trading volume is a sum of these waves, each with the number of its random draw and its length
-# in seconds.
+# The random part of the trading volume is the sum of these waves. Each has a number, which selects
+# its random values, and a length in seconds.
 _TRADED = ((40, 60.0), (41, 900.0), (42, 7200.0))
 
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """Market of a contract at one moment.
+    """Prices and sizes of a contract at one moment.
 
-    `bid_size` and `ask_size` limit the quantity that can trade until the market's next step.
+    `bid_size` and `ask_size` are the quantities that can be sold and bought until the market's next
+    step.
     """
 
     last: Decimal
@@ -43,7 +44,7 @@ class Quote:
 
 
 class Path:
-    """The prices of one contract."""
+    """The prices and trading volume of one contract, at any time."""
 
     __slots__ = ("_base", "_cells", "_noise", "_rate", "_start", "contract")
 
@@ -67,7 +68,10 @@ class Path:
         return max(0.01, round(moved, 2))
 
     def within(self, when: float, low: Decimal | None, high: Decimal | None) -> float:
-        """Return a time until which the price is between `low` and `high`; `when` if unknown."""
+        """Return a time until which the price certainly stays between `low` and `high`.
+
+        The result is `when` itself if the price may be outside soon. None means no bound.
+        """
         below, above = -math.inf, math.inf
         if low is not None:
             below = self._noise_of(float(low) + _CLOSE)
@@ -76,11 +80,12 @@ class Path:
         return self._noise.within(when, below, above)
 
     def _noise_of(self, price: float) -> float:
-        # A price is never below one cent, so a lower bound of a cent or less is no bound.
+        # A price is never below one cent. So a bound this low is never reached, and it has no
+        # logarithm if it is 0 or negative.
         return math.log(price / self._base) + self._start if price > _CLOSE else -math.inf
 
     def quote(self, last: Decimal, step: int) -> Quote:
-        """Return the bid, ask and sizes around the last price."""
+        """Return a quote with bid and ask next to the last price, and the step's random sizes."""
         draw = self._noise.whole
         low, high, unit = (1, 15, 100) if self.contract.asset_class == "STK" else (2, 60, 1)
         return spread(
@@ -91,11 +96,14 @@ class Path:
         )
 
     def volume(self, begin: float, end: float) -> int:
-        """Return the volume traded between two times; the volumes of parts of the time add up."""
+        """Return the volume traded between two times.
+
+        The volumes of two adjacent intervals add up to the volume of both together.
+        """
         return self.traded(end) - self.traded(begin)
 
     def traded(self, when: float) -> int:
-        """Return the total volume up to a time."""
+        """Return the total volume traded from 1970 to a time."""
         swing = 0.0
         for number, (wave, length) in enumerate(_TRADED):
             position = when / length
@@ -105,25 +113,27 @@ class Path:
                 begin = self._noise.whole(wave, cell, 0, 1000)
                 end = self._noise.whole(wave, cell + 1, 0, 1000)
                 self._cells[number] = (cell, begin, end)
-            # The waves are flat enough that the total volume never decreases.
+            # The factor 0.0003 keeps the waves flat enough that the total never decreases.
             swing += length * 0.0003 * (begin + (end - begin) * (position - cell))
         return int(self._rate * (when + swing) / 100)
 
 
 def spread(last: Decimal, bid_size: int, ask_size: int, last_size: int) -> Quote:
-    """Return a quote with bid and ask one cent from a price; two cents from a price above 500."""
+    """Return a quote whose bid and ask are one cent away from `last`; from 500 on, two cents."""
     half = CENT if last < _LEVEL else 2 * CENT
     return Quote(last, max(CENT, last - half), last + half, bid_size, ask_size, last_size)
 
 
 class Market:
-    """Markets of all contracts, and the market hours.
+    """Quotes of all contracts, and the market hours.
+
+    Time is divided into steps of `interval` seconds; prices change only from step to step.
 
     Args:
-        contracts: contracts by conid; it may grow later.
-        prices: first prices by conid; the contract's own price by default.
-        seed: seed of the prices.
-        interval: seconds between two changes.
+        contracts: contracts by conid; contracts may be added to this mapping later.
+        prices: prices at the start, by conid; the contract's own price by default.
+        seed: seed from which the prices are generated.
+        interval: length of a step in seconds.
         start: time of the first step, in seconds since 1970.
         hours: the market hours.
     """
@@ -154,15 +164,15 @@ class Market:
 
     @property
     def interval(self) -> float:
-        """Seconds between two changes."""
+        """Length of a step in seconds: how often prices change."""
         return self._interval
 
     def step(self, now: float) -> int:
-        """Return the number of the step at a time; the first is 0."""
+        """Return the number of the step at the time `now`; the first step has the number 0."""
         return int((now - self._start) / self._interval + 1e-6)
 
     def time_of(self, step: int) -> float:
-        """Return the start of a step."""
+        """Return the time at which a step starts."""
         return self._start + step * self._interval
 
     def is_open(self, now: float, *, extended: bool = False) -> bool:
@@ -170,7 +180,10 @@ class Market:
         return self.hours == "always" or calendar.is_open(now, extended=extended)
 
     def effective(self, now: float) -> float:
-        """Return the time whose price is current at `now`: outside market hours, the last close."""
+        """Return the time whose price is the current price at `now`.
+
+        This is the last close if the market is closed at `now`, and `now` itself otherwise.
+        """
         if self.hours == "always":
             return now
         return min(now, calendar.last_session(now).closes)
@@ -228,9 +241,10 @@ class Market:
         return self._halted.get(conid) or self._pinned.get(conid)
 
     def within(self, conid: int, now: float, low: Decimal | None, high: Decimal | None) -> float:
-        """Return a time until which the last price is between `low` and `high`; `now` if unknown.
+        """Return a time until which the last price certainly stays between `low` and `high`.
 
-        If the market has trading hours, the time is not after their next start or end.
+        The result is `now` itself if the price may be outside soon. None means no bound. If the
+        market has trading hours, the result is at most their next start or end.
         """
         # The current price is the price at the start of the step, not at `now`.
         begun = self.time_of(self.step(now))
@@ -263,6 +277,9 @@ class Market:
         return conid in self._halted
 
     def unpin(self, conid: int) -> None:
-        """Let the price of a contract move again; it continues at its computed price."""
+        """Let the price of a contract move again after `pin`.
+
+        The price jumps to what it would be at this time without `pin`.
+        """
         self._pinned.pop(conid, None)
         self.version += 1

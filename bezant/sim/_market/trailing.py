@@ -1,4 +1,4 @@
-"""Trailing stops, which follow the market in one direction."""
+"""Trailing stops: the stop price follows the market, down for buy orders, up for sell orders."""
 
 from __future__ import annotations
 
@@ -16,9 +16,13 @@ _ZERO = Decimal(0)
 
 
 def follow(spec: OrderSpec, last: Decimal) -> OrderSpec:
-    """Return an order with its stop and limit moved along with the market.
+    """Return an order whose stop price, and limit price if any, have followed the market.
 
-    If nothing moves, the result is the same object.
+    If the stop price does not move, the result is `spec` itself.
+
+    Args:
+        spec: the order.
+        last: the last price in the market.
     """
     trail = spec.trail or _ZERO
     distance = last * trail / 100 if spec.percent else trail
@@ -34,7 +38,10 @@ def follow(spec: OrderSpec, last: Decimal) -> OrderSpec:
 
 
 def still_between(spec: OrderSpec) -> tuple[Decimal, Decimal] | None:
-    """Return the prices between which a stop does not move or trigger; None without a stop."""
+    """Return the range of market prices in which a trailing stop neither moves nor triggers.
+
+    The result is None if the order has no stop price yet.
+    """
     stop, trail = spec.stop, spec.trail or _ZERO
     if stop is None:
         return None

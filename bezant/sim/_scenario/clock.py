@@ -1,4 +1,4 @@
-"""Clock of the simulation, which runs in real time or faster, or is moved by hand."""
+"""Clock of the simulation. It runs in real time or faster, or moves only when a test moves it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BY_HAND_START = 1_772_636_400.0
 
 
 class Clock:
-    """Clock for streams, prices, orders and session of a simulated gateway.
+    """Clock of a simulated gateway: its streams, prices, orders and session follow this clock.
 
     The clock starts when you create it. It is thread-safe, and several gateways may share it.
 
@@ -26,9 +26,9 @@ class Clock:
     ```
 
     Args:
-        speed: simulated seconds per real second: 1 is real time, 60 an hour in a minute. With 0,
-            only `advance` moves the clock.
-        start: the clock's first time, in seconds since 1970; now by default.
+        speed: simulated seconds per real second. 1 is real time; with 60, a simulated hour takes a
+            real minute; with 0, only `advance` moves the clock.
+        start: simulated time at which the clock starts, in seconds since 1970; now by default.
 
     Raises:
         ValueError: `speed` is negative, or a number is not finite.
@@ -51,8 +51,8 @@ class Clock:
         """Return a clock that only `advance` moves.
 
         Args:
-            start: the clock's first time, in seconds since 1970. The default is a fixed moment of a
-                trading day, so that a test sees the same prices each time.
+            start: simulated time at which the clock starts, in seconds since 1970. The default is a
+                fixed moment of a trading day, so that a test sees the same prices each time.
         """
         return cls(speed=0.0, start=start)
 
@@ -69,12 +69,12 @@ class Clock:
         return self._start + self.elapsed()
 
     def elapsed(self) -> float:
-        """Return the simulated seconds since the clock was created, which never decrease."""
+        """Return how many simulated seconds have passed since the clock was created."""
         ran = (time.monotonic() - self._begun) * self._speed if self._speed else 0.0
         return ran + self._added
 
     def advance(self, seconds: float) -> None:
-        """Move the clock forward and wake tasks whose time has come.
+        """Move the clock forward, and wake the tasks that sleep until a time that is now past.
 
         Args:
             seconds: how many simulated seconds to move forward.
@@ -89,13 +89,12 @@ class Clock:
             self._added += seconds
             sleepers = list(self._sleepers.items())
         for event, loop in sleepers:
-            # A loop that was closed in the meantime raises RuntimeError; it has no task left to
-            # wake.
+            # A loop that was closed in the meantime raises RuntimeError. It has no tasks any more.
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(event.set)
 
     async def sleep(self, seconds: float) -> None:
-        """Wait for so many simulated seconds."""
+        """Wait for `seconds` of simulated time."""
         await self.sleep_until(self.elapsed() + seconds)
 
     async def sleep_until(self, until: float) -> None:
@@ -108,8 +107,8 @@ class Clock:
         with self._lock:
             self._sleepers[event] = loop
         try:
-            # The loop reads the time after registering the event, so that an `advance` in between
-            # is not missed.
+            # Read the time only now, after the event has been registered. An `advance` before the
+            # registration changes this time; a later one sets the event.
             while (left := until - self.elapsed()) > 0:
                 timer = loop.call_later(left / self._speed, event.set) if self._speed else None
                 try:

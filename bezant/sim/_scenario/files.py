@@ -1,4 +1,4 @@
-"""Reads scenarios from TOML files, and clocks from text."""
+"""Reads scenarios from TOML files, and makes clocks from text such as `fast=60`."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ _FAST = "fast"
 
 
 class ScenarioError(ValueError):
-    """An invalid scenario; the text names the file, the key and the allowed values."""
+    """A scenario is invalid. The text names the file, the key and the allowed values."""
 
 
 def clock_of(text: str) -> Clock:
-    """Return a clock by its description.
+    """Return the clock that a text describes.
 
     Args:
-        text: `live`, `hand`, or `fast=60` for 60 simulated seconds per second.
+        text: `live` for real time, `fast=60` for 60 simulated seconds per second, or `hand` for a
+            clock that only `advance` moves.
 
     Raises:
         ValueError: the text is none of these.
@@ -73,8 +74,8 @@ def parse_scenario(text: str, where: str = "scenario") -> Scenario:
     """Read a scenario from the text of a TOML file.
 
     Args:
-        text: the text.
-        where: name of the text in error messages, such as its path.
+        text: content of the file.
+        where: name of the file in error messages.
 
     Raises:
         ScenarioError: the text is not TOML, or has an unknown key or value.
@@ -88,11 +89,11 @@ def parse_scenario(text: str, where: str = "scenario") -> Scenario:
 
 
 def scenario_of(given: Mapping[str, Any], where: str = "scenario") -> Scenario:
-    """Return a scenario from the parsed keys and values of a file.
+    """Return the scenario that the keys and values of a file describe.
 
     Args:
-        given: content of a TOML or JSON file.
-        where: name of the text in error messages, such as its path.
+        given: content of a TOML or JSON file, parsed.
+        where: name of the file in error messages.
 
     Raises:
         ScenarioError: a key or a value is unknown.
@@ -100,7 +101,7 @@ def scenario_of(given: Mapping[str, Any], where: str = "scenario") -> Scenario:
     values = _read(given, _TOP, where)
     if "positions" in values:
         values["held"] = values.pop("positions")
-    # A file that lists no orders has none: the default orders are for demonstrations.
+    # `Scenario` would add two orders for demonstrations. A file without orders means no orders.
     values.setdefault("orders", [])
     return Scenario(**values)
 

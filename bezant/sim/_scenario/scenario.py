@@ -22,7 +22,7 @@ Amount = Decimal | int | float | str
 
 
 def exact(amount: Amount) -> Decimal:
-    """Return a number as a decimal.
+    """Convert a number to a `Decimal`. A float such as 0.1 becomes exactly 0.1.
 
     Raises:
         ValueError: `amount` is not a finite number.
@@ -39,13 +39,13 @@ def exact(amount: Amount) -> Decimal:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A position at the start.
+    """A position that the account holds at the start of the simulation.
 
     Attributes:
         contract: symbol of a stock, or conid.
-        quantity: the quantity; negative for short.
-        average_price: cost of one unit; None for the current price.
-        realized: profit realised in the contract today.
+        quantity: the quantity; negative for a short position.
+        average_price: average cost of one unit; None for the contract's price at the start.
+        realized: profit already realised in this contract today.
     """
 
     contract: str | int
@@ -54,7 +54,7 @@ class Held:
     realized: Amount = 0
 
 
-# Order types that can be placed before the market has a price, each with the prices that it needs.
+# Order types that a scenario can contain, each with the names of the prices that it needs.
 STARTING: Mapping[str, tuple[str, ...]] = {
     kind: tuple(name for name in ("limit", "stop") if getattr(row, name))
     for kind, row in ORDER_TYPES.items()
@@ -64,7 +64,7 @@ STARTING: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Working:
-    """A working order at the start.
+    """An order that is working at the start of the simulation.
 
     Attributes:
         contract: symbol of a stock, or conid.
@@ -87,7 +87,10 @@ class Working:
     client_id: str = ""
 
     def spec(self, conid: int) -> OrderSpec:
-        """Return the order's terms for the exchange.
+        """Return the order in the form in which the simulated exchange accepts it.
+
+        Args:
+            conid: conid of the order's contract.
 
         Raises:
             ValueError: the quantity is not above 0, or the prices do not fit the order's type.
@@ -129,22 +132,25 @@ class Scenario:
 
     Attributes:
         contracts: contracts in addition to the built-in ones.
-        held: the positions. None draws the gateway's number of positions from the seed.
+        held: the positions. If None, random positions are drawn from the gateway's seed, as many as
+            its argument `positions` says.
         cash: cash by currency: USD, EUR, GBP, CHF, CAD, MXN, JPY.
-        prices: first prices by symbol or conid; others have their usual first price.
-        orders: the working orders. None creates two orders that change now and then, so that a
-            stream has updates: one is filled share by share, the other is repriced. If `held` is
-            given, None means no orders.
+        prices: prices at the start, by symbol or conid. Other contracts start at the price that
+            they have by default.
+        orders: the working orders. If None, two orders are created that change from time to time,
+            so that a stream of orders has updates: one is filled share by share, and the limit
+            price of the other changes. If `held` is given, None means no orders.
         hours: `always`, or `regular` for the sessions of US stocks: 09:30 to 16:00 in New York,
             without weekends and holidays. Outside these hours prices do not change.
         commissions: whether executions cost a commission.
         cancel_delay: how long a cancellation takes, in simulated seconds.
         price_limit: largest difference between a limit price and the last price, in percent of the
-            last price; a larger difference raises a question (`o163`).
-        size_limit: quantity above which an order raises a question (`o383`).
-        value_limit: value in the base currency above which an order raises a question (`o451`).
-        without_data: symbols or conids without market data: they have no quotes, and an order
-            raises a question (`o354`).
+            last price. If it is larger, the gateway asks the confirmation question `o163`.
+        size_limit: quantity above which the gateway asks the confirmation question `o383`.
+        value_limit: value of an order, in the base currency, above which the gateway asks the
+            confirmation question `o451`.
+        without_data: symbols or conids of contracts without market data. They have no quotes, and
+            the gateway asks the confirmation question `o354` about their orders.
     """
 
     contracts: Sequence[Contract] = ()
@@ -162,9 +168,9 @@ class Scenario:
 
 
 def seeded(contracts: Sequence[Contract], seed: int) -> list[Held]:
-    """Draw a position for each contract."""
+    """Return a random position in each contract; the same seed gives the same positions."""
     rng = random.Random(f"{seed}/positions")
-    # The last position was closed today: IBKR still lists such positions.
+    # The last position has the quantity 0. IBKR still lists positions that were closed today.
     last = len(contracts) - 1 if len(contracts) > 1 else -1
     held: list[Held] = []
     for index, contract in enumerate(contracts):

@@ -1,4 +1,4 @@
-"""Confirmation questions about orders."""
+"""Confirmation questions: IBKR asks them before it accepts an order."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 MAX_SUPPRESSED = 51
 _LIFETIME = 60.0
 _REMEMBERED = 1000
-# With the words of IBKR by which clients recognise a question.
+# Texts of the questions, by IBKR's id. They contain the words by which clients recognise IBKR's
+# questions.
 _TEXTS = {
     "o163": "The order's price exceeds \nthe Percentage constraint of 3%.",
     "o354": "You are submitting an order without market data.",
@@ -39,7 +40,7 @@ _TEXTS = {
 
 
 _ACCEPT = "Accept and Continue"
-# Questions whose options are not yes and no.
+# Questions that offer other replies than yes and no.
 _OPTIONS: dict[str, dict[str, Any]] = {
     "o10153": {
         "isSuppressible": True,
@@ -59,11 +60,11 @@ class _Pending:
 
 @dataclass(slots=True)
 class QuestionRules:
-    """Decides which questions an order raises, and keeps the open questions.
+    """Decides which confirmation questions an order raises, and stores the unanswered ones.
 
     Attributes:
-        seed: seed of the questions' ids.
-        asked: additional questions for the next orders, one list per order.
+        seed: seed from which the ids of the questions are generated.
+        asked: additional questions for the next orders: one list of message ids per order.
     """
 
     seed: int
@@ -78,7 +79,14 @@ class QuestionRules:
     def raised(
         self, trading: Trading, exchange: Exchange, specs: Sequence[OrderSpec], *, by_money: bool
     ) -> list[str]:
-        """Return the ids of the questions that orders raise, in the order of asking."""
+        """Return the message ids of the questions to ask about orders, such as `o163`.
+
+        Args:
+            trading: the account.
+            exchange: the exchange.
+            specs: the orders.
+            by_money: whether one of the orders is for an amount of money.
+        """
         found: dict[str, None] = {}
         scenario = trading.scenario
         for spec in specs:
@@ -108,13 +116,20 @@ class QuestionRules:
         return list(found)
 
     def extra(self) -> list[str]:
-        """Return and remove the additional questions for the next order."""
+        """Return the additional questions for the next order, and remove them from `asked`."""
         return self.asked.pop(0) if self.asked else []
 
     def begin(
         self, ids: list[str], session: str, now: float, go_on: Callable[[], Response]
     ) -> dict[str, Any]:
-        """Ask the first of several questions, and drop questions that are still open."""
+        """Return the first of several questions. Earlier unanswered questions become invalid.
+
+        Args:
+            ids: message ids of the questions.
+            session: token of the session.
+            now: the current time in seconds.
+            go_on: places or changes the orders, once the client has confirmed all questions.
+        """
         self._gone.extend(self._waiting)
         self._waiting.clear()
         return self._ask(_Pending(ids, session, now + _LIFETIME, go_on))
@@ -135,17 +150,18 @@ class QuestionRules:
     def reply(
         self, name: str, session: str, now: float, *, confirmed: bool
     ) -> dict[str, Any] | Response | str:
-        """Handle the reply to a question.
+        """Handle a client's reply to a question.
 
         Args:
-            name: id of the question.
-            session: token of the session.
+            name: id of the question, as the client got it.
+            session: token of the current session.
             now: the current time in seconds.
             confirmed: whether the reply is yes.
 
         Returns:
-            The next question, the response to the order, or the reason why no order was placed:
-            `unknown`, `gone` or `refused`.
+            The next question; or, after the last question, the response to the order; or the reason
+            why no order was placed: `unknown` (no such question), `gone` (no longer valid) or
+            `refused` (the reply is no).
         """
         pending = self._waiting.pop(name, None)
         if pending is None:

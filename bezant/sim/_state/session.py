@@ -30,12 +30,13 @@ def check_style(style: LoginStyle) -> None:
 
 
 class Session:
-    """State of the session: flags, calls made so far, and market data fields. Thread-safe.
+    """Login and brokerage session of the simulated gateway. Thread-safe.
 
-    A change takes effect with the next request.
+    Holds the session's flags, which calls the client has made, and which market data fields it has
+    requested. A change takes effect with the next request.
 
     Args:
-        seed: seed of the session tokens.
+        seed: seed from which the session tokens are generated.
         on_change: function called after each change.
     """
 
@@ -54,7 +55,7 @@ class Session:
         self._forget()
 
     def _forget(self) -> None:
-        """Start a new session, without earlier calls and subscriptions."""
+        """Start a new session: create a token, and forget the calls and fields of the old one."""
         rng = random.Random(f"{self._seed}/login/{next(self._logins)}")
         self.token = f"{rng.getrandbits(128):032x}"
         self.accounts_asked = False
@@ -75,7 +76,11 @@ class Session:
         self.competing = competing
 
     def logout(self, style: LoginStyle = "redirect") -> None:
-        """End the login; `style` selects the response to calls from now on."""
+        """End the login.
+
+        Args:
+            style: how the gateway responds to API calls from now on.
+        """
         check_style(style)
         with self._lock:
             self.logged_in = False
@@ -97,11 +102,11 @@ class Session:
         self._lose(connected=True, authenticated=False, competing=False)
 
     def disconnect(self) -> None:
-        """Cut the connection to the brokerage backend."""
+        """Cut the connection between the gateway and IBKR's servers."""
         self._lose(connected=False, authenticated=False, competing=False)
 
     def unestablish(self) -> None:
-        """Set the session to authenticated, but without account data."""
+        """Set `authenticated` to True and `established` to False: there is no account data."""
         self._lose(connected=True, authenticated=True, competing=False)
 
     def compete(self) -> None:
@@ -121,7 +126,12 @@ class Session:
         self._on_change()
 
     def open_brokerage(self, *, compete: bool) -> None:
-        """Open the brokerage session (ssodh/init); `compete` ends a competing one."""
+        """Open the brokerage session, as `/iserver/auth/ssodh/init` does.
+
+        Args:
+            compete: whether to end a competing session of the same user. If False and there is
+                one, nothing happens.
+        """
         with self._lock:
             if self.competing and not compete:
                 return
@@ -137,17 +147,25 @@ class Session:
 
     @property
     def serves_portfolio(self) -> bool:
-        """Whether portfolio data is available, which needs no brokerage session."""
+        """Whether portfolio calls return data.
+
+        They do, even without a brokerage session, except while the session is authenticated but not
+        established.
+        """
         return self.established or not self.authenticated
 
     def flags(self) -> dict[str, bool]:
-        """Return the flags of the session and of the login."""
+        """Return the flags of the login and of the brokerage session, by name."""
         names = ("logged_in", "authenticated", "established", "connected", "competing")
         with self._lock:
             return {name: getattr(self, name) for name in names}
 
     def status(self, *, fail: bool) -> dict[str, Any]:
-        """Return the body of auth/status; the one inside a tickle has no `fail`."""
+        """Return the session's status, as in the response to `/iserver/auth/status`.
+
+        Args:
+            fail: whether to include the key `fail`, which the status inside `/tickle` lacks.
+        """
         with self._lock:
             body: dict[str, Any] = {
                 "authenticated": self.authenticated,

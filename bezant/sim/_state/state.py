@@ -1,4 +1,4 @@
-"""State of one simulated gateway, and the factory that makes it."""
+"""State of one simulated gateway, and the factory that creates it."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """State that REST and the WebSocket share. Intervals are in simulated seconds.
+    """State of a simulated gateway, shared by REST and WebSockets. Times are simulated seconds.
 
     Attributes:
         account_id: the account's id.
         clock: the time of the simulation.
         session: login and brokerage session.
         catalogue: the contracts that exist.
-        trading: the account and its exchange.
-        questions: confirmation questions for orders.
-        quote_interval: time between two changes of a stream.
+        trading: the account and the simulated exchange.
+        questions: confirmation questions about orders.
+        quote_interval: time between two changes of prices, and between two updates of a WebSocket's
+            subscriptions.
         heartbeat_interval: time between two heartbeats of a WebSocket.
         ready_delay: time from a WebSocket's handshake until it accepts subscriptions.
         market_data_lifetime: time until a market data subscription ends.
@@ -46,12 +47,12 @@ class State:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateFactory:
-    """Makes the state of a gateway, at its start and again at each reset.
+    """Creates the state of a gateway, when the gateway is created and again at each reset.
 
     Attributes:
         account_id: the account's id.
         positions: how many positions the account holds, unless a scenario lists them.
-        seed: seed of contracts, positions and prices.
+        seed: seed from which contracts, positions and prices are generated.
         quote_interval: see `State`.
         heartbeat_interval: see `State`.
         ready_delay: see `State`.
@@ -78,7 +79,7 @@ class StateFactory:
             raise ValueError(msg)
 
     def make(self, session: Session, clock: Clock, scenario: Scenario | None) -> State:
-        """Make the state of a gateway.
+        """Create the state of a gateway.
 
         Args:
             session: login and brokerage session of the gateway.

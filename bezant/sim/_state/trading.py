@@ -1,4 +1,4 @@
-"""The account and its exchange, advanced to the clock's time before each use."""
+"""The account and the simulated exchange, advanced to the clock's time before each use."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _TOTAL = 100
 
 
 class Trading:
-    """One account at one exchange. Thread-safe.
+    """The simulated account and the exchange that it trades at. Thread-safe.
 
     Args:
         catalogue: the contracts.
         clock: the clock.
         scenario: what the account starts with.
-        seed: seed of prices and positions.
-        interval: simulated seconds between two changes of the market.
+        seed: seed from which prices and positions are generated.
+        interval: simulated seconds between two changes of prices.
 
     Raises:
         ValueError: the scenario is invalid.
@@ -96,7 +96,8 @@ class Trading:
         self._days: dict[int, TradingDay] = {}
         self._activity: _Activity | None = None
         if scenario.orders is None and scenario.held is None:
-            # An account without enough margin for the two orders starts without them.
+            # If the account has too little margin for the two demonstration orders, it starts
+            # without them.
             with contextlib.suppress(OrderRefused):
                 self._activity = _Activity(exchange, catalogue)
 
@@ -151,9 +152,10 @@ class Trading:
 
 
 class _Activity:
-    """Two orders that change by themselves: one is filled share by share, one is repriced.
+    """Two orders that change by themselves, so that a stream of orders has updates.
 
-    The last share of the first order is never filled, so that both orders stay open.
+    One order is filled share by share, except for its last share, so that it stays open. The limit
+    price of the other order changes.
     """
 
     def __init__(self, exchange: Exchange, catalogue: Catalogue) -> None:
@@ -178,7 +180,8 @@ class _Activity:
 
     def run(self, now: float) -> None:
         due = int((now - self._begin) / self._every)
-        # After a long pause, the loop makes only the last changes, so that the work stays bounded.
+        # If much time has passed since the last call, make only the latest changes, so that the
+        # work stays bounded.
         for number in range(max(self._done + 1, due - _TOTAL), due + 1):
             self._exchange.advance(self._begin + number * self._every)
             self._change(number)
@@ -190,7 +193,6 @@ class _Activity:
             exchange.trade_against(self._filled, Decimal(1))
         spec = exchange.orders[self._repriced].spec
         if spec.limit == self._limit:
-            # The exchange's order has this limit only while the client has not changed the order
-            # itself.
+            # If the limit price is another one, the client has changed the order; leave it alone.
             self._limit = 455 + Decimal(number % 20) / 10
             exchange.reprice(self._repriced, self._limit)

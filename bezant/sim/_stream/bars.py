@@ -1,4 +1,4 @@
-"""Topic `smh`: historical bars."""
+"""WebSocket topic `smh`: historical bars."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MAX_SUBSCRIPTIONS = 5
 
 
 class Bars:
-    """Subscriptions to historical bars, which are sent once, when the subscription begins."""
+    """Subscriptions to historical bars. The bars are sent once, when the subscription begins."""
 
     def __init__(self, state: State) -> None:
         self._history = History(state)
@@ -24,7 +24,11 @@ class Bars:
         self._served = 0
 
     def begin(self, rest: str) -> Iterator[Message]:
-        """Begin a subscription to bars, and yield the message with the bars."""
+        """Begin a subscription to bars, and yield the message with the bars.
+
+        Args:
+            rest: the client's command without `smh+`.
+        """
         target, given = target_of(rest)
         try:
             body = self._history.bars(
@@ -43,7 +47,11 @@ class Bars:
         yield body | {"topic": f"smh+{target}", "serverId": server_id}
 
     def end(self, rest: str) -> Iterator[Message]:
-        """End the subscription with the server id in `rest`. IBKR sends no response."""
+        """End a subscription. As at IBKR, there is no response.
+
+        Args:
+            rest: the client's command without `umh+`: the server id of the subscription.
+        """
         server_id, _ = target_of(rest)
         self._subscriptions.pop(server_id, None)
         yield from ()

@@ -1,4 +1,4 @@
-"""WebSocket connection of a client, from the gateway's side."""
+"""The gateway's side of a WebSocket connection with a client."""
 
 from __future__ import annotations
 
@@ -33,12 +33,14 @@ class WsConnection:
     """WebSocket of one client. You can call the methods from any thread except the gateway's.
 
     Attributes:
-        path: path of the handshake, with `/v1/api`.
+        path: path of the handshake, including `/v1/api`.
         query: query parameters of the handshake.
         headers: headers of the handshake, with lower-case names.
         received: messages from the client, in order of arrival.
-        dropped: messages from `received` that came before the connection was ready.
-        ready: whether the `system` message with `success` has been sent.
+        dropped: those of the `received` messages that the gateway ignored, because they came before
+            the connection was ready.
+        ready: whether the gateway has sent the `system` message with `success`, after which it
+            handles messages.
         closed: whether the connection has ended or the gateway is closing it.
         silent: whether the gateway has stopped sending messages, although the connection is open.
     """
@@ -93,7 +95,7 @@ class WsConnection:
         self.silent = True
 
     def drop(self) -> None:
-        """Abort TCP without a Close frame, as the gateway does when it ends."""
+        """Abort the TCP connection without a Close frame, as IBKR's gateway does when it ends."""
         self._call(self.break_off())
 
     def _call(self, work: Coroutine[Any, Any, None]) -> None:
@@ -103,26 +105,26 @@ class WsConnection:
         try:
             begun = asyncio.run_coroutine_threadsafe(work, self._loop)
         except RuntimeError:
-            # A closed loop means that the gateway has stopped.
+            # The event loop is closed, so the gateway has stopped.
             work.close()
             return
-        # A cancelled call means that the gateway has stopped.
+        # If the gateway stops in the meantime, the coroutine is cancelled.
         with contextlib.suppress(concurrent.futures.CancelledError):
             begun.result(_CALL_TIMEOUT)
 
-    # `Faults` uses the methods below. Their coroutines run on the server's loop.
+    # `Faults` calls the methods below. Their coroutines run on the event loop of the server.
 
     async def break_off(self) -> None:
-        """Abort TCP without a Close frame."""
+        """Abort the TCP connection without a Close frame."""
         self.closed = True
         await self._link.leave()
 
     async def go_silent(self) -> None:
-        """Stop sending messages."""
+        """Stop sending messages, but keep the connection open and answer pings."""
         self.silent = True
 
     async def go_deaf(self) -> None:
-        """Stop sending and reading, as in a half-open connection."""
+        """Stop sending and reading, as if the connection were half-open."""
         self.silent = True
         self._link.deafen()
 
@@ -131,34 +133,48 @@ class WsConnection:
         await self._close(code, reason)
 
     async def go_to_pieces(self, times: int, pieces: int) -> None:
-        """Split the next messages into pieces."""
+        """Send each of the next `times` messages as `pieces` separate messages."""
         self._broken, self._pieces = times, pieces
 
     async def send_oversized(self, *, cut: bool) -> None:
-        """Send a message that exceeds the gateway's limit."""
+        """Handle a message that exceeds the gateway's limit of 64 KiB per frame.
+
+        Args:
+            cut: False closes the connection, as IBKR's gateway does. True sends the message in
+                frames of 64 KiB, each as a separate message.
+        """
         data = self._subscriptions.market_data.oversized(_MAX_FRAME)
         if not cut:
-            # A frame that is too long makes IBKR's gateway drop the frame and close the connection.
+            # IBKR's gateway drops a frame that is too long, and then closes the connection.
             await self._close(1000, "")
             return
         for begin in range(0, len(data), _MAX_FRAME):
             await self._send_frame(data[begin : begin + _MAX_FRAME])
 
     async def end_market_data(self, conid: int | None) -> None:
-        """End market data subscriptions without a message."""
+        """End market data subscriptions without telling the client.
+
+        Args:
+            conid: the contract whose subscription ends; None for all contracts.
+        """
         self._subscriptions.market_data.forget(conid)
 
     def call_after(self, messages: int, then: Callable[[], None]) -> None:
-        """Call `then` after this many further messages on the connection."""
+        """Call `then` once the gateway has sent `messages` more messages on this connection."""
         self._after = (self._sent + messages, then)
 
     def call_off(self) -> None:
-        """Cancel faults that wait for further messages."""
+        """Cancel the faults that wait for the next messages on this connection."""
         self._after = None
         self._broken = 0
 
     def flood(self, messages: int, sent: Callable[[int], None]) -> None:
-        """Send market data as fast as the client accepts it; call `sent` with each count."""
+        """Begin to send market data as fast as the client accepts it.
+
+        Args:
+            messages: how many messages to send.
+            sent: called for each batch of messages, with the number of messages in the batch.
+        """
         if not self.closed and not self._loop.is_closed():
             asyncio.run_coroutine_threadsafe(self._flood(messages, sent), self._loop)
 
@@ -167,8 +183,8 @@ class WsConnection:
         for begin in range(0, messages, _BATCH):
             count = min(_BATCH, messages - begin)
             batch = b"".join(frame(next(quotes)) for _ in range(count))
-            # The messages are counted before they are sent, because a client that has read one must
-            # find it counted.
+            # Count the messages before sending them: when a client has read a message, a test must
+            # find it in the count.
             self._sent += count
             sent(count)
             if self.silent or self.closed or not await self._link.write(batch):
@@ -176,7 +192,7 @@ class WsConnection:
             await asyncio.sleep(0)
 
     async def serve(self) -> None:
-        """Receive messages until the client disconnects."""
+        """Accept the handshake, then receive and handle messages until the client disconnects."""
         stream: asyncio.Task[None] | None = None
         try:
             await self._websocket.accept()
@@ -207,11 +223,12 @@ class WsConnection:
             await self.break_off()
 
     async def _stream(self) -> None:
-        """Become ready, then send heartbeats and updates until cancelled."""
+        """Send the message that the connection is ready, then heartbeats and updates."""
         state = self._state
         await state.clock.sleep(state.ready_delay)
         if not state.session.logged_in:
-            # IBKR's gateway accepts the handshake without a login, but then sends nothing.
+            # IBKR's gateway accepts the handshake even if nobody is logged in, but then sends
+            # nothing.
             return
         async with self._slots:
             began = state.clock.elapsed()
@@ -241,13 +258,18 @@ class WsConnection:
         clock = self._state.clock
         while True:
             await clock.sleep_until(began + interval)
-            # The time is read before the work, so that an `advance` during the work is not missed.
+            # Read the time before sending. If a test moves the clock forward while messages are
+            # sent, the next messages are then due accordingly earlier.
             began = clock.elapsed()
             for data in tell():
                 await self._emit(data)
 
     async def session_changed(self, sts: dict[str, Any]) -> None:
-        """Drop the old session's subscriptions, and tell the client the new state."""
+        """End all subscriptions, and send the client the session's new state.
+
+        Args:
+            sts: the message with the new state.
+        """
         self._subscriptions.clear()
         if self.ready:
             await self._emit(encode(sts))
@@ -267,8 +289,8 @@ class WsConnection:
     async def _send_frame(self, data: bytes) -> None:
         if self.closed or self.silent:
             return
-        # The message is counted before it is sent, because a client that has read the frame must
-        # find it counted.
+        # Count the message before sending it: when a client has read the message, a test must find
+        # it in the count.
         self._sent += 1
         try:
             await self._websocket.send_bytes(data)

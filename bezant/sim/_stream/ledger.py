@@ -1,4 +1,4 @@
-"""Topic `sld`: account ledger."""
+"""WebSocket topic `sld`: account ledger."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ZEROS = (
 
 
 class Ledger(Reports):
-    """Subscriptions to the cash report by currency."""
+    """Subscriptions to the account's ledger, which has a row for each currency."""
 
     name = "ledger"
     ends = "uld"

@@ -1,4 +1,4 @@
-"""Topic `smd`: market data of contracts."""
+"""WebSocket topic `smd`: market data of contracts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,15 @@ class _Subscription:
 
 
 def _read(command: str, rest: str) -> tuple[str, int, set[str]] | Message:
-    """Return target, conid and fields of a command, or the message about an error in it."""
+    """Read a command to subscribe or unsubscribe.
+
+    Args:
+        command: `smd` or `umd`.
+        rest: the client's command without `smd+` or `umd+`.
+
+    Returns:
+        Target, conid and field ids; if the command is invalid, the error message for the client.
+    """
     target, _, options = rest.partition("+")
     try:
         conid = int(target.partition("@")[0])
@@ -38,7 +46,7 @@ def _read(command: str, rest: str) -> tuple[str, int, set[str]] | Message:
 
 
 class MarketData:
-    """Subscriptions to quotes; each message contains the fields that have changed."""
+    """Subscriptions to market data. Each update contains only the fields that have changed."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -46,7 +54,11 @@ class MarketData:
         self._subscriptions: dict[int, _Subscription] = {}
 
     def begin(self, rest: str) -> Iterator[Message]:
-        """Begin the subscription to a contract, and yield the contract's quote."""
+        """Begin the subscription to a contract, and yield the contract's first values.
+
+        Args:
+            rest: the client's command without `smd+`.
+        """
         read = _read("smd", rest)
         if isinstance(read, dict):
             yield read
@@ -60,12 +72,16 @@ class MarketData:
         subscription.sent = self._quotes.fields(conid, fields[conid])
         values = {name: value for name, value in subscription.sent.items() if name in wanted}
         first = self._quote(conid, subscription, values)
-        # IBKR sends the first values twice, in another order of the keys.
+        # IBKR sends the first values twice; the second time, the keys are in another order.
         yield first
         yield dict(reversed(first.items()))
 
     def end(self, rest: str) -> Iterator[Message]:
-        """End the subscription to a contract. IBKR responds only if the command is invalid."""
+        """End the subscription to a contract. As at IBKR, only an invalid command gets a response.
+
+        Args:
+            rest: the client's command without `umd+`.
+        """
         read = _read("umd", rest)
         if isinstance(read, dict):
             yield read
@@ -75,12 +91,11 @@ class MarketData:
         self._state.session.fields.pop(conid, None)
 
     def tick(self) -> Iterator[Message]:
-        """Yield the fields that have changed since the last tick."""
+        """Yield the fields that have changed since the last call, one message per contract."""
         now = self._state.clock.elapsed()
         for conid, subscription in list(self._subscriptions.items()):
             if now >= subscription.ends:
-                # The subscription ends silently, because IBKR sends no message about the end
-                # either.
+                # No message tells the client: IBKR sends none, either.
                 del self._subscriptions[conid]
         fields = self._state.session.fields
         rows = list(self._subscriptions.items())
@@ -89,25 +104,28 @@ class MarketData:
             sent = subscription.sent
             delta = {name: new for name, new in values.items() if sent.get(name) != new}
             subscription.sent = values
-            # The subscription may have ended while the connection was sending the previous message.
+            # The subscription may have ended while the previous message was sent.
             if delta and self._subscriptions.get(conid) is subscription:
                 quote = self._quote(conid, subscription, delta)
                 quote.pop("6509", None)
                 if not subscription.updated:
-                    # Without being asked for.
+                    # IBKR adds field 6508 to the first update, although no client requests it.
                     subscription.updated = True
                     quote["6508"] = SERVICES
                 yield quote
 
     def forget(self, conid: int | None) -> None:
-        """End the subscription to a contract, or all subscriptions for None, without a message."""
+        """End the subscription to a contract without a message; None ends all subscriptions."""
         if conid is None:
             self._subscriptions.clear()
         else:
             self._subscriptions.pop(conid, None)
 
     def flood(self) -> Iterator[bytes]:
-        """Yield quotes without end, of the subscribed contracts or of the first known one."""
+        """Yield market data messages without end.
+
+        They are for the subscribed contracts, or for the first built-in contract if there are none.
+        """
         conids = sorted(self._subscriptions) or [self._state.catalogue.known[0].conid]
         for number, conid in enumerate(itertools.cycle(conids)):
             yield (
@@ -116,7 +134,7 @@ class MarketData:
             ) % (conid, conid, conid, number, 100 + number % 900, number % 100)
 
     def oversized(self, size: int) -> bytes:
-        """Return a quote of more than `size` bytes."""
+        """Return a market data message that is longer than `size` bytes."""
         conid = self._state.catalogue.known[0].conid
         head = self._quotes.head(conid)
         return encode(head | {"topic": f"smd+{conid}", "7219": "x" * (size + size // 2)})

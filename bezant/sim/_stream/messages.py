@@ -1,4 +1,4 @@
-"""Messages of the WebSocket, and the arguments of commands."""
+"""Encodes WebSocket messages for the client, and reads the arguments of the client's commands."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ Message = dict[str, Any]
 
 
 def encode(message: Message) -> bytes:
-    """Return a message as the payload of a frame."""
+    """Encode a message as JSON, for the payload of a WebSocket frame."""
     return msgspec.json.encode(message)
 
 
 def error(text: str) -> Message:
-    """Return an error message."""
+    """Return the WebSocket message that tells the client about an error."""
     return {"error": text, "code": 1}
 
 
 def arguments(text: str) -> dict[str, Any]:
-    """Return the arguments of a command, or an empty dict if they are not a JSON object."""
+    """Return the arguments of a command, parsed from JSON; an empty dict if they are no object."""
     try:
         found: object = json.loads(text or "{}")
     except (ValueError, RecursionError):
@@ -30,11 +30,21 @@ def arguments(text: str) -> dict[str, Any]:
 
 
 def target_of(rest: str) -> tuple[str, dict[str, Any]]:
-    """Split the part of a command after the topic into its target and its arguments."""
+    """Split the part of a command that follows the topic.
+
+    Args:
+        rest: for the command `smh+265598+{"period":"1d"}`, the part after `smh+`.
+
+    Returns:
+        The target (`265598`), and the arguments (the JSON object, parsed).
+    """
     target, brace, options = rest.partition("+{")
     return target, arguments(brace[1:] + options)
 
 
 def texts(given: object) -> list[str]:
-    """Return the items of a list in a command's arguments; an empty list for any other value."""
+    """Return the items of `given`, a value from a command's arguments, as text.
+
+    If `given` is not a list, the result is an empty list.
+    """
     return [str(each) for each in cast("list[object]", given)] if isinstance(given, list) else []

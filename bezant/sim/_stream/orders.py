@@ -1,4 +1,4 @@
-"""Topic `sor`: orders."""
+"""WebSocket topic `sor`: orders."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from .messages import Message
 
 _DAY = 86_400.0
-# How a new order begins, as recorded in 2026.
+# Values of a new order in its first three messages: `_NEW`, then each of `_STEPS`. Recorded from
+# IBKR in 2026.
 _NEW = {
     "status": "Inactive",
     "order_ccp_status": "Pending Submit",
@@ -29,7 +30,7 @@ _STEPS = (
 
 
 class Orders:
-    """Subscription to orders: each order in full, then the values that change."""
+    """Subscription to orders. The first row of an order has all values, later rows the changes."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -39,10 +40,16 @@ class Orders:
         self._known = 0
 
     def begin(self, rest: str) -> Iterator[Message]:
-        """Begin the subscription, and yield the message with all orders."""
+        """Begin the subscription, and yield the message with all orders.
+
+        With the argument `realtimeUpdatesOnly`, no message is sent until an order changes.
+
+        Args:
+            rest: the client's command without `sor+`.
+        """
         given = arguments(rest)
         self._active = True
-        # IBKR accepts a status in two spellings, "PreSubmitted" and "pre_submitted".
+        # IBKR accepts a status in two spellings, such as "PreSubmitted" and "pre_submitted".
         self._wanted = {each.replace("_", "").lower() for each in texts(given.get("filters"))} - {
             "sortbytime"
         }
@@ -55,15 +62,15 @@ class Orders:
         yield from self.tick()
 
     def end(self, _rest: str) -> Iterator[Message]:
-        """End the subscription. IBKR sends no response."""
+        """End the subscription. As at IBKR, there is no response."""
         self._active = False
         yield from ()
 
     def tick(self) -> Iterator[Message]:
-        """Yield the changes of orders since the last tick."""
+        """Yield messages with the changes of orders since the last call."""
         state = self._state
-        # A filtered list of orders over REST silences this topic until a list is requested with
-        # `force=true`.
+        # As at IBKR, once a client requests a filtered list of orders over REST, this topic stays
+        # silent until a list is requested with `force=true`.
         if not self._active or state.session.orders_filtered:
             return
         since = state.clock.now() - _DAY
@@ -86,9 +93,9 @@ class Orders:
             yield {"topic": "sor", "args": rows}
 
     def _beginning(self, order: Order) -> Iterator[Message]:
-        """Yield the first rows of a new order, before the one with its present state.
+        """Yield the first three rows of a new order, which come before the row with its status.
 
-        A new order is inactive for a moment. That is no refusal.
+        As at IBKR, the first row says `Inactive`. This does not mean that the order was refused.
         """
         contract = self._state.catalogue.contracts[order.spec.conid]
         row = order_row(fresh(order), contract, self._state.account_id)

@@ -1,4 +1,4 @@
-"""Topic `spl`: profit and loss."""
+"""WebSocket topic `spl`: profit and loss."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ if TYPE_CHECKING:
     from .._state.state import State
     from .messages import Message
 
-# The interval between two updates is this many quote intervals.
+# Smallest interval between two updates, in quote intervals. It is a little less than 2, so that
+# each second call of `tick` sends an update.
 _INTERVALS = 1.9
 
 
 class ProfitAndLoss:
-    """Subscription to profit and loss: all figures, then the figures that change."""
+    """Subscription to profit and loss: first all figures, then the figures that change."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -26,18 +27,18 @@ class ProfitAndLoss:
         self._sent_at = 0.0
 
     def begin(self, _rest: str) -> Iterator[Message]:
-        """Begin the subscription, and yield the account's figures."""
+        """Begin the subscription, and yield the message with all figures of the account."""
         self._sent = {}
         self._state.session.gains_asked = True
         yield from self._changes()
 
     def end(self, _rest: str) -> Iterator[Message]:
-        """End the subscription. IBKR sends no response."""
+        """End the subscription. As at IBKR, there is no response."""
         self._sent = None
         yield from ()
 
     def tick(self) -> Iterator[Message]:
-        """Yield the figures that have changed, if an update is due."""
+        """If an update is due, yield the message with the figures that have changed."""
         elapsed = self._state.clock.elapsed() - self._sent_at
         if elapsed >= _INTERVALS * self._state.quote_interval:
             yield from self._changes()

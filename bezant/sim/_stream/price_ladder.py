@@ -1,4 +1,4 @@
-"""Topic `sbd`: price ladder."""
+"""WebSocket topic `sbd`: price ladder."""
 
 from __future__ import annotations
 
@@ -14,24 +14,35 @@ if TYPE_CHECKING:
     from .._state.state import State
     from .messages import Message
 
-_ROWS = 5  # on each side of the last price
+_ROWS = 5  # prices above the last price, and as many below it
 
 
 class PriceLadder:
-    """Subscriptions to price ladders: all rows, then the rows that change."""
+    """Subscriptions to price ladders: bid and ask sizes at the prices around the last price.
+
+    The first message has all rows of the ladder, later messages have the rows that change.
+    """
 
     def __init__(self, state: State) -> None:
         self._quotes = Quotes(state)
         self._sent: dict[str, dict[int, Message]] = {}
 
     def begin(self, rest: str) -> Iterator[Message]:
-        """Begin the subscription to a contract's ladder, and yield the ladder."""
+        """Begin the subscription to a contract's price ladder, and yield all its rows.
+
+        Args:
+            rest: the client's command without `sbd+`.
+        """
         target, _ = target_of(rest)
         self._sent[target] = {}
         yield from self.tick()
 
     def end(self, rest: str) -> Iterator[Message]:
-        """End the subscriptions to all ladders of an account. IBKR sends no response."""
+        """End the subscriptions to all price ladders of an account. As at IBKR, without response.
+
+        Args:
+            rest: the client's command without `ubd+`: the account id.
+        """
         account, _ = target_of(rest)
         self._sent = {
             target: rows
@@ -41,7 +52,7 @@ class PriceLadder:
         yield from ()
 
     def tick(self) -> Iterator[Message]:
-        """Yield the rows that have changed since the last tick."""
+        """Yield the rows that have changed since the last call, one message per ladder."""
         for target, sent in list(self._sent.items()):
             rows = [row for row in self._rows(target) if sent.get(row["row"]) != row]
             sent.update((row["row"], row) for row in rows)

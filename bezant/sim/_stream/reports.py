@@ -1,4 +1,4 @@
-"""Base of the topics `ssd` (summary) and `sld` (ledger): rows by key, sent at an interval."""
+"""Base class of the WebSocket topics `ssd` (summary) and `sld` (ledger), which send rows by key."""
 
 from __future__ import annotations
 
@@ -13,15 +13,18 @@ if TYPE_CHECKING:
     from .._state.state import State
     from .messages import Message
 
-# The interval between two updates is this many quote intervals.
+# Smallest interval between two updates, in quote intervals. It is a little less than 20, so that
+# each 20th call of `tick` sends an update.
 _INTERVALS = 19.9
 
 
 class Report:
-    """One subscription to a report. A row that has not changed is sent as its key alone.
+    """One subscription to a report on the account, such as the summary or the ledger.
+
+    A row that has not changed since the last message is sent with its key only.
 
     Args:
-        given: arguments of the command.
+        given: arguments of the client's command. `keys` and `fields` select rows and their fields.
     """
 
     def __init__(self, given: dict[str, Any]) -> None:
@@ -30,7 +33,10 @@ class Report:
         self._sent: dict[str, Message] = {}
 
     def changes(self, rows: list[Message]) -> list[Message]:
-        """Return the rows and fields that the client requested, reduced to changes."""
+        """Return the rows and fields that the client requested.
+
+        Of a row that has not changed since the last call, only the key is returned.
+        """
         found: list[Message] = []
         for row in rows:
             key = row["key"]
@@ -47,7 +53,7 @@ class Report:
 
 
 class Reports:
-    """Subscriptions to reports, by account. Each subclass reads the rows of its topic."""
+    """Subscriptions to one kind of report, by account. Each subclass provides the report's rows."""
 
     name = ""
     """Name of the topic in the response that confirms the end of a subscription."""
@@ -61,19 +67,27 @@ class Reports:
         self._sent_at = state.clock.elapsed()
 
     def begin(self, rest: str) -> Iterator[Message]:
-        """Begin a subscription, and yield the report."""
+        """Begin a subscription, and yield the message with the report.
+
+        Args:
+            rest: the client's command after the topic, such as `DU1234567+{"keys":[]}`.
+        """
         target, given = target_of(rest)
         report = self._reports[target] = Report(given)
         yield from self._messages(target, report)
 
     def end(self, rest: str) -> Iterator[Message]:
-        """End a subscription, and yield the response that confirms the end."""
+        """End a subscription, and yield the message that confirms the end.
+
+        Args:
+            rest: the client's command after the topic: the account id.
+        """
         target, _ = target_of(rest)
         self._reports.pop(target, None)
         yield {"topic": f"{self.ends}+{target}", "result": f"unsubscribed from {self.name}"}
 
     def tick(self) -> Iterator[Message]:
-        """Yield all reports, if an update is due."""
+        """If an update is due, yield a message for each subscribed report."""
         now = self._state.clock.elapsed()
         if now - self._sent_at >= _INTERVALS * self._state.quote_interval:
             self._sent_at = now

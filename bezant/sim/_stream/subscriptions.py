@@ -1,4 +1,4 @@
-"""Subscriptions of one WebSocket: turns commands into messages, without waiting."""
+"""Subscriptions of one WebSocket: handles the client's commands and yields messages. No I/O."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class _Topic(Protocol):
     def tick(self) -> Iterator[Message]: ...
 
 
-# Each row has the commands that begin and end a subscription, and the topic's class. Market data
-# has no row, because the faults need its object.
+# Each row has the commands that begin and end a subscription, and the class of the topic. Market
+# data has no row: faults need access to its object, so `Subscriptions` creates it separately.
 _TOPICS: tuple[tuple[str, str, Callable[[State], _Topic]], ...] = (
     ("sor", "uor", Orders),
     ("str", "utr", Trades),
@@ -43,12 +43,12 @@ _TOPICS: tuple[tuple[str, str, Callable[[State], _Topic]], ...] = (
 )
 # Commands that IBKR's gateway accepts and this simulation ignores.
 _IGNORED = frozenset({"blt", "ntf", "shs"})
-# IBKR responds to a `tic` this often.
+# IBKR responds to one `tic` command with this many identical messages.
 _TICS = 4
 
 
 class Subscriptions:
-    """The subscriptions of one connection.
+    """The subscriptions of one WebSocket connection.
 
     Args:
         state: the gateway's state.
@@ -82,10 +82,10 @@ class Subscriptions:
         self._begin()
 
     def handle(self, text: str) -> Iterator[bytes]:
-        """Handle a command of the client, and yield the messages that the gateway sends at once."""
+        """Handle a command of the client, and yield the messages to send in response."""
         name, _, rest = text.partition("+")
-        # Most clients send the session's token first, as IBKR's pages tell them. There is no
-        # response, right or wrong.
+        # Most clients first send the session's token, as IBKR's documentation says. IBKR sends no
+        # response, whether the token is right or wrong.
         if name in _IGNORED or text.startswith('{"session"'):
             return
         if name == "tic":
@@ -114,8 +114,8 @@ class Subscriptions:
         return {"topic": "tic", "alive": True, "id": state.session.token, "lastAccessed": accessed}
 
     def tick(self) -> Iterator[bytes]:
-        """Yield the changes since the last tick."""
-        # The loop counts because `clear` may replace the list in the middle, while the connection
-        # sends a message.
+        """Yield the messages with all changes since the last call."""
+        # Use indexes: while the connection sends a message of this generator, `clear` may replace
+        # the list.
         for number in range(len(self._topics)):
             yield from map(encode, self._topics[number].tick())

@@ -1,4 +1,4 @@
-"""Topic `ssd`: account summary."""
+"""WebSocket topic `ssd`: account summary."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Summary(Reports):
-    """Subscriptions to the account summary; no message is sent if nothing has changed."""
+    """Subscriptions to the account summary. If nothing has changed, no message is sent."""
 
     name = "summary"
     ends = "usd"

@@ -1,4 +1,4 @@
-"""Topic `str`: executions."""
+"""WebSocket topic `str`: executions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DAY = 86_400.0
 
 
 class Trades:
-    """Subscription to executions: those of the last days, then each new one."""
+    """Subscription to executions: first those of the last days, then each new execution."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -26,7 +26,14 @@ class Trades:
         self._sent = 0
 
     def begin(self, rest: str) -> Iterator[Message]:
-        """Begin the subscription, and yield the executions of the last days."""
+        """Begin the subscription, and yield messages with the executions of the last days.
+
+        The argument `days` says how many days, by default 1. With the argument
+        `realtimeUpdatesOnly`, earlier executions are left out.
+
+        Args:
+            rest: the client's command without `str+`.
+        """
         given = arguments(rest)
         days: object = given.get("days")
         self._active = True
@@ -39,12 +46,12 @@ class Trades:
         yield from self.tick()
 
     def end(self, _rest: str) -> Iterator[Message]:
-        """End the subscription. IBKR sends no response."""
+        """End the subscription. As at IBKR, there is no response."""
         self._active = False
         yield from ()
 
     def tick(self) -> Iterator[Message]:
-        """Yield the executions since the last tick."""
+        """Yield messages with the executions since the last call."""
         if not self._active:
             return
         state = self._state
@@ -60,7 +67,7 @@ class Trades:
                 if each.when >= self._since
             ]
         if rows:
-            # IBKR sends each execution twice, because its commission is known only a little later.
+            # IBKR sends each execution twice, first without the commission, which it learns later.
             yield {"topic": "str", "args": [_without_commission(row) for row in rows]}
             yield {"topic": "str", "args": rows}
 

@@ -14,7 +14,7 @@ _minting = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """TLS context of the server, and the CA certificate that verifies it.
+    """TLS context of the server, and the CA certificate with which clients verify the server.
 
     Attributes:
         context: the server's TLS context
@@ -26,10 +26,10 @@ class Certificate:
 
 
 def certificate() -> Certificate:
-    """Return the certificate for localhost, 127.0.0.1 and ::1.
+    """Return a certificate for localhost, 127.0.0.1 and ::1.
 
-    The certificate is made once per process, because making it takes longer than the rest of a
-    start.
+    The certificate is made once per process, because making it takes longer than everything else at
+    the start of a gateway.
     """
     with _minting:
         return _mint()

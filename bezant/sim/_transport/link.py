@@ -1,7 +1,7 @@
-"""Access to the TCP connection under a request: truncated responses, resets, silence.
+"""Access to the TCP connection that carries a request, to truncate, reset or silence it.
 
-ASGI has no messages for these. The protocols in `uvicorn.py` therefore put a `Link` with the
-connection's transport into the scope's state.
+ASGI applications cannot do these things. The protocol classes in `uvicorn.py` therefore put a
+`Link`, which holds the connection's transport, into the `state` of the ASGI scope.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
 _LINGER = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
-_FLUSH = 0.5  # seconds to wait until half a response has been written
+_FLUSH = 0.5  # longest time in seconds to wait until half a response has been written
 
 LINK = "bezant.link"
 """Key of the link in the scope's state."""
@@ -30,8 +30,8 @@ class Link:
     Attributes:
         transport: the connection's transport; None before the connection is made
         lost: set when the connection has ended
-        writable: set while the write buffer takes more
-        deaf: whether the connection ignores incoming bytes
+        writable: set while the write buffer has room
+        deaf: whether the gateway ignores incoming bytes
     """
 
     def __init__(self) -> None:
@@ -42,11 +42,11 @@ class Link:
         self.deaf: bool = False
 
     async def leave(self) -> None:
-        """Abort the connection. Bytes that were already sent still arrive."""
+        """Abort the connection. Bytes that were already sent still reach the client."""
         if self.transport is not None:
             self.transport.abort()
-            # The application must not return before uvicorn knows of the abort; otherwise uvicorn
-            # logs an error.
+            # Wait until uvicorn knows of the abort. If the application returned earlier without a
+            # complete response, uvicorn would log an error.
             await self.lost.wait()
 
     async def reset(self) -> None:
@@ -58,7 +58,7 @@ class Link:
         await self.leave()
 
     def deafen(self) -> None:
-        """Stop reading, as if this host had vanished."""
+        """Ignore all bytes from the client, as if this host had vanished from the network."""
         self.deaf = True
         if self.transport is not None:
             self.transport.pause_reading()
@@ -83,7 +83,7 @@ class Link:
 
 
 def link_of(scope: Scope) -> Link:
-    """Return the link of a request or WebSocket."""
+    """Return the link to the connection of a request or WebSocket, given its ASGI scope."""
     return cast("Link", scope["state"][LINK])
 
 
@@ -98,7 +98,7 @@ async def hang(link: Link, receive: Receive) -> None:
 
 
 async def send_half(link: Link, response: Response, send: Send) -> None:
-    """Send the head and half of the body of a response."""
+    """Send the status line, the headers and the first half of the body of a response."""
     await send(
         {
             "type": "http.response.start",
@@ -113,7 +113,7 @@ async def send_half(link: Link, response: Response, send: Send) -> None:
 
 
 def frame(payload: bytes) -> bytes:
-    """Return an unmasked binary WebSocket frame."""
+    """Return a binary WebSocket frame with `payload`, unmasked as servers send frames."""
     size = len(payload)
     if size < 126:
         return bytes((0x82, size)) + payload

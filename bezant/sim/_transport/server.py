@@ -1,4 +1,4 @@
-"""Runs an ASGI application in a thread."""
+"""Runs an ASGI application on a server in its own thread."""
 
 from __future__ import annotations
 
@@ -78,19 +78,23 @@ class ServerThread:
         await self._server.serve(sockets=self._sockets)
 
     def run_soon(self, work: Coroutine[Any, Any, None]) -> None:
-        """Start a coroutine on the server's loop without waiting for its end."""
+        """Start a coroutine on the server's event loop, without waiting for its end."""
         self._begin(work)
 
     def run(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run a coroutine on the server's loop and wait for it, unless called on that loop."""
+        """Run a coroutine on the server's event loop, and wait until it has ended.
+
+        If you call this in the server's own thread, it does not wait, because it would wait
+        forever.
+        """
         begun = self._begin(work)
         if begun is not None and threading.current_thread() is not self._thread:
-            # A cancelled coroutine means that the server has stopped.
+            # If the server stops in the meantime, the coroutine is cancelled.
             with contextlib.suppress(concurrent.futures.CancelledError):
                 begun.result(_CALL_TIMEOUT)
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> concurrent.futures.Future[None] | None:
-        """Schedule a coroutine on the server's loop; return None if the loop has ended."""
+        """Start a coroutine on the server's event loop; return None if the loop has ended."""
         if self._loop is not None:
             # The loop may close at any moment, and a closed loop raises RuntimeError.
             with contextlib.suppress(RuntimeError):
@@ -99,18 +103,18 @@ class ServerThread:
         return None
 
     async def interrupt(self, seconds: float) -> None:
-        """Drop all connections and refuse new ones.
+        """Drop all connections, and refuse new ones for a while.
 
         Args:
-            seconds: how long to refuse them
+            seconds: how long to refuse new connections
         """
         server = self._server
         if server is None:
             return
         self._outages.add(asyncio.current_task())
         try:
-            # Outages run one after the other, so that the last one decides when the server listens
-            # again.
+            # If this is called twice at the same time, the calls run one after the other. The last
+            # one decides when the server listens again.
             async with self._one_outage:
                 await self._interrupt(server, seconds)
         finally:
@@ -122,8 +126,8 @@ class ServerThread:
             earlier.cancel()
         await server.drop_all(self._sockets, {self._main, *self._outages})
         self._sockets[0].close()
-        # The new socket is bound but does not listen yet, so it refuses connections and still
-        # reserves the port.
+        # The new socket is bound but does not listen yet: it reserves the port, and the operating
+        # system refuses connections to it.
         self._sockets[0] = _bind(self._host, self.port)
         if seconds > 0:
             self._return = asyncio.create_task(self._listen_later(server, seconds))
@@ -165,8 +169,7 @@ def _bind(host: str, port: int) -> socket.socket:
     bound = socket.socket(family, kind, proto)
     try:
         if sys.platform != "win32":
-            # On Windows SO_REUSEADDR would let a second gateway take a port in use, so only other
-            # systems set it.
+            # On Windows, SO_REUSEADDR would let a second gateway listen on a port that is in use.
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(address)
     except BaseException:

@@ -1,7 +1,8 @@
 """Server and protocols of uvicorn, adapted to the simulated gateway. No other file uses uvicorn.
 
-The protocols override only what every `asyncio.Protocol` has, and share a `Link` with the
-application. `tests/sim/transport/test_uvicorn.py` checks what else this module relies on.
+The protocol classes override only methods of `asyncio.Protocol`. They give the application access
+to the TCP connection through a `Link`. `tests/sim/transport/test_uvicorn.py` checks the other
+properties of uvicorn that this module relies on.
 """
 
 from __future__ import annotations
@@ -31,11 +32,11 @@ BACKLOG = 128
 # IBKR's gateway closes a WebSocket when a frame is longer than this number of bytes.
 _MAX_FRAME = 65_536
 _KEEP_ALIVE = 86_400  # seconds
-_GRACE = 0.2  # seconds that requests in progress get when the server stops
+_GRACE = 0.2  # seconds that requests in progress get to finish when the server stops
 
 
 class _Linked(asyncio.Protocol):
-    """Reports the events of a connection to its link."""
+    """Base of the protocol classes: reports the events of a connection to its `Link`."""
 
     link: Link
 
@@ -46,7 +47,7 @@ class _Linked(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self.link.lost.set()
-        # Tasks that wait to write must wake, so that they find the connection lost.
+        # Wake the tasks that wait to write, so that they notice that the connection is lost.
         self.link.writable.set()
 
     def pause_writing(self) -> None:
@@ -77,7 +78,7 @@ class HttpProtocol(_Linked, H11Protocol):
 
 
 class WebSocketProtocol(_Linked, WebSocketsSansIOProtocol):
-    """WebSocket protocol of uvicorn, with the `Link` of the upgrade request."""
+    """WebSocket protocol of uvicorn that also reports to the `Link` of its upgrade request."""
 
     def __init__(
         self,
@@ -91,10 +92,10 @@ class WebSocketProtocol(_Linked, WebSocketsSansIOProtocol):
 
 
 class Server(uvicorn.Server):
-    """Server of uvicorn that stops at once and drops its connections, as IBKR's gateway does.
+    """Uvicorn server that stops at once and drops its connections, as IBKR's gateway does.
 
-    The base class checks every 0.1 s whether to stop, and then waits until its clients close their
-    connections. A client with an idle pooled connection never closes it.
+    The base class checks only every 0.1 s whether to stop. Then it waits until all clients have
+    closed their connections, which may never happen: clients keep idle connections in a pool.
     """
 
     def __init__(self, config: uvicorn.Config, running: threading.Event) -> None:
@@ -103,7 +104,7 @@ class Server(uvicorn.Server):
         self._stop = asyncio.Event()
 
     def stop(self) -> None:
-        """Stop serving. Call it on the server's loop."""
+        """Stop serving. Call this on the server's event loop."""
         self._stop.set()
 
     async def main_loop(self) -> None:
@@ -112,7 +113,7 @@ class Server(uvicorn.Server):
         await self._stop.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Drop all connections, then wait for a moment until requests in progress have ended."""
+        """Drop all connections, then wait up to 0.2 s until requests in progress have ended."""
         await self.drop_all(sockets or [], set())
         if self.server_state.tasks:
             await asyncio.wait(list(self.server_state.tasks), timeout=_GRACE)
@@ -124,17 +125,17 @@ class Server(uvicorn.Server):
 
         Args:
             listeners: listening sockets; they are closed
-            spared: tasks to leave running
+            spared: tasks that are not cancelled
         """
         loop = asyncio.get_running_loop()
         for listener in listeners:
-            # Some event loops have no readers (NotImplementedError). There, a connection can still
-            # be accepted while the lines below run.
+            # Stop accepting connections. Some event loops cannot do this (NotImplementedError); on
+            # them, a connection can still be accepted while the lines below run.
             with contextlib.suppress(NotImplementedError):
                 if listener.fileno() >= 0:
                     loop.remove_reader(listener)
-        # asyncio leaks a connection that it has just accepted if its server closes, or if its task
-        # is cancelled, before the TLS handshake begins.
+        # Let the TLS handshakes of new connections begin. asyncio leaks a connection whose server
+        # closes, or whose task is cancelled, before its handshake has begun.
         await _yield_to_loop(3)
         for server in self.servers:
             server.close()
@@ -147,7 +148,11 @@ class Server(uvicorn.Server):
             connection.transport.abort()
 
     async def listen_again(self, listener: socket.socket) -> None:
-        """Serve on a new socket after `drop_all`."""
+        """Serve requests on a new socket, after `drop_all` has closed the old one.
+
+        Args:
+            listener: the socket, bound to its address
+        """
         listener.listen(BACKLOG)
         config = self.config
 
@@ -166,7 +171,7 @@ async def _yield_to_loop(count: int) -> None:
 
 
 def create_server(app: ASGIApp, tls: ssl.SSLContext | None, running: threading.Event) -> Server:
-    """Return a server for an application.
+    """Return a uvicorn server that serves an application with the protocols of this module.
 
     Args:
         app: the ASGI application

@@ -1,4 +1,4 @@
-"""Builds the account's JSON as IBKR spells it: positions, ledger, summary."""
+"""Builds the JSON that IBKR's API returns about the account: positions, ledger, summary."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ _CHARTS: dict[str, list[str]] = {
     "OPT": _SHORT,
     "FOP": _SHORT,
 }
-# Some stocks that are held and traded say that they are expired, and then have no rules.
+# IBKR marks the rows of some stocks as expired, although these are held and traded. Such a row has
+# no price rules (`_RULES`).
 _EXPIRED = {"expired": True}
 _LAST_OF_EIGHT = 6
 _RULES = {
@@ -74,7 +75,7 @@ _LEDGER_ZEROS = (
 
 
 def amount(number: Decimal) -> float:
-    """Return an amount of money as a number for JSON."""
+    """Return an amount of money as a float with two decimal places, for JSON."""
     return round(float(number), 2)
 
 
@@ -97,7 +98,7 @@ class _Part:
 
 
 class Account:
-    """Builds the JSON of the account from the exchange's books, again at each call."""
+    """Builds the JSON of the account. Each call uses the current positions, cash and prices."""
 
     def __init__(self, state: State) -> None:
         self._account_id = state.account_id
@@ -132,8 +133,8 @@ class Account:
             "model": "",
         }
         if index % 2 == 0:
-            # IBKR also has a long form of a row, which contains more keys and spells some values
-            # differently.
+            # IBKR sends some rows in a long form, which has more keys and spells some values
+            # differently. Here every second row has this form.
             row |= {
                 "multiplier": contract.multiplier,
                 "strike": f"{contract.strike:g}",
@@ -159,7 +160,16 @@ class Account:
         return row
 
     def page(self, number: int, sort: str | None, direction: str) -> list[dict[str, Any]]:
-        """Return a page of positions. Without `sort`, IBKR ignores the page number."""
+        """Return a page of the positions, sorted by `sort`.
+
+        Without `sort`, return all positions: IBKR then ignores the page number.
+
+        Args:
+            number: the page, from 0.
+            sort: `position` for the quantity, any other name for the contract's name; None for
+                unsorted.
+            direction: `d` for descending.
+        """
         with self._trading.now() as exchange:
             books = exchange.books
             numbered = list(enumerate(books.holdings.values()))
@@ -177,13 +187,13 @@ class Account:
             return [self._row(held, books.mark(held), index) for index, held in numbered]
 
     def position(self, conid: int) -> list[dict[str, Any]]:
-        """Return the position in a contract, as a list of at most one row."""
+        """Return a list with the position in a contract; an empty list if there is none."""
         with self._trading.now() as exchange:
             holding = exchange.books.holdings.get(conid)
             return [] if holding is None else [self._row(holding, exchange.books.mark(holding), 0)]
 
     def uncached(self) -> list[dict[str, Any]]:
-        """Return all positions as `/portfolio2` does."""
+        """Return all positions in the form of `GET /portfolio2/{accountId}/positions`."""
         now = int(self._clock.now())
         return [
             {
@@ -214,7 +224,7 @@ class Account:
             return exchange.books.totals()
 
     def gains(self) -> dict[str, Any]:
-        """Return profit and loss as the `spl` topic does."""
+        """Return profit and loss in the form of the WebSocket topic `spl`."""
         with self._trading.now() as exchange:
             totals = exchange.books.totals()
             daily = exchange.gained(totals)
@@ -228,13 +238,13 @@ class Account:
         }
 
     def partitioned(self) -> dict[str, Any]:
-        """Return profit and loss as `GET /iserver/account/pnl/partitioned` does."""
+        """Return profit and loss in the form of `GET /iserver/account/pnl/partitioned`."""
         gains = self.gains()
         gains["el"] = gains.pop("uel")
         return {"upnl": {f"{self._account_id}.Core": gains}}
 
     def ledger(self) -> dict[str, Any]:
-        """Return the ledger: one part per currency, and their sum in BASE."""
+        """Return the ledger: an object per currency, and `BASE` with their sum in base currency."""
         with self._trading.now() as exchange:
             books = exchange.books
             parts = {name: _Part(cash) for name, cash in books.cash.items()}
@@ -275,7 +285,7 @@ class Account:
         }
 
     def amounts(self) -> dict[str, float]:
-        """Return the figures of the summary by their names on the WebSocket."""
+        """Return the figures of the summary, with the names that WebSocket messages use."""
         totals = self.totals()
         net, left = totals.net_liquidation, totals.available
         return {
@@ -293,7 +303,7 @@ class Account:
         }
 
     def summary(self) -> dict[str, Any]:
-        """Return the account summary: one object per key."""
+        """Return the account summary: for each name, an object with the amount."""
         now = int(self._clock.now() * 1000)
         body: dict[str, Any] = {
             key.lower(): {
@@ -318,7 +328,7 @@ class Account:
         return body
 
     def overview(self) -> dict[str, Any]:
-        """Return the summary as `GET /iserver/account/{accountId}/summary` does."""
+        """Return the summary in the form of `GET /iserver/account/{accountId}/summary`."""
         totals = self.totals()
         margin = amount(totals.margin)
         with self._trading.now() as exchange:
@@ -348,7 +358,9 @@ class Account:
         }
 
     def segments(self, part: str) -> dict[str, Any]:
-        """Return a part of the summary by segment, with amounts as text.
+        """Return a part of the summary for each segment of the account, with amounts as text.
+
+        The segments are `total`, `securities`, `commodities` and `Crypto at Paxos`.
 
         Args:
             part: `available_funds`, `balances` or `margins`.
@@ -406,7 +418,7 @@ class Account:
         }
 
     def allocation(self) -> dict[str, Any]:
-        """Return the account's allocation, long and short."""
+        """Return the values of long and short positions by asset class, sector and group."""
         kinds: dict[str, dict[str, Decimal]] = {"long": {}, "short": {}}
         others: dict[str, dict[str, Decimal]] = {"long": {}, "short": {}}
         with self._trading.now() as exchange:
@@ -425,7 +437,7 @@ class Account:
         }
 
     def listing(self) -> list[dict[str, Any]]:
-        """Return the account as `GET /portfolio/accounts` does."""
+        """Return the list of accounts in the form of `GET /portfolio/accounts`."""
         return [
             {
                 "id": self._account_id,
@@ -462,7 +474,12 @@ class Account:
         ]
 
     def properties(self, token: str, server: dict[str, str]) -> dict[str, Any]:
-        """Return the account as `GET /iserver/accounts` and the `act` message do."""
+        """Return the account in the form of `GET /iserver/accounts` and of the message `act`.
+
+        Args:
+            token: token of the session.
+            server: name and version of the server, as in the session's status.
+        """
         flags = {
             "hasChildAccounts": False,
             "supportsCashQty": True,

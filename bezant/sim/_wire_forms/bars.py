@@ -1,4 +1,4 @@
-"""Builds historical bars from the same prices as the quotes."""
+"""Builds historical bars, from the same simulated prices as the quotes."""
 
 from __future__ import annotations
 
@@ -21,24 +21,25 @@ if TYPE_CHECKING:
     from .._state.state import State
 
 _MAX_BARS = 1000
-# A period in capital letters is not refused. It stands for this many bars, whatever it says.
+# As at IBKR, a period in capital letters, such as `1W`, is accepted but not applied: the response
+# always has this many bars.
 _BARS_OF_CAPITALS = 84
 _MAX_KEPT = 20_000
 _FACTOR = 100
 _SAMPLES = 6
-# Units below a day are seconds of trading; units of a day and above are trading days.
+# Lengths of the units of a period: below a day in seconds of trading, otherwise in trading days.
 _SECONDS = {"s": 1, "min": 60, "h": 3600}
 _DAYS = {"d": 1, "w": 5, "m": 21, "y": 252}
 _TRADING_DAY = 23_400
-# IBKR's pages say 15 years; its servers take more.
+# In seconds of trading. IBKR documents a limit of 15 years, but its servers accept more.
 _LONGEST = 18 * _DAYS["y"] * _TRADING_DAY
-_EARLIEST = 1_199_145_600.0  # 2008
+_EARLIEST = 1_199_145_600.0  # start of 2008: the first moment with prices
 _LENGTHS = {"d": 86_400, "w": 7 * 86_400, "m": 30 * 86_400}
 
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """The time stamp of a bar, and the begin and end of the trading that the bar covers."""
+    """The timestamp `t` of a bar, and the begin and end of the trading that the bar covers."""
 
     t: int
     begin: float
@@ -46,7 +47,7 @@ class _Span:
 
 
 def _parse(text: str) -> tuple[int, str]:
-    # In any case: "1S" and "6M" are right.
+    # Capital letters are allowed, as in "1S" and "6M".
     match = re.fullmatch(r"(\d+)([a-z]+)", text.lower())
     if match is None or match[2] not in _SECONDS | _DAYS or not int(match[1]):
         msg = f"not a period: {text!r}"
@@ -59,10 +60,13 @@ def _parse(text: str) -> tuple[int, str]:
 
 
 def moment(text: str) -> float:
-    """Return the time of `YYYYMMDD-HH:mm:ss` in UTC.
+    """Return the seconds since 1970 of a time in UTC.
+
+    Args:
+        text: the time in the form `YYYYMMDD-HH:mm:ss`.
 
     Raises:
-        ValueError: the text has another form, or there are no prices of that time.
+        ValueError: the text has another form, or the time is before 2008, where prices begin.
     """
     when = float(months.timegm(time.strptime(text, "%Y%m%d-%H:%M:%S")))
     if when < _EARLIEST:
@@ -78,14 +82,23 @@ def _hours(session: Session, *, extended: bool) -> tuple[int, int]:
 
 
 def _latest(end: float, *, extended: bool) -> Session:
-    """Return the trading session at a time, or the last session before that time."""
+    """Return the last trading session that opened by `end`; it may still be running.
+
+    With `extended`, a session opens when its extended hours begin.
+    """
     session = calendar.last_session(end)
     after = calendar.following(session)
     return after if extended and after.extended_opens < end else session
 
 
 def _within_days(length: int, end: float, *, extended: bool) -> Iterator[_Span]:
-    """Yield spans shorter than a day, backwards from `end`, session by session."""
+    """Yield the spans of bars of less than a day, backwards from `end`.
+
+    Args:
+        length: length of a bar in seconds.
+        end: end of the last bar.
+        extended: whether to include extended hours.
+    """
     session = _latest(end, extended=extended)
     while True:
         opens, closes = _hours(session, extended=extended)
@@ -97,7 +110,7 @@ def _within_days(length: int, end: float, *, extended: bool) -> Iterator[_Span]:
 
 
 def _by_days(size: int, unit: str, end: float) -> Iterator[_Span]:
-    """Yield spans of days, weeks or months, backwards from `end`."""
+    """Yield the spans of bars of `size` days, weeks or months, backwards from `end`."""
     session = calendar.last_session(end)
     while True:
         last = session
@@ -121,7 +134,14 @@ def _by_days(size: int, unit: str, end: float) -> Iterator[_Span]:
 
 
 def _count(span: int, unit: str, end: float, *, extended: bool) -> float:
-    """Return the start of a period of trading time that ends at `end`."""
+    """Return the start of a period that ends at `end`. Only trading hours count.
+
+    Args:
+        span: length of the period, in `unit`.
+        unit: unit of the period, such as `d`.
+        end: end of the period.
+        extended: whether extended hours count, too.
+    """
     session = _latest(end, extended=extended)
     if unit in _DAYS:
         for _ in range(span * _DAYS[unit] - 1):
@@ -142,7 +162,7 @@ class History:
 
     def __init__(self, state: State) -> None:
         self._trading = state.trading
-        # The cache keeps completed bars only, because they no longer change.
+        # Cache of completed bars, which no longer change.
         self._kept: dict[tuple[int, _Span], dict[str, Any]] = {}
 
     def bars(
@@ -154,7 +174,7 @@ class History:
         until: float | None = None,
         extended: bool = False,
     ) -> dict[str, Any]:
-        """Return the bars of a contract up to now or an earlier time.
+        """Return the bars of a contract in the form of `GET /iserver/marketdata/history`.
 
         Args:
             conid: the contract.
@@ -235,14 +255,14 @@ def _body(
 
 
 def as_history(body: dict[str, Any], now: float) -> dict[str, Any]:
-    """Return bars as `GET /hmds/history` does, with times of the exchange in New York.
+    """Convert bars to the form of `GET /hmds/history`, with start and end in New York time.
 
     Args:
         body: the bars as `GET /iserver/marketdata/history` returns them.
         now: the time, in seconds since 1970.
     """
     begin = body["data"][0]["t"]
-    # Volumes are whole, and columns come in another order.
+    # In this form volumes are whole numbers, and the keys of a bar have another order.
     rows = [
         {key: row[key] for key in ("t", "o", "c", "h", "l")} | {"v": round(row["v"] * _FACTOR)}
         for row in body["data"]
@@ -270,7 +290,7 @@ def _bar(exchange: Exchange, path: Path, span: _Span) -> dict[str, Any]:
         for number in range(_SAMPLES + 1)
     ]
     if span.end == exchange.now:
-        # The last price comes from the current quote, which a test may have fixed.
+        # Take the last price from the current quote: a test may have fixed the price.
         prices[-1] = float(market.quote(path.contract.conid, exchange.now).last)
     begin, end = market.effective(span.begin), market.effective(span.end)
     return {
@@ -284,6 +304,14 @@ def _bar(exchange: Exchange, path: Path, span: _Span) -> dict[str, Any]:
 
 
 def _extreme(row: dict[str, Any], key: str, data: list[dict[str, Any]]) -> str:
-    """Return the highest or lowest price, its volume and minutes since the first bar, as text."""
+    """Return IBKR's text about the bar with the highest or lowest price, such as `25530/4.2/60`.
+
+    The text consists of the price times 100, the bar's volume, and the minutes since the first bar.
+
+    Args:
+        row: the bar with this price.
+        key: key of the price in the bar: `h` or `l`.
+        data: all bars.
+    """
     minutes = (row["t"] - data[0]["t"]) // 60_000
     return f"{round(row[key] * _FACTOR)}/{row['v']}/{minutes}"

@@ -1,4 +1,4 @@
-"""Builds the JSON of orders and executions as IBKR spells it."""
+"""Builds the JSON that IBKR's API returns about orders and executions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from .._market.orders import Execution, Order
 
 _TIFS = {"DAY": ("Day", "CLOSE"), "GTC": ("GTC", "GTC"), "IOC": ("IOC", "IOC")}
-# FIX codes of an order's state, which its status call shows instead of a word.
+# Key: an order status. Value: the code of the FIX protocol for it, which the response to the status
+# call contains as `order_ccp_status`.
 _CODES = {"Filled": "2", "Cancelled": "4", "PendingCancel": "6"}
 _CHARTS = "#R|1"
 _COLOURS = {"Filled": ("#FFFFFF", "#000000"), "Cancelled": ("#FFFFFF", "#808080")}
@@ -25,18 +26,18 @@ _FIRM = "SIMULATED"
 
 
 def plain(number: Decimal) -> str:
-    """Return a number without trailing zeros."""
+    """Return a number as text, without trailing zeros after the decimal point."""
     text = f"{number:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def money(number: Decimal) -> str:
-    """Return an amount with two decimal places."""
+    """Return an amount of money as text, with two decimal places."""
     return f"{number:.2f}"
 
 
 def venue(contract: Contract) -> str:
-    """Return the name of a listing's exchange in orders."""
+    """Return the contract's exchange, with the name that IBKR uses in orders."""
     return "NASDAQ.NMS" if contract.exchange == "NASDAQ" else contract.exchange
 
 
@@ -47,7 +48,10 @@ def _prices(order: Order) -> str:
 
 
 def option_text(contract: Contract) -> str:
-    """Return how orders and executions name an option: `FEB 17 '23 88 Call`."""
+    """Return an option's name in orders and executions, such as `FEB 17 '23 88 Call`.
+
+    For other contracts, return the name that they have in a portfolio.
+    """
     expiry = contract.expiry or ""
     if contract.asset_class != "OPT" or len(expiry) != len("YYYYMMDD"):
         return contract.title
@@ -57,7 +61,7 @@ def option_text(contract: Contract) -> str:
 
 
 def describe(order: Order, contract: Contract) -> str:
-    """Return IBKR's description of an order, as one line of text."""
+    """Return an order in one line of text, as IBKR does: `Buy 10 AAPL Limit 250.00, GTC`."""
     spec = order.spec
     verb = {"BUY": "Buy", "SELL": "Sell"}[spec.side]
     if order.status == "Filled":
@@ -72,14 +76,14 @@ def _sizes(order: Order) -> str:
 
 
 def fresh(order: Order) -> Order:
-    """Return an order as it was when it was placed."""
+    """Return a copy of an order without its progress: not filled, status `PreSubmitted`."""
     return replace(
         order, status="PreSubmitted", filled=ZERO, average_price=ZERO, updated=order.placed
     )
 
 
 def order_row(order: Order, contract: Contract, account: str) -> dict[str, Any]:
-    """Return an order as the list of orders and the topic `sor` show it."""
+    """Return an order in the form of the list of orders and of the WebSocket topic `sor`."""
     spec = order.spec
     price = spec.limit if spec.limit is not None else spec.stop
     background, foreground = _COLOURS.get(order.status, ("#000000", "#00F000"))
@@ -130,7 +134,10 @@ def order_row(order: Order, contract: Contract, account: str) -> dict[str, Any]:
 
 
 def status_body(order: Order, contract: Contract, account: str) -> dict[str, Any]:
-    """Return an order as its status call shows it, with numbers as text."""
+    """Return an order in the form of `GET /iserver/account/order/status/{orderId}`.
+
+    In this form, prices and quantities are text.
+    """
     spec = order.spec
     background, foreground = _COLOURS.get(order.status, ("#000000", "#00F000"))
     price = spec.limit if spec.limit is not None else spec.stop
@@ -192,13 +199,13 @@ def status_body(order: Order, contract: Contract, account: str) -> dict[str, Any
 def execution_row(
     execution: Execution, contract: Contract, account: str, held: Decimal
 ) -> dict[str, Any]:
-    """Return an execution as the list of trades and the topic `str` show it.
+    """Return an execution in the form of the list of trades and of the WebSocket topic `str`.
 
     Args:
         execution: the execution.
-        contract: its contract.
+        contract: the contract that was traded.
         account: the account's id.
-        held: the position in the contract now.
+        held: the account's current position in the contract.
     """
     buying = execution.side == "BUY"
     size, price = plain(execution.quantity), money(execution.price)

@@ -1,4 +1,4 @@
-"""Builds market data as IBKR spells it: text by field id."""
+"""Builds market data in the form of IBKR's API: values by field id, such as "31": "255.30"."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ class _Row:
             return "H"
         if market.hours != "always":
             return "" if market.is_open(self.now) else "C"
-        # Without market hours nothing is ever closed or halted, so some contracts always have one
-        # of the two prefixes; tests then meet each kind of price.
+        # If the market is always open, no price would get the prefix C (closed) and hardly any H
+        # (halted). A few contracts always have one, so that tests meet each kind of price.
         return {0: "C", 1: "H"}.get(self.contract.conid % 11, "")
 
     @property
@@ -105,7 +105,7 @@ class Quotes:
         return conid in trading.catalogue.contracts and conid not in trading.without_data
 
     def head(self, conid: int) -> dict[str, Any]:
-        """Return the keys that every row of market data has, with or without prices."""
+        """Return the keys that a contract's market data always has, whichever fields it has."""
         server = f"q{conid % 1000}"
         head: dict[str, Any] = {
             "conid": conid,
@@ -115,23 +115,31 @@ class Quotes:
             "6119": server,
         }
         if conid not in self._trading.catalogue.contracts:
-            # IBKR says so of an id that is no contract, whichever fields a client asks for.
+            # IBKR sends these two values for an id that is not a contract, whichever fields the
+            # client has requested.
             return head | {"55": "-", "31": "N/A"}
         return head | {"6509": AVAILABILITY if self._known(conid) else "N"}
 
     def last(self, conid: int) -> Decimal | None:
-        """Return the last price; None without market data."""
+        """Return a contract's last price; None if the contract has no market data."""
         if not self._known(conid):
             return None
         with self._trading.now() as exchange:
             return exchange.market.last(conid, exchange.now)
 
     def fields(self, conid: int, wanted: Collection[str]) -> dict[str, Any]:
-        """Return the wanted fields that the contract has now."""
+        """Return a contract's market data by field id: those of the `wanted` fields that it has."""
         return self.many([(conid, wanted)])[0]
 
     def many(self, asked: Iterable[tuple[int, Collection[str]]]) -> list[dict[str, Any]]:
-        """Return, for each contract, the values of the wanted fields that the contract has now."""
+        """Return the market data of several contracts, by field id.
+
+        Args:
+            asked: pairs of a conid and the ids of the wanted fields.
+
+        Returns:
+            For each pair, those of the wanted fields that the contract has.
+        """
         with self._trading.now() as exchange:
             session = calendar.last_session(exchange.now)
             return [
@@ -155,7 +163,7 @@ class Quotes:
 
 
 def compact(number: float) -> str:
-    """Return a number as IBKR writes volumes: 950, 1.2K, 50.1M, 2.5B."""
+    """Return a volume as text in IBKR's short form, such as 950, 1.2K, 50.1M or 2.5B."""
     for size, suffix in ((1e9, "B"), (1e6, "M"), (1e3, "K")):
         if number >= size:
             return f"{number / size:.1f}{suffix}"

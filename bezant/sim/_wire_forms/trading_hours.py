@@ -1,4 +1,4 @@
-"""Builds trading hours as IBKR spells them."""
+"""Builds the JSON that IBKR's API returns about trading hours."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .._market.catalogue import Contract
 
 _AHEAD = 31
-# IBKR reports the hours of a usual week under the first days of the year 2000.
+# IBKR reports the hours of a usual week with the dates of the first seven days of the year 2000.
 _FIRST_USUAL = dt.date(2000, 1, 1)
 _USUAL_WEEK = dt.date(2026, 3, 7)
 
@@ -52,7 +52,11 @@ def _usual(session: Session | None) -> bool:
 
 
 def schedule(contract: Contract, now: float) -> list[dict[str, Any]]:
-    """Return the hours of a usual week, and the days of the next month with other hours."""
+    """Return a contract's trading hours in IBKR's form.
+
+    The result has the hours of a usual week. It also has those days of the next 31 whose hours are
+    different, such as holidays.
+    """
     one = dt.timedelta(days=1)
     days = [
         _day(_FIRST_USUAL + number * one, calendar.session(_USUAL_WEEK + number * one))
@@ -77,7 +81,10 @@ def schedule(contract: Contract, now: float) -> list[dict[str, Any]]:
 
 
 def next_sessions(now: float, count: int = 5) -> dict[str, Any]:
-    """Return the next trading days as `GET /contract/trading-schedule` does."""
+    """Return the next `count` trading days in the form of `GET /contract/trading-schedule`.
+
+    The first is the current one, if its extended hours have not ended.
+    """
     found = calendar.last_session(now)
     if found.extended_closes <= now:
         found = calendar.following(found)
