@@ -1,4 +1,7 @@
-"""Fixtures of all tests, and the runner of async tests; leftover tasks or threads fail a test."""
+"""Fixtures of all tests, and the runner of async tests.
+
+A test fails if it leaves a task or a thread running.
+"""
 
 from __future__ import annotations
 
@@ -19,21 +22,24 @@ from bezant._runtime._shared import limiters, order_turns
 from bezant.sim import SimulatedGateway
 from tests.support.raw import RawGateway
 
-# hypothesis must not judge durations, because they depend on the machine.
+# hypothesis must not fail tests for their duration, which depends on the machine.
 settings.register_profile("any", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any")
 
 
 @pytest.fixture(autouse=True)
 def _no_pacing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Turn off pacing and retries; a test that needs them turns them on."""
+    """Turn off pacing and retries; tests that need pacing or retries turn them on."""
     monkeypatch.setenv("BEZANT_PACING", "off")
     monkeypatch.setenv("BEZANT_RETRIES", "0")
 
 
 @pytest.fixture(autouse=True)
 def _no_past() -> None:
-    """Clear the process's state about gateways, because tests reuse ports of earlier tests."""
+    """Clear the process's state about gateways.
+
+    It is kept by URL, and a test may get the port of an earlier test.
+    """
     limiters._limiters.clear()
     order_turns._registry.clear()
 
@@ -57,7 +63,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Return the event loop factory that ``BEZANT_TEST_LOOP`` names; None for asyncio's."""
+    """Return uvloop's loop factory if ``BEZANT_TEST_LOOP`` is uvloop; None for asyncio's loop."""
     if os.environ.get("BEZANT_TEST_LOOP") != "uvloop":
         return None
     import uvloop
@@ -78,7 +84,10 @@ def _no_threads_left(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture
 def no_old_garbage() -> Iterator[None]:
-    """Exclude earlier garbage from collection, which an interrupt could end half done."""
+    """Exclude earlier tests' garbage from collection during a test.
+
+    The test raises interrupts, and an interrupt could stop the cleanup of that garbage half-way.
+    """
     gc.collect()
     gc.freeze()
     yield

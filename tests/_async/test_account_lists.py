@@ -1,4 +1,4 @@
-"""Empty lists although the account has orders, executions, accounts or positions."""
+"""Tests of lists that the gateway sends empty although the account has entries for them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def trade(key: str, account: str = "U1") -> dict[str, Any]:
 
 
 class Gateway:
-    """Gateway that responds to each path with a fixed value, or with a function of the query."""
+    """Gateway that responds to each path with a fixed value, or with the result of a function."""
 
     def __init__(self, raw: RawGateway, *accounts: str) -> None:
         self.raw = raw
@@ -67,14 +67,17 @@ class Gateway:
         peer.json(json.dumps(answer).encode())
 
     def asked(self, path: str) -> list[str]:
-        """Return the account of each request for a list, in order; empty text for none."""
+        """Return the `accountId` parameter of each request for a path; "" if it has none."""
         targets = [each.target.removeprefix("/v1/api") for each in self.raw.requests]
         queries = [each.partition("?")[2] for each in targets if each.split("?")[0] == path]
         return [dict(parse_qsl(each)).get("accountId", "") for each in queries]
 
 
 def by_account(**rows: list[dict[str, Any]]) -> Response:
-    """Return a response that lists orders only if the query names their account."""
+    """Return a function that responds with the orders of the account that the query names.
+
+    If the query names no account, the list is empty.
+    """
     return lambda query: {"orders": rows.get(query.get("accountId", ""), []), "snapshot": True}
 
 
@@ -142,8 +145,8 @@ async def test_an_empty_list_is_believed_only_after_a_request_per_account(
         assert [each.order_id for each in await client.open_orders()] == [5]
         assert gateway.asked(ORDERS) == ["", "U1", "U2"]
         assert [each.execution_id for each in await client.trades()] == ["b"]
-        # The client asks twice for the whole list, because an empty first response may only start
-        # the list.
+        # The client requests the whole list twice, because the first request of a session may only
+        # make the gateway load the list and return it empty.
         assert gateway.asked(TRADES) == ["", "", "U1", "U1", "U2"]
 
 
@@ -184,7 +187,8 @@ async def test_lists_of_several_accounts_that_exceed_max_wait(
         patient = client.with_options(max_wait=5)
         assert await patient.open_orders() == []
         assert gateway.asked(ORDERS)[-3:] == ["U1", "U2", "U3"]
-        # A bulk call waits as long as the rate limits require.
+        # A bulk call (`client.gather`) does not obey the `max_wait` of the client: it waits as long
+        # as the rate limits require.
         assert await client.gather(lambda _: client.open_orders(), [1]) == [[]]
 
 
@@ -304,8 +308,8 @@ async def test_an_empty_list_after_an_order_is_an_error(raw: RawGateway) -> None
             with pytest.raises(IncompleteList):
                 await call(account_id="U1")
             assert await call(account_id="U2") == []
-        # An order is over only when the list shows it as finished; a list with other finished
-        # orders still lacks this one.
+        # The first list contains only another, finished order, so order 1001 is still missing. The
+        # second list shows order 1001 as finished.
         gateway.answers[ORDERS] = {"orders": [order(7, status="Filled")], "snapshot": True}
         with pytest.raises(IncompleteList):
             await client.open_orders()

@@ -1,4 +1,7 @@
-"""Responses with unexpected content: each gives a typed result or an error with the outcome."""
+"""Tests of responses to an order with unexpected content.
+
+Each gives a typed result, or an error that says whether the outcome is known.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,7 @@ TOLD = {
     "an object alone": b'{"order_id":987,"order_status":"Submitted","x":"\xff"}',
     "everything": placed(b'"a":"\xff\\ud800","b":NaN,"c":1e99999,"d":' + b"9" * 6000),
 }
-# These responses say nothing about the order.
+# From these responses, the client cannot read what happened to the order.
 SILENT = {
     "nested 100,000 deep": placed(b'"x":' + b"[" * 100_000 + b"]" * 100_000),
     "UTF-16": placed(b'"x":1').decode().encode("utf-16"),
@@ -74,7 +77,7 @@ HEADERS = (
 
 
 def says(body: bytes, *headers: str) -> Script:
-    """Return a script that responds with these bytes, except to the prerequisite."""
+    """Return a script that responds with `body`, except to the query of the accounts before it."""
 
     def script(request: RawRequest, peer: Peer) -> None:
         if request.target == "/v1/api/iserver/accounts" and request.method == "GET":

@@ -1,4 +1,4 @@
-"""Methods of all operations, over real sockets, by group."""
+"""Tests of the methods of all operations, group by group, over real sockets."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ ACCOUNTS = b'{"accounts":["DU1"]}'
 
 
 def says(body: object, content_type: str = "application/json") -> Script:
-    """Return a script that responds with the body, except to the prerequisite."""
+    """Return a script that responds with `body`, except to queries of the accounts."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
 
     def script(request: RawRequest, peer: Peer) -> None:
@@ -303,7 +303,7 @@ async def test_drift_is_reported_and_copies_have_their_own_options(raw: RawGatew
 
 
 def anything(annotation: str) -> Any:
-    """Return a valid argument for a parameter."""
+    """Return a valid argument for a parameter with this annotation."""
     if allowed := re.search(r"Literal\[(.+?)[,\]]", annotation):
         value = ast.literal_eval(allowed[1])
         return [value] if "Sequence" in annotation else value
@@ -318,7 +318,7 @@ def anything(annotation: str) -> Any:
     ):
         if mark in annotation:
             return value
-    return {}  # a model without a field that is required
+    return {}  # a model, none of whose fields is required
 
 
 OF_FORM: dict[str, object] = {
@@ -333,7 +333,8 @@ async def test_every_method_makes_its_call_once(raw: RawGateway, group: str) -> 
     bodies: list[object] = []
     raw.script(lambda request, peer: says(bodies[-1])(request, peer))
     transport = direct() if group in OAUTH_GROUPS else None
-    drifts: list[Drift] = []  # empty responses lack the always-present fields, which is drift
+    # The responses are empty, and the client reports each missing always-present field as drift.
+    drifts: list[Drift] = []
     async with AsyncClient(
         raw.base_url, pacing=False, transport=transport, on_drift=drifts.append
     ) as client:
@@ -345,8 +346,7 @@ async def test_every_method_makes_its_call_once(raw: RawGateway, group: str) -> 
             returned = answer_of(endpoint)
             bodies.append([] if get_origin(returned) is list else {})
             if returned == list[OrderReply]:
-                # The body has one row, because an empty response would not show whether the field
-                # was read.
+                # A response to an order must not be empty, so the body has one row.
                 bodies[-1] = [{"order_id": 1}]
             method = getattr(getattr(api, group), name_of(endpoint))
             arguments = {
@@ -373,7 +373,8 @@ async def test_every_method_makes_its_call_once(raw: RawGateway, group: str) -> 
             for name in names:
                 path = path.replace("{" + name + "}", "a%20b")
             calls = [(each.method, each.target.split("?")[0]) for each in raw.requests[before:]]
-            # An empty first response may only start the list, so the client asks again.
+            # After an empty first response the client repeats the request, because the gateway may
+            # only have begun to load the list.
             twice = operation.empty_until_ready and operation.path not in called
             called.add(operation.path)
             twice = twice or (operation.may_be_empty and "force" not in arguments)

@@ -1,4 +1,4 @@
-"""Bulk calls give all results within the rate limits, and can be stopped at any time."""
+"""Tests of bulk calls: they return all results, keep the rate limits, and can be stopped."""
 
 from __future__ import annotations
 
@@ -180,7 +180,8 @@ async def test_a_map_waits_as_long_as_the_limits_need(
 
         with pytest.raises(PacingError, match=r"exceeds max_wait \(0\.05 s\)"):
             await client.gather(fetch_rarely, range(9), max_wait=0.05)
-        # A plain call gives up after `max_wait`; only the calls of `client.map` wait longer.
+        # A plain call raises an error instead of waiting longer than `max_wait`. Only calls within
+        # `client.map` and `client.gather` wait longer.
         for _ in range(3):
             try:
                 await fetch_rarely(0)
@@ -283,7 +284,10 @@ async def place(client: AsyncClient, account: str) -> Any:
 
 
 def refuses_one(raw: RawGateway) -> None:
-    """Refuse the order of DU0 after the other orders have arrived; these get no response."""
+    """Let the gateway refuse the order of account DU0, and never respond to those of DU1 to DU3.
+
+    It refuses the order once all four orders have arrived.
+    """
 
     def script(request: RawRequest, peer: Peer) -> None:
         if request.target.endswith("/accounts"):
@@ -319,7 +323,7 @@ async def test_the_error_of_gather_has_the_orders_that_were_cut_off(raw: RawGate
 
 
 async def leave(client: AsyncClient, kind: type[BaseException] | None) -> None:
-    """Leave the block of `client.map` at its first outcome."""
+    """Leave the block of `client.map` after its first outcome, by an exception or by `break`."""
     async with client.map(lambda account: place(client, account), ACCOUNTS) as outcomes:
         async for outcome in outcomes:
             assert isinstance(outcome.error, BadRequest)
@@ -359,8 +363,8 @@ async def test_closing_the_client_during_orders_reports_them(raw: RawGateway) ->
     with pytest.raises((ClientClosed, OutcomeUnknown)) as caught:
         await result(running)
     names = [name for each in caught.value.unknown_outcomes for name in each.client_order_ids]
-    # The map may have handed over the first outcome before the block ended, so the error need not
-    # name that order.
+    # `unknown_outcomes` need not contain the order whose error was raised, so the names of that
+    # error are added.
     names += getattr(caught.value, "client_order_ids", ())
     assert sorted(names) == ["DU1-a", "DU2-a", "DU3-a"]
 

@@ -1,4 +1,4 @@
-"""Captured raw responses of typed calls."""
+"""Tests of capturing the raw responses behind typed calls."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def test_composed_and_generated_and_raw_calls(gateway: SimulatedGateway) -
     listed = [each for each in responses if "/positions/" in each.path]
     conids = {row["conid"] for each in listed for row in each.json()}
     assert {each.conid for each in positions} == conids
-    # The first captured response belongs to the prerequisite.
+    # The first captured response belongs to the accounts query that the client sends beforehand.
     assert paths(responses)[0] == "/portfolio/accounts"
     assert paths(responses)[-2:] == [
         f"/portfolio/{gateway.account_id}/summary",

@@ -1,4 +1,4 @@
-"""Client with the simulated gateway: typed calls and raw calls."""
+"""Tests of the client's typed and raw calls against the simulated gateway."""
 
 from __future__ import annotations
 
@@ -144,7 +144,8 @@ async def test_positions_page_by_page(gateway: SimulatedGateway) -> None:
             assert all(isinstance(each, Position) for each in page)
             sizes.append(len(page))
         assert sizes == [100, 100, 50]
-        # The client requests the accounts only once per session, although several calls need them.
+        # Several calls need the accounts to be requested first. The client does it once per
+        # session.
         await client.all_positions(gateway.account_id)
         assert gateway.count("GET", "/portfolio/accounts") == 1
 

@@ -1,4 +1,4 @@
-"""Connections: which one a request uses, and unexpected data next to its response."""
+"""Tests of connections: which connection a request uses, and unexpected data after a response."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ STRAY = placed(666)
 
 
 def orders(answer: Callable[[Peer, int], object]) -> Script:
-    """Return a script that passes each order with its number to `answer`."""
+    """Return a script that calls `answer` for each order, with the order's number from 1 on."""
     numbers = iter(range(1, 100))
 
     def script(request: RawRequest, peer: Peer) -> None:
@@ -129,7 +129,7 @@ async def test_a_response_after_the_timeout_is_discarded(raw: RawGateway) -> Non
     def answer(peer: Peer, number: int) -> None:
         if number == 1:
             given_up.wait(60)
-        with contextlib.suppress(OSError):  # the peer may have closed the connection
+        with contextlib.suppress(OSError):  # the client may have closed the connection
             peer.send(placed(number))
         sent.append(number)
 
@@ -142,7 +142,9 @@ async def test_a_response_after_the_timeout_is_discarded(raw: RawGateway) -> Non
                 await place(client.with_options(timeout=seconds))
             error = caught.value
             if isinstance(error, OutcomeUnknown):
-                break  # on a slow machine the timeout may end before the request is sent
+                # Otherwise the timeout has expired before the request was sent, as on a slow
+                # machine.
+                break
         assert isinstance(error, OutcomeUnknown)
         given_up.set()
         await until(lambda: sent)
@@ -172,7 +174,7 @@ async def test_an_order_uses_a_connection_that_is_known_to_work(
     def script(request: RawRequest, peer: Peer) -> None:
         if request.method == "GET" or request.connection > 1:
             peer.json(b'{"accounts":["DU1"]}')
-        else:  # the network has forgotten this connection
+        else:  # a firewall has dropped this connection
             peer.silence()
 
     raw.script(script)
@@ -235,7 +237,7 @@ async def test_requests_accept_gzip(raw: RawGateway) -> None:
     assert raw.connections == 1
 
 
-# Custom transports
+# Tests with custom transports.
 
 
 Handler = Callable[[httpx.Request], httpx.Response]

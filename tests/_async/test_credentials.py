@@ -1,4 +1,7 @@
-"""Headers for a proxy in front of the gateway: sent with every request, shown nowhere."""
+"""Tests of headers for a proxy in front of the gateway.
+
+The client sends these headers with every request, and shows their values nowhere.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ ORDER = {"orders": [{"conid": 1, "side": "BUY", "quantity": 1, "orderType": "MKT
 
 
 def guarded(wanted: Mapping[str, str]) -> Script:
-    """Return the script of a gateway behind a proxy that refuses requests without its headers."""
+    """Return a script that refuses requests without the `wanted` headers, as a proxy would."""
 
     def script(request: RawRequest, peer: Peer) -> None:
         if any(request.headers.get(name.lower()) != value for name, value in wanted.items()):
@@ -58,11 +61,12 @@ def guarded(wanted: Mapping[str, str]) -> Script:
 
 
 def shown(error: BaseException, *, repeated: bool) -> str:
-    """Return all text that tools show of an error and of the errors that caused it.
+    """Return all text that a tool could show of an error and its causes, with local variables.
 
     Args:
         error: the error.
-        repeated: whether the response itself repeats the headers, which is then a local variable.
+        repeated: whether the response repeats the headers; then its text is a local variable, and
+            local variables are left out.
     """
     text = f"{error} {error!r} {vars(error)}" + "".join(traceback.format_exception(error))
     seen: BaseException | None = None if repeated else error

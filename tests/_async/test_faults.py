@@ -1,4 +1,4 @@
-"""Faults of the gateway: each ends in one typed error in time, and the next call works."""
+"""Tests of faulty responses: each raises one typed error in time, and the next call works."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def good(request: RawRequest, peer: Peer) -> None:
 
 
 def part(data: bytes) -> Script:
-    """Return a script that sends less data than the headers announce, and then nothing."""
+    """Return a script that sends part of a response and then stays silent."""
 
     def script(request: RawRequest, peer: Peer) -> None:
         peer.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n" + data)
@@ -160,7 +160,8 @@ async def test_each_fault_is_one_typed_error_in_time(raw: RawGateway, name: str)
     raw.script(good, script, good)
     seconds = 0.5 if kind is HttpTimeout else 60.0
     async with AsyncClient(raw.base_url, timeout=60) as patient:
-        await patient.accounts()  # the connection is open, so only the response can be late
+        # Opens the connection, so that the timeout below covers only the response.
+        await patient.accounts()
         client = patient.with_options(timeout=seconds)
         started = time.monotonic()
         with pytest.raises(kind, match=text) as caught:
@@ -169,7 +170,6 @@ async def test_each_fault_is_one_typed_error_in_time(raw: RawGateway, name: str)
         assert type(caught.value) is kind
         assert caught.value.operation == "GET /portfolio/accounts"
         assert str(caught.value).startswith("GET /portfolio/accounts: ")
-        # After the fault, the next call works.
         accounts = await patient.accounts()
         assert [each.account_id for each in accounts] == ["DU1"]
 
@@ -207,13 +207,16 @@ async def test_wrong_types_lose_only_their_field(raw: RawGateway) -> None:
 
 
 async def unanswered(client: AsyncClient, path: str, body: object) -> OutcomeUnknown:
-    """Send a request that gets no response, with a timeout long enough to send it."""
+    """Send a request that gets no response, and return the error.
+
+    The timeout grows until it is long enough to send the request.
+    """
     for seconds in (0.5, 5, 50):
         try:
             await client.with_options(timeout=seconds).request("POST", path, json=body)
         except OutcomeUnknown as error:
             return error
-        except HttpTimeout:  # the request was not sent
+        except HttpTimeout:  # the timeout expired before the request was sent
             continue
     raise AssertionError("a response came")
 
@@ -224,12 +227,12 @@ async def test_an_order_without_a_response_is_an_unknown_outcome(
 ) -> None:
     raw.script(good, FAULTS[name][0], good)
     async with AsyncClient(raw.base_url, timeout=60, retries=5) as patient:
-        await patient.request("GET", "/iserver/accounts")  # the prerequisite
+        await patient.request("GET", "/iserver/accounts")  # must precede orders
         error = await unanswered(patient, "/iserver/account/DU1/orders", {"orders": [{}]})
         assert "may have been carried out" in str(error)
         assert not error.retryable
         assert error.attempts == 1
-        # The client has requested the accounts once, and has sent the order once.
+        # GET is the query of the accounts, and POST the order: neither was repeated.
         assert [each.method for each in raw.requests] == ["GET", "POST"]
 
 

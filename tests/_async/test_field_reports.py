@@ -1,4 +1,7 @@
-"""Cases that people who use CPAPI have reported, against a gateway that responds as reported."""
+"""Tests of cases that users of the Client Portal API (CPAPI) have reported.
+
+The gateway responds as in the reports.
+"""
 
 from __future__ import annotations
 
@@ -87,7 +90,8 @@ async def test_definite_refusals_with_status_500_and_503(raw: RawGateway) -> Non
                 json={"orders": [{"conid": 1, "quantity": 0}]},
             )
     assert len(gateway.names("secdef")) == 2
-    assert len(gateway.names("/order")) == 2  # nothing was sent twice
+    # One order status and one preview: neither was repeated.
+    assert len(gateway.names("/order")) == 2
 
 
 async def test_an_order_status_without_a_text_is_requested_once(raw: RawGateway) -> None:
@@ -348,7 +352,7 @@ async def test_a_wrong_report_of_a_stream_about_the_session_is_not_believed(
             assert message is not None
             seen.append(message)
     kinds = [type(each).__name__ for each in seen if not isinstance(each, AccountUpdate)]
-    statuses = ["SessionStatus"] * 3  # the first one reports the login
+    statuses = ["SessionStatus"] * 3  # the first status reports the login
     assert kinds == ["Other", "System", *statuses, "SessionLost"]
 
 
@@ -418,7 +422,8 @@ async def test_a_refused_subscription_to_orders_is_an_event(raw: RawGateway) -> 
                 assert message is not None
                 seen.append(message)
             await until(lambda: sum(each.startswith("sor") for each in gateway.texts) >= 3)
-            # The gateway has the third command, and the stream not yet the refusal of it.
+            # The gateway has received the third command, but the stream may not have read its
+            # refusal yet.
             await until(lambda: "refuses" in ws._stream_worker.state.orders.reason)
             with pytest.raises(OrdersUnknown, match="refuses to send them"):
                 ws.orders.values()
@@ -507,7 +512,8 @@ async def test_empty_strikes_are_checked_with_a_search(raw: RawGateway) -> None:
             "/iserver/secdef/strikes",
         ]
         empty = await contracts.get_contract_strikes(conid=265598, sec_type="OPT", month="AUG26")
-        assert empty.call == []  # the search was made, so this is the truth
+        # The client has made the search that strikes require, so this empty list is correct.
+        assert empty.call == []
         definitions = {"secdef": []}
         with pytest.raises(IncompleteList, match="search_contracts"):
             await contracts.get_contract_strikes(conid=265598, sec_type="OPT", month="AUG26")
@@ -528,7 +534,7 @@ async def test_an_empty_response_that_cannot_be_is_an_error(
     monkeypatch.setattr(first_answer, "READY", Backoff(0.01, 0.01))
     row: dict[str, object] = {"rowType": 1, "dpl": 15.7, "nl": 10000.0, "upl": 607.0}
     ready = False
-    # Number of empty responses.
+    # Number of empty responses of each path before its first complete one.
     empty = {"/portfolio/DU1234567/ledger": 1, "/portfolio/DU1234567/summary": 2}
 
     def answer(call: Call) -> object:
@@ -674,7 +680,8 @@ async def test_market_data_lines_are_counted_and_released(
         await client.snapshots([2, 1])
         assert released == []
         async with AsyncWsClient.connect(client) as ws:
-            first = await ws.subscribe_market_data(3)  # the oldest snapshot makes room
+            # Releases contract 2, whose snapshot is the oldest.
+            first = await ws.subscribe_market_data(3)
             assert (released, client.market_data_lines) == ([2], 2)
             second = await ws.quote(3)
             await ws.subscribe_market_data(1)

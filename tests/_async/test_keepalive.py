@@ -1,4 +1,4 @@
-"""Keepalive of the session."""
+"""Tests of the keepalive, which sends tickles so that the session does not expire."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ async def test_it_tickles_until_its_context_ends(gateway: SimulatedGateway) -> N
             assert keepalive.last_failure is None
             assert keepalive.last_error is None
         assert not keepalive.running
-        # One tickle may be in flight when the keepalive stops, but no further tickle may follow.
+        # A tickle that was in flight when the keepalive stopped may still arrive. After it, the
+        # number of tickles must not change.
         for _ in range(20):
             count = gateway.count("POST", "/tickle")
             await pause(10 * TICK)
@@ -111,7 +112,8 @@ async def test_it_stops_at_once_in_the_middle_of_a_call(raw: RawGateway) -> None
         await until(lambda: raw.requests)
         started = time.monotonic()
         await keepalive.stop()
-        assert time.monotonic() - started < 15  # less than half of the call's timeout
+        # `stop` did not wait for the tickle, whose timeout is 30 seconds.
+        assert time.monotonic() - started < 15
         assert not keepalive.running
         assert not keepalive.lost
 

@@ -1,4 +1,4 @@
-"""Lists and quotes whose first response is empty although there are values."""
+"""Tests of lists and quotes whose first response is empty although values exist."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def gateway(_no_threads_left: None) -> Iterator[SimulatedGateway]:
 
 
 async def buy(client: AsyncClient, price: str) -> None:
-    """Place an order as the client's first call."""
+    """Place an order without requesting a list beforehand."""
     ticket = OrderTicket(
         conid=APPLE, side="BUY", order_type="LMT", time_in_force="GTC", quantity=Decimal(1),
         price=Decimal(price),
@@ -63,7 +63,8 @@ async def test_the_first_list_of_a_session_is_not_taken_for_empty(
         [trade] = await client.trades()
         assert trade.size == 1
         assert gateway.count("GET", TRADES) == 2
-        # After the first call, each call lists the orders.
+        # From now on, one request suffices, because the first calls have made the gateway load the
+        # lists.
         assert [each.status for each in await client.orders()] == ["Submitted", "Filled"]
         assert len(await client.trades(days=1)) == 1
         assert (gateway.count("GET", ORDERS), gateway.count("GET", TRADES)) == (3, 3)
@@ -104,7 +105,8 @@ async def test_an_account_without_orders_has_an_empty_list(gateway: SimulatedGat
         assert gateway.count("GET", ORDERS) == 2
         assert await client.open_orders() == []
         assert gateway.count("GET", ORDERS) == 3
-        # The gateway marks a list of orders as complete, but has no such mark for executions.
+        # The gateway marks an empty list of orders as complete. It has no such mark for executions,
+        # so the client also checks that the session works.
         assert gateway.count("POST", "/iserver/auth/status") == 0
         assert await client.trades() == []
         assert gateway.count("POST", "/iserver/auth/status") == 1
@@ -119,8 +121,8 @@ async def test_a_new_login_starts_the_lists_again(gateway: SimulatedGateway) -> 
             await client.open_orders()
         gateway.login()
         assert len(await client.open_orders()) == 1
-        # The session has changed without an error: only the tickle notices the new login, by the
-        # session's token.
+        # This time no call fails between logout and login. The client notices the new login only by
+        # the token in the response to the tickle.
         await client.tickle()
         gateway.logout()
         gateway.login()
@@ -221,7 +223,7 @@ async def test_a_gateway_that_has_lost_its_line(raw: RawGateway) -> None:
             await client.trades()
 
 
-# Quotes.
+# Tests of quotes.
 
 FIELDS = MarketDataFields.from_names("last", "bid", "ask")
 
@@ -257,7 +259,8 @@ async def test_quotes_that_come_one_after_the_other(raw: RawGateway) -> None:
     async with AsyncClient(raw.base_url) as client:
         quotes = await client.snapshots([1, 2], FIELDS)
     assert list(quotes) == [1, 2]
-    # Earlier values stay; the client does not wait for fields that are not subscribed.
+    # The quote of contract 1 keeps the last price of the second response. The client does not wait
+    # for contract 2, because "N" says that its data is not subscribed.
     assert (quotes[1].last, quotes[1].bid, quotes[1].ask) == (Decimal(5), Decimal(4), None)
     assert not quotes[2].last
     asked = [each.target.partition("conids=")[2].partition("&")[0] for each in raw.requests]

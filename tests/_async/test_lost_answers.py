@@ -1,4 +1,4 @@
-"""Orders whose response is lost or unreadable: the error always names the orders."""
+"""Tests of orders whose response is lost or unreadable: the error names the orders."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def says(body: bytes, status: str = "200 OK") -> Script:
 
 
 def answers(*scripts: Script) -> Script:
-    """Return a script that answers all requests except the prerequisite with the next script."""
+    """Return a script that runs the next of `scripts` per request, except for accounts queries."""
     waiting = list(scripts)
 
     def script(request: RawRequest, peer: Peer) -> None:
@@ -88,7 +88,9 @@ async def test_an_order_whose_response_is_too_long(raw: RawGateway) -> None:
     async with AsyncClient(raw.base_url, max_response_bytes=1000) as client:
         with pytest.raises(OutcomeUnknown, match=r"max_response_bytes.*order id mine-1"):
             await place(client)
-        gc.collect()  # the error refers to the reader of the response, which must end in this loop
+        # Collects the error and the response's reader that it refers to, while the event loop still
+        # runs.
+        gc.collect()
         await pause(0.01)
     assert orders_sent(raw) == 1
 

@@ -1,4 +1,4 @@
-"""A gateway that omits, empties, nulls or mistypes each always-present value in turn."""
+"""Tests of responses in which one required value is missing, empty, null or of a wrong type."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ STOCKS = "/trsrv/stocks"
 
 @dataclass
 class Case:
-    """A call that returns one row of a model.
+    """A call, and a response to it with one row, which becomes one instance of a model.
 
     Attributes:
-        model: the model.
+        model: the model class of the row.
         path: the call's path.
-        row: a complete row.
+        row: a row with all always-present values.
         call: function that makes the call and returns its result.
-        body: function that returns the response with a row.
-        rows: function that returns the rows in the call's result.
+        body: function that wraps a row into the call's response.
+        rows: function that returns the model instances in the call's result.
     """
 
     model: type[Model]
@@ -86,7 +86,7 @@ FAULTS: dict[str, object] = {"null": None, "empty": "", "an object": {"x": 1}}
 
 
 def serve(raw: RawGateway) -> dict[str, object]:
-    """Let the gateway respond by path; return the responses by path, which a test may change."""
+    """Let the gateway respond by path; return the responses, keyed by path, for tests to change."""
     answers: dict[str, object] = {
         "/iserver/accounts": {"accounts": ["U1"], "selectedAccount": "U1"},
         "/iserver/auth/status": READY,
@@ -110,13 +110,13 @@ def faulty(row: rows.Row, wire: str, fault: str) -> rows.Row:
 
 
 def fields(model: type[Model]) -> list[tuple[str, str]]:
-    """Return the Python name and IBKR's name of each always-present field."""
+    """Return Python's and IBKR's name of each field that IBKR always sends."""
     wires = dict(zip(model.__struct_fields__, model.__struct_encode_fields__, strict=True))
     return [(name, wires[name]) for name in required(model)]
 
 
 def read(model: Model) -> dict[str, object]:
-    """Return all values of a model that can be read without an error."""
+    """Return the values of a model, without fields whose value is missing."""
     return {name: getattr(model, name) for name in model.__struct_fields__ if model.has(name)}
 
 
@@ -134,15 +134,15 @@ async def test_a_fault_costs_one_value(raw: RawGateway, case: Case, fault: str) 
     assert drifts == []
     assert {wire for _, wire in fields(case.model)} <= case.row.keys()
     for name, wire in fields(case.model):
-        # This case is skipped, because a bar without a time is left out: IBKR sends such a bar for
-        # a time without trades.
+        # For a time without trades, IBKR sends a bar without a time, and the client leaves this bar
+        # out. So there is no row to check here.
         if (case.model, wire) == (Bar, "t"):
             continue
         answers[case.path] = case.body(faulty(case.row, wire, fault))
         drifts = []
         async with connect(raw, drifts) as client:
             (found,) = case.rows(await case.call(client))
-        if fault == "empty" and TYPES[case.model][name] is str:  # a name or a description
+        if fault == "empty" and TYPES[case.model][name] is str:  # an empty text is a valid value
             assert getattr(found, name) == ""
             continue
         assert isinstance(found, case.model)

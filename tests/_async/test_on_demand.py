@@ -1,4 +1,4 @@
-"""Clients under faults that the tests start in the simulated gateway."""
+"""Tests of clients under faults that a test starts in the simulated gateway."""
 
 from __future__ import annotations
 
@@ -62,7 +62,9 @@ async def test_silence_is_a_timeout(gateway: SimulatedGateway) -> None:
                 except HttpError as error:
                     met.append(error)
                 if silence.hits:
-                    break  # on a slow machine the timeout may end before the request is sent
+                    # Otherwise the timeout has expired before the request was sent, as on a slow
+                    # machine.
+                    break
             assert len(met) >= number
         await client.tickle()
         assert gateway.faults.count("silence") == 3

@@ -1,4 +1,4 @@
-"""Orders, cancels and replies if the gateway requires a query of the accounts first."""
+"""Tests of orders, cancels and replies that the gateway refuses until the accounts are queried."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def usual(_: RawRequest, peer: Peer) -> None:
 
 
 def serve(raw: RawGateway, *orders: Script, accounts: Script = usual) -> None:
-    """Answer queries of the accounts with `accounts`, and order calls with the next script."""
+    """Answer accounts queries with `accounts`, and each other request with the next of `orders`."""
     waiting = list(orders)
 
     def script(request: RawRequest, peer: Peer) -> None:
@@ -76,7 +76,7 @@ def at_first(one: Script, other: Script) -> Script:
 
 
 def sent(raw: RawGateway) -> list[str]:
-    """Return the methods of the requests; ``accounts`` for a query of the accounts."""
+    """Return the HTTP method of each request, but ``accounts`` for a query of the accounts."""
     return [
         "accounts" if each.target.endswith("/iserver/accounts") else each.method
         for each in raw.requests
@@ -149,9 +149,7 @@ async def test_an_order_is_never_sent_a_third_time(raw: RawGateway) -> None:
             await place(client)
         assert (caught.value.attempts, caught.value.retryable) == (2, True)
         assert sent(raw) == ["accounts", "POST", "accounts", "POST"]
-        await place(
-            client
-        )  # the gateway asked for the accounts again, so the client queries them again
+        await place(client)  # the gateway's refusal makes the client query the accounts again first
     assert sent(raw)[4:] == ["accounts", "POST"]
 
 
@@ -165,7 +163,7 @@ async def test_the_result_of_the_second_order_request_is_final(raw: RawGateway) 
 
 
 def closing(body: bytes) -> Script:
-    """Return a script that sends a response whose end is the end of the connection."""
+    """Return a script that sends a response without a length and then closes the connection."""
 
     def script(_: RawRequest, peer: Peer) -> None:
         peer.send(b"HTTP/1.1 500 X\r\nConnection: close\r\n\r\n" + body)
@@ -236,7 +234,7 @@ async def test_a_reply_is_not_sent_again(raw: RawGateway, call: Any) -> None:
         assert not caught.value.retryable
         assert isinstance(caught.value.__cause__, UpstreamError)
         assert sent(raw) == ["accounts", "POST", "POST"]
-        # The caller sends the order again, now after the query that the gateway requires.
+        # The caller sends the reply again. This time the client queries the accounts first.
         [placed] = await call(client)
         assert placed
     assert sent(raw) == ["accounts", "POST", "POST", "accounts", "POST"]
@@ -279,7 +277,8 @@ async def test_nothing_was_placed_where_the_accounts_fail(
                 await place(client)
         error = caught.value
         if isinstance(error, PrerequisiteFailed):
-            break  # on a slow machine the timeout may end before the request is sent
+            # Otherwise the timeout has expired before the request was sent, as on a slow machine.
+            break
     assert isinstance(error, PrerequisiteFailed)
     assert "nothing was placed" in str(error)
     assert error.retryable
@@ -334,7 +333,7 @@ def resets_after(over: threading.Event) -> Script:
 
 
 async def test_the_second_send_of_a_cancel_does_not_wait_either(raw: RawGateway) -> None:
-    """A cancel waits for its own query of the accounts only, while another query hangs."""
+    """A cancel waits for its own accounts query, but not for an order's query, which hangs here."""
     over = threading.Event()
     accounts = at_first(resets_after(over), says(ACCOUNTS))
     serve(raw, asking(), says(CANCELLED), accounts=accounts)
@@ -407,7 +406,7 @@ async def test_a_decline_is_a_result(raw: RawGateway) -> None:
         answer = await client.request("POST", "/iserver/reply/q1", json={"confirmed": False})
         assert answer == {"error": "Order not confirmed "}
         await place(client)
-        with pytest.raises(Refused):  # the caller had agreed
+        with pytest.raises(Refused):  # an error, because the reply was "yes"
             await orders.confirm_order_reply(reply_id="q1", confirmed=True)
 
 
@@ -442,7 +441,7 @@ async def test_an_order_is_not_sent_again_where_more_than_the_response_came(
             return
         body = b'{"error":"Please query /accounts first"}'
         head = b"HTTP/1.1 400 Bad Request\r\nContent-Length: %d\r\n\r\n" % len(body)
-        if late:  # in a separate packet, before the client can have read the response
+        if late:  # the extra byte comes with the body's last byte, after the other data
             peer.send(head + body[:-1])
             peer.send(body[-1:] + b"x")
         else:

@@ -1,4 +1,4 @@
-"""One order of an account at a time, from its placement to its last response."""
+"""Tests of order turns: one order per account at a time, until its questions are answered."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def resets(_: RawRequest, peer: Peer) -> None:
 
 
 class Desk:
-    """Gateway that responds to POSTs one after the other, and records the requests."""
+    """Gateway that answers order calls with the scripts in `waiting`, and records all requests."""
 
     def __init__(self, raw: RawGateway) -> None:
         self.raw = raw
@@ -60,7 +60,7 @@ class Desk:
 
     @property
     def came(self) -> list[str]:
-        """Return the last two path parts of each request, without queries of the accounts."""
+        """Return each request's method and last two path parts, without queries of the accounts."""
         return [
             f"{each.method} " + "/".join(each.target.split("/")[-2:])
             for each in self.raw.requests
@@ -160,7 +160,7 @@ async def test_after_max_wait_the_error_names_the_question(desk: Desk, second: A
         assert caught.value.retryable
         assert desk.came == ["POST DU1/orders"]
         await reply(client)
-        await second(client)  # the failed call left no place in the queue
+        await second(client)  # works: the calls that failed no longer wait in front of this one
     assert len(desk.came) == 3
 
 
@@ -324,7 +324,8 @@ async def test_reads_wait_for_an_open_question(desk: Desk, monkeypatch: pytest.M
         tickling = later(client.tickle)
         await pause(0.1)
         assert desk.came == ["POST DU1/orders"]
-        await client.request("GET", "/trsrv/mine")  # a call's own question does not block the call
+        # This task placed the order with the open question, so its own calls do not wait.
+        await client.request("GET", "/trsrv/mine")
         await reply(client)
         await result(reading)
         await result(tickling)
@@ -342,7 +343,7 @@ async def test_but_not_for_long(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 async def test_turns_are_kept_without_pacing_and_apart_from_its_slots(desk: Desk) -> None:
-    """A call that waits for its account's turn occupies no slot of a rate limit."""
+    """A call that waits for the account's earlier order occupies no slot of a rate limit."""
     desk.then(says(question("q1")))
     async with AsyncClient(desk.raw.base_url, pacing=True, max_wait=20) as client:
         await place(client)
@@ -418,7 +419,8 @@ async def test_a_cancelled_order_leaves_nothing_behind(desk: Desk) -> None:
         going.cancel()
         with pytest.raises(asyncio.CancelledError):
             await going
-        await place(client)  # the outcome is unknown, so the turn has ended
+        # Does not wait: the cancelled order's turn has ended, with an unknown outcome.
+        await place(client)
         turns = client._pipeline.order_turns
         assert not turns._turns._open
         assert not turns._turns._waiting

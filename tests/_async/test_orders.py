@@ -1,4 +1,4 @@
-"""Orders through the typed client, on a simulated exchange."""
+"""Tests of orders that the typed client sends to a simulated exchange."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def ticket(
 
 
 async def ready(client: AsyncClient) -> None:
-    """Make the prerequisite calls, so that the next call is an order only."""
+    """Make the calls that IBKR requires beforehand, so that the next order is sent at once."""
     await client.api.accounts.get_brokerage_accounts()
     await client.accounts()
     await client.api.orders.get_open_orders()
@@ -183,7 +183,7 @@ async def test_what_if(gateway: SimulatedGateway) -> None:
             await client.api.orders.preview_margin_impact(
                 account_id=ACCOUNT, orders=[ticket(price="250", quantity="9000")]
             )
-        # The error has the cost that the order would have had.
+        # The error contains the preview, with the amount that the order would have cost.
         refused = caught.value.preview
         assert refused.error == caught.value.message
         assert refused.amount
@@ -262,7 +262,7 @@ async def test_the_stream_reports_an_order(gateway: SimulatedGateway) -> None:
                     fills.setdefault(message.execution_id, []).append(message.size)
             assert list(fills.values()) == [[4, 4], [2, 2]]
             assert isinstance(reply.order_id, int)
-            # The order has ended, so it is not an open order any longer.
+            # `ws.orders` contains only open orders, and this order is filled.
             assert await ws.orders.wait(timeout=60)
             assert reply.order_id not in ws.orders
             assert await position(client) == 106

@@ -1,4 +1,4 @@
-"""Pacing, penalties, retries and prerequisites, over real sockets."""
+"""Tests of pacing, penalties, retries and prerequisite calls, over real sockets."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ async def test_all_clients_of_a_gateway_share_its_limits(
         assert caught.value.operation == "GET /portfolio/accounts"
         with pytest.raises(PacingError):
             await second.request("GET", "/portfolio/accounts")
-        await second.request("GET", "/trsrv/x")  # calls without this limit do not wait
+        await second.request("GET", "/trsrv/x")  # the exhausted limit does not apply to this path
     assert [each.target for each in raw.requests].count("/v1/api/portfolio/accounts") == 1
 
 
@@ -226,7 +226,8 @@ async def test_a_cancelled_or_refused_wait_leaves_the_queue(raw: RawGateway) -> 
         for _ in range(3):
             with pytest.raises(PacingError) as caught:
                 await client.accounts()
-            assert caught.value.retry_after < 5.1  # calls that gave up left the queue
+            # With the earlier calls still in the queue, the wait would be longer.
+            assert caught.value.retry_after < 5.1
 
 
 async def test_a_transient_failure_is_retried(raw: RawGateway) -> None:
@@ -259,7 +260,7 @@ async def test_the_deadline_holds_over_all_attempts(raw: RawGateway) -> None:
         started = time.monotonic()
         with pytest.raises(BezantError):
             await client.accounts()
-        assert time.monotonic() - started < 10  # all attempts together take longer
+        assert time.monotonic() - started < 10  # 50 retries would take longer than 10 seconds
 
 
 async def test_a_call_with_side_effects_is_never_retried(raw: RawGateway) -> None:
@@ -277,7 +278,7 @@ async def test_a_raw_call_is_retried_like_its_method(raw: RawGateway) -> None:
     async with AsyncClient(raw.base_url, retries=2) as client:
         await client.request("POST", "/iserver/contract/rules", json={})
         assert len(raw.requests) == 3
-        with pytest.raises(OutcomeUnknown):  # the path is unknown
+        with pytest.raises(OutcomeUnknown):  # only a known idempotent path is retried
             await client.request("POST", "/iserver/contract/nothing", json={})
     assert len(raw.requests) == 4
 
@@ -306,7 +307,7 @@ async def test_a_gateway_that_is_not_there_fails_soon() -> None:
         with pytest.raises(ConnectFailed) as caught:
             await client.health()
         assert caught.value.attempts == 3
-        assert time.monotonic() - started < 20  # the wait is shorter than the timeout
+        assert time.monotonic() - started < 20  # the three attempts end before the timeout
 
 
 @pytest.mark.parametrize("kind", [ConnectionLost])
@@ -362,7 +363,10 @@ def test_arguments_that_are_refused(arguments: dict[str, Any]) -> None:
 async def test_a_request_counts_from_its_response_if_that_is_late(
     raw: RawGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A slow request counts from its response, because it may have waited for its connection."""
+    """A slow request counts against the limit from its response on.
+
+    It may have waited for its connection, so the gateway may have received it late.
+    """
     monkeypatch.setitem(limits.LIMITS, "GET /fyi/disclaimer/{typecode}", (limits.Limit(2, 0.2),))
     moments: list[float] = []
 

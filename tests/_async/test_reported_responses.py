@@ -1,4 +1,4 @@
-"""Responses that people who use CPAPI have reported, each read in full."""
+"""Tests of responses that users of the Client Portal API (CPAPI) have reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""State and events of the session, as `client.session` shows them."""
+"""Tests of the session's state and events, as `client.session` shows them."""
 
 from __future__ import annotations
 
@@ -269,11 +269,12 @@ async def test_a_login_that_nobody_noticed_does_not_empty_the_portfolio(
 
 
 async def test_an_empty_portfolio_is_one() -> None:
-    # the clock is stopped, so no order fills
+    # The clock is stopped, so that no order fills and creates a position.
     with SimulatedGateway(positions=0, clock=Clock.by_hand()) as gateway:
         async with AsyncClient(gateway.base_url) as client:
             assert await client.all_positions(gateway.account_id) == []
-            # The accounts were requested just now, so no tickle is necessary.
+            # The client trusts this empty list without a tickle, because it has just requested the
+            # accounts. It will not trust the next one without a tickle.
             assert gateway.count("POST", "/tickle") == 0
             await client.tickle()
             assert await client.all_positions(gateway.account_id) == []

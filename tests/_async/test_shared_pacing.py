@@ -1,4 +1,4 @@
-"""Rate limits that several processes share through a file or a Redis server."""
+"""Tests of rate limits that several processes share through a file or a Redis server."""
 
 from __future__ import annotations
 
@@ -114,7 +114,8 @@ async def test_a_place_is_given_back_however_the_call_ends(raw: RawGateway, stor
         await until(lambda: came("/hangs") == 2)
         waiting = later(lambda: first.request("GET", "/trsrv/next"))
         await pause(0.1)
-        assert not came("/next")  # the other process has two requests in flight
+        # `second` has two requests in flight, which count for `first` as well.
+        assert not came("/next")
         await second.aclose()
         for call in calls:
             with pytest.raises(ClientClosed):
@@ -156,7 +157,7 @@ async def test_a_store_that_cannot_be_used(raw: RawGateway, tmp_path: Path) -> N
             assert caught.value.retryable
             assert "secret" not in f"{caught.value!r} {caught.value} {client._settings!r}"
             assert raw.requests == []
-            await client.tickle()  # the session stays alive without the store
+            await client.tickle()  # tickles need no store, so that the session stays alive
             assert len(raw.requests) == 1
             raw.requests.clear()
 

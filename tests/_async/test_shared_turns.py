@@ -1,7 +1,6 @@
-"""Order turns shared by several processes: one order of an account at a time.
+"""Tests of order turns that several processes share: one order of an account at a time.
 
-Two gateways whose state has the same name in the store stand for two processes that share one
-gateway.
+Two gateways share one name in the store. They stand for one gateway with two client processes.
 """
 
 from __future__ import annotations
@@ -167,17 +166,19 @@ async def test_reads_and_tickles_wait_for_the_question_of_another_process(
             later(lambda: preview(account_id="DU1", orders=[TICKET])),
         ]
         await pause(0.15)
-        await read(first)  # a client's own question does not block its reads
+        # Does not wait, because this client itself placed the order with the open question.
+        await read(first)
         await reply(first)  # the gateway answers the reply with another question
         await read(first)
         await pause(0.15)
         assert other.requests == []
         limiter = second._pipeline.limiter._limiter
-        await until(lambda: not limiter._in_flight)  # waiting calls occupy no slot
+        # The waiting calls occupy no slot of the rate limit.
+        await until(lambda: not limiter._in_flight)
         await first.api.orders.confirm_order_reply(reply_id="q2", confirmed=True)
         for each in waiting:
             await result(each)
-    # The fourth request is the query of the accounts for the preview.
+    # The three waiting calls, and the query of the accounts that the preview needs.
     assert len(other.requests) == 4
 
 
@@ -192,7 +193,7 @@ async def test_but_not_for_long(
     ):
         started = time.monotonic()
         await place(first)
-        # The read is two requests, because the gateway gets its prerequisite first.
+        # This read sends two requests: the client has to request the accounts first.
         await read(second, "/portfolio/DU1/summary")
         assert time.monotonic() - started >= 0.3
         assert first._pipeline.order_turns.questions
@@ -218,7 +219,9 @@ async def test_orders_cancels_and_replies_wait_for_no_question_of_another_proces
         await place(first)
         reading = later(lambda: read(second, "/iserver/account/trades"))
         await pause(0.1)
-        assert other.requests == []  # the read's prerequisite waits, but blocks no order
+        # The read and the query before it wait for the question of `first`. The orders below do not
+        # wait.
+        assert other.requests == []
         await place(second, "DU2")
         await second.api.orders.cancel_open_order(account_id="DU2", order_id=7)
         await second.api.orders.ack_server_prompt(order_id=1, request_id="2", text="Yes")

@@ -1,4 +1,4 @@
-"""Streams: connecting, subscribing, frames, closing."""
+"""Tests of streams: connecting, subscribing, frames, closing."""
 
 from __future__ import annotations
 
@@ -295,7 +295,6 @@ async def test_handshakes_that_fail(raw: RawGateway, name: str) -> None:
         if name.isdigit():
             assert isinstance(caught.value, WsConnectFailed)
             assert caught.value.status == int(name)
-        # After the failure, the next attempt works.
         async with AsyncWsClient.connect(client) as ws:
             assert isinstance(await ws.next_message(), System)
 

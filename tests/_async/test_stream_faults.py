@@ -1,4 +1,4 @@
-"""Streams that lose their connection, their login or their reader."""
+"""Tests of streams whose connection or login is lost, or whose messages nobody reads."""
 
 from __future__ import annotations
 
@@ -60,7 +60,10 @@ def tickle(request: RawRequest, peer: Peer) -> None:
 
 
 def socket_that(*actions: Callable[[Peer], object]) -> Script:
-    """Return a script: handshake, system message, the actions, then silence."""
+    """Return a script that completes the handshake, sends a system message, and runs the actions.
+
+    After the actions it sends nothing.
+    """
 
     def script(request: RawRequest, peer: Peer) -> None:
         peer.upgrade(request)
@@ -116,8 +119,8 @@ async def test_every_loss_is_followed_by_a_gap_and_a_new_connection(
     async with no_pacing(raw) as client:
         async with stream(client, timing) as ws:
             found = await read_until(ws, Gap)
-            # The timing is reset to the default, so that the silence of the next connection does
-            # not end the stream.
+            # The second connection is silent as well. The default timing keeps this silence from
+            # ending it.
             ws._stream_worker.state._timing = Timing()
             found += await read_until(ws, Reconnected)
             assert [type(each) for each in found] == [System, OrderUpdate, Gap, Reconnected]
@@ -386,15 +389,16 @@ async def test_a_message_in_fragments_and_one_of_another_shape(raw: RawGateway) 
 async def test_a_stream_that_is_connected_again_waits_for_its_place(
     gateway: SimulatedGateway,
 ) -> None:
-    # The gateway serves five streams at a time. If a stream closed its socket while it waits for a
-    # free place, that place would be lost for good, so it must keep waiting.
+    # The gateway serves five streams at a time; further streams wait for a free place. If a stream
+    # closed its socket while it waits, the gateway would lose one place for good. So a waiting
+    # stream must stay connected.
     async with AsyncClient(gateway.base_url) as client, AsyncClient(gateway.base_url) as other:
-        # With a limiter of its own, `other` stands for a client in another process.
+        # `other` gets its own rate limiter, so that it acts like a client in another process.
         other._pipeline.limiter = ProcessRateLimiter()
         async with stream(client) as ws:
             ws._stream_worker.state._readiness._timing = Timing(
                 ready_timeout=0.05
-            )  # each connection except the first one
+            )  # applies from the next connection on; the first one is open already
             places = [await stream(other) for _ in range(4)]
             waiting = later(lambda: stream(other))
             await until(lambda: len(gateway.ws_connections) == 6)
@@ -459,7 +463,7 @@ async def test_a_login_in_between_ends_nothing_silently(gateway: SimulatedGatewa
             await ws.subscribe_trades()
             await ws.subscribe_orders()
             await read_until(ws, TradeUpdate)
-            gateway.login()  # a new session, without a message that the old one had ended
+            gateway.login()  # starts a new session; no message says that the old session has ended
             messages = await read_until(ws, Gap)
             assert isinstance(messages[-1], Gap)
             assert "logged in again" in messages[-1].reason

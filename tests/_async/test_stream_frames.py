@@ -1,4 +1,4 @@
-"""Frames of every kind, split at every position."""
+"""Tests of WebSocket frames of every kind, split at every position."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def frames() -> list[bytes]:
 
 
 def in_pieces(data: bytes, size: int) -> Script:
-    """Return a script that sends the handshake's response, then the data in pieces of a size."""
+    """Return a script that sends the handshake's response and `data` in pieces of `size` bytes."""
 
     def script(request: RawRequest, peer: Peer) -> None:
         peer.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -70,7 +70,7 @@ def in_pieces(data: bytes, size: int) -> Script:
 
 
 async def topics_of(raw: RawGateway, script: Script) -> list[str]:
-    """Return the topics of the next twelve messages."""
+    """Return the topics of the first twelve messages that follow the system message."""
     raw.script(lambda request, peer: peer.json(TICKLE), script)
     topics: list[str] = []
     async with AsyncClient(raw.base_url, pacing=False) as client:

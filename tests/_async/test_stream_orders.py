@@ -1,4 +1,4 @@
-"""`ws.orders` after a lost connection: no order is lost, and no ended order stays."""
+"""Tests of `ws.orders` after a lost connection: it has all open orders, and no others."""
 
 from __future__ import annotations
 
@@ -32,9 +32,10 @@ def row(order_id: int, status: str = "Submitted", **more: object) -> dict[str, A
 
 
 class OrdersGateway:
-    """Gateway with orders: the n-th connection gets the n-th plan, further ones the last plan.
+    """Gateway that follows one plan per connection, and repeats the last plan for further ones.
 
-    A plan contains lists of rows (one message each), events to wait for, bytes to send, and CUT.
+    A plan is a list of steps. Per step the gateway sends a list of order rows as one message, sends
+    bytes as one frame, waits for an event, or resets the connection (CUT).
     """
 
     def __init__(self, raw: RawGateway, *plans: list[object]) -> None:
@@ -127,7 +128,7 @@ async def wait(ws: AsyncWsClient) -> dict[int, object]:
 
 
 async def messages(ws: AsyncWsClient, kind: type[Any]) -> list[Any]:
-    """Read until a message of a class has come; return all messages up to it."""
+    """Read messages until the first instance of `kind`, and return all of them."""
     found: list[Any] = []
     while not found or not isinstance(found[-1], kind):
         found.append(await ws.next_message(timeout=30))
@@ -135,7 +136,7 @@ async def messages(ws: AsyncWsClient, kind: type[Any]) -> list[Any]:
 
 
 async def quiet(ws: AsyncWsClient, received: int) -> None:
-    """Wait until `received` messages have come, and then until no further one comes for a while."""
+    """Wait until `received` messages have come, and then until no message comes for a while."""
     await until(lambda: ws.stats.received >= received)
     worker = ws._stream_worker
     with worker.lock:
@@ -190,7 +191,8 @@ AFTER: dict[str, list[object]] = {
 async def test_changes_during_an_interruption_are_requested(raw: RawGateway, after: str) -> None:
     cut = threading.Event()
     orders = OrdersGateway(raw, [[row(1), row(2), row(3), row(4)], cut, CUT], AFTER[after])
-    orders.listed = [row(1), row(2), row(3), row(4)]  # a slow machine may request the list early
+    # Valid in case a slow machine requests the list before the interruption.
+    orders.listed = [row(1), row(2), row(3), row(4)]
     async with no_pacing(raw) as client, stream(client) as ws:
         await ws.subscribe_orders()
         assert len(await wait(ws)) == 4
@@ -199,7 +201,7 @@ async def test_changes_during_an_interruption_are_requested(raw: RawGateway, aft
         orders.statuses = {3: "Cancelled"}
         cut.set()
         await until(lambda: not ws.orders.known)
-        # No source has the fourth order: its status becomes unknown, but the order stays.
+        # Neither the stream nor REST reports order 4 any more. It stays, with an unknown status.
         assert await wait(ws) == {2: "Submitted", 4: UNKNOWN, 7: "Submitted"}
         assert ws.orders.unconfirmed == {4}
         assert ws.orders[4].ticker == "A"

@@ -1,4 +1,7 @@
-"""Responses to a stream's `tic`: kept secret, and used to identify the session."""
+"""Tests of responses to the stream's command `tic`.
+
+They contain the session's token, which identifies the session and must not be shown.
+"""
 
 from __future__ import annotations
 
@@ -70,8 +73,8 @@ async def test_responses_to_tic_keep_a_stream_alive_and_are_not_delivered(
     gateway = Sessions(raw)
     async with AsyncClient(raw.base_url, pacing=False) as client, stream(client) as ws:
         await ws.subscribe_pnl()
-        # The gateway sends nothing else. Without these responses the stream would end the
-        # connection because of the silence.
+        # The gateway sends nothing but responses to `tic`. They keep the stream from ending the
+        # connection because of silence.
         await until(lambda: gateway.commands.count("tic") > 10)
         heard = ws._stream_worker.state.last_heard
         await until(lambda: ws._stream_worker.state.last_heard > heard)
@@ -95,8 +98,8 @@ async def test_another_session_on_the_socket_means_a_login(
         (gap,) = [each for each in await read_until(ws, Gap) if isinstance(each, Gap)]
         assert "logged in again" in gap.reason
         await until(lambda: gateway.commands.count("spl+{}") == 2)
-        # The token of the session has changed, so the client repeats the prerequisites for the new
-        # session.
+        # A new token means a new session, for which the client has to repeat the prerequisite
+        # calls.
         await until(lambda: client._pipeline.session_token == NEW)
         assert client._pipeline.is_new(TICKLE.operation)
         assert gateway.connections == 1

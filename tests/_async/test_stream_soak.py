@@ -1,4 +1,4 @@
-"""A stream under one fault after the other, for a few seconds."""
+"""Test of a stream under a series of random faults, for a few seconds."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def check_trades(found: list[Message]) -> None:
 
 
 def fills_in(found: list[Message]) -> list[Decimal]:
-    """Return the fills of the first order."""
+    """Return the filled quantity from each update of the first order."""
     return [
         each.filled_quantity
         for each in found
@@ -131,7 +131,10 @@ def fills_in(found: list[Message]) -> list[Decimal]:
 
 
 def check_orders(found: list[Message]) -> None:
-    """Check that the first order's fills only grow; a busy gateway may report several at once."""
+    """Check that the first order's filled quantity never falls, and takes more than five values.
+
+    The number of values varies, because a busy gateway may report several fills at once.
+    """
     fills = fills_in(found)
     assert fills == sorted(fills)
     assert len(set(fills)) > 5

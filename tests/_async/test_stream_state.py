@@ -1,4 +1,7 @@
-"""Streams: every message has all known values of its connection, and names the changed ones."""
+"""Tests of merged stream messages.
+
+A message has all values received on its connection so far, and names the changed ones.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +60,10 @@ def no_pacing(raw: RawGateway) -> AsyncClient:
 
 
 def socket_that(*actions: Callable[[Peer], object]) -> Script:
-    """Return a script: handshake, system message, the actions, then silence."""
+    """Return a script that completes the handshake, sends a system message, and runs the actions.
+
+    After the actions it sends nothing.
+    """
 
     def script(request: RawRequest, peer: Peer) -> None:
         peer.upgrade(request)
@@ -70,7 +76,7 @@ def socket_that(*actions: Callable[[Peer], object]) -> Script:
 
 
 def after(command: str, *data: str) -> Callable[[Peer], object]:
-    """Return an action that waits for a command with this beginning, then sends frames."""
+    """Return an action that waits for a command that begins with `command`, then sends frames."""
 
     def action(peer: Peer) -> None:
         while not peer.receive().startswith(command):
@@ -124,7 +130,7 @@ async def test_after_a_reconnection_no_value_from_before_appears(raw: RawGateway
             cut(again),
         ),
         tickle,
-        # A quarter of an hour later, the gateway sends only the size of the ask.
+        # On the second connection, a quarter of an hour later, the gateway sends only the ask size.
         socket_that(after("smd", quote(f85="300", _updated=1763800900000))),
     )
     async with no_pacing(raw) as client, stream(client) as ws:
@@ -152,7 +158,8 @@ async def test_after_a_reconnection_no_value_from_before_appears(raw: RawGateway
         assert third.changed == {"ask_size"}
         assert third.updated is not None
         assert gap.topic is None
-        # The live quote is the same as the message, and the earlier messages are as before.
+        # The live quote has the values of the newest message. The earlier messages have not
+        # changed.
         assert not live.stale
         assert (live.last, live.bid, live.ask, live.ask_size) == (None, None, None, Decimal(300))
         assert (first.bid, second.bid, held.bid) == (
@@ -226,7 +233,8 @@ async def test_updates_of_every_topic_are_complete_until_the_connection_is_lost(
 ) -> None:
     kind, command, (first, second), expected = TOPICS[topic]
     lost = threading.Event()
-    # an execution is delivered again only if something in it changed
+    # The repeated row differs, because the stream delivers an execution again only if it has
+    # changed.
     other = second.replace("1.0", "2.0")
     raw.script(
         tickle,
@@ -344,7 +352,7 @@ async def test_two_readers_and_a_live_quote_see_the_same_values(raw: RawGateway)
                     return
                 try:
                     message = await ws.next_message(timeout=0.05)
-                except WsError:  # the other reader is waiting, or nothing has come
+                except WsError:  # the other reader is inside this call, or no message has come
                     await pause(0.002)
                     continue
                 if isinstance(message, MarketData):

@@ -1,4 +1,4 @@
-"""Login and brokerage session: each can end without the other."""
+"""Tests of the login and of the brokerage session: each can end without the other."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ CAPABILITY = "Force compete capability must be used together with compete flag"
 
 
 class Gateway:
-    """Gateway with a login, and with a brokerage session that has the given flags."""
+    """Gateway that is logged in, and reports the given flags as the brokerage session's state."""
 
     def __init__(self, raw: RawGateway, flags: dict[str, Any]) -> None:
         self.raw = raw
@@ -46,7 +46,7 @@ class Gateway:
         raw.script(self._answer)
 
     def opens(self, compete: bool) -> object:
-        """Open the brokerage session."""
+        """Open the brokerage session, and return the response to the request for it."""
         self.flags = READY
         return {"passed": True, **READY}
 
@@ -128,8 +128,8 @@ async def test_the_login_is_lost(gateway: SimulatedGateway, style: Any) -> None:
         gateway.logout(style)
         with pytest.raises(NotAuthenticated) as caught:
             await client.all_positions(gateway.account_id)
-        # A 401 may be about the account only, so the error does not ask for a login; a login page
-        # is clear.
+        # A 401 may only mean that the account is not accessible, so the error does not ask for a
+        # login. The other styles send the login page, which leaves no doubt.
         assert caught.value.needs_login is (style != "unauthorized")
         with pytest.raises(NotAuthenticated) as caught:
             await client.health()
@@ -149,8 +149,8 @@ async def test_refused_words_are_no_lost_login(raw: RawGateway) -> None:
         with pytest.raises(NotAuthenticated) as caught:
             await client.request("GET", "/iserver/x")
         assert not caught.value.needs_login
-        # The session for historical data (hmds) is idle, which does not concern the brokerage
-        # session.
+        # The session for historical data (hmds) is closed. The brokerage session does not depend on
+        # it.
         with pytest.raises(NoSession):
             await client.request("GET", "/hmds/x")
         assert client.session.ready
@@ -197,7 +197,7 @@ async def test_a_session_that_cannot_be_opened_needs_a_login(
         assert caught.value.needs_login
         assert caught.value.login_url == raw.base_url.removesuffix("/v1/api")
         assert client.session.login is LoginState.LOGGED_OUT
-        # After a logout, the state stays until the next login, whatever flags the gateway reports.
+        # The state stays "logged out" until the next login, whatever flags the gateway reports.
         await client.tickle()
         with pytest.raises(NotAuthenticated):
             await client.health()

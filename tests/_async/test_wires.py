@@ -1,4 +1,4 @@
-"""Secrets in logs and tracebacks, and limits on the size of received data."""
+"""Tests that logs and tracebacks contain no secrets, and that received data is limited in size."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ async def test_debug_logs_of_the_libraries_show_no_header_and_no_message(
         await client.tickle()
         async with AsyncWsClient.connect(client) as ws:
             await ws.next_message(timeout=30)
-    # The request was sent, and httpcore has logged its headers.
+    # The requests contained the secrets, and httpcore logged its events.
     assert f"x-sess-uuid={COOKIE}" in raw.requests[1].headers["cookie"]
     assert f"api={TOKEN}" in raw.requests[2].headers["cookie"]
     assert "receive_response_headers.complete return_value=(b'HTTP/1.1', 200" in caplog.text
@@ -180,7 +180,8 @@ async def test_a_handshake_takes_no_longer_than_the_client_allows(raw: RawGatewa
                 await AsyncWsClient.connect(client)
         error = caught.value
         if isinstance(error, WsTimeout):
-            break  # on a slow machine the tickle before the call may use up the timeout
+            # Otherwise the tickle before the call has used up the timeout, as on a slow machine.
+            break
     assert isinstance(error, WsTimeout)
     assert f"within {seconds:g} s" in str(error)
 
@@ -249,8 +250,8 @@ async def test_a_command_that_would_end_every_connection_is_refused_at_once(
         with pytest.raises(InvalidRequest, match="exchange must be"):
             await ws.quote(265598, exchange="X" * 70_000)
         await ws.subscribe_summary(account, keys=keys[:4500])
-        # The first half was accepted. Both halves together exceed the limit on the length of a
-        # command.
+        # A single command subscribes to all keys of an account. With both halves of the keys it
+        # would exceed the limit on the length of a command.
         with pytest.raises(InvalidRequest, match="pass fewer names"):
             await ws.subscribe_summary(account, keys=keys[4500:])
         assert ws._stream_worker.state.subscribed == [f"sd+{account}"]

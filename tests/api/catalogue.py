@@ -50,7 +50,7 @@ BY_CALL = {each.operation.name: each for each in ENDPOINTS}
 
 
 def group_of(endpoint: Endpoint) -> str:
-    """Return the name of an endpoint's group."""
+    """Return the name of an endpoint's group, such as "orders"."""
     return OPERATIONS[endpoint.operation.name].partition(".")[0]
 
 
@@ -63,7 +63,7 @@ def name_of(endpoint: Endpoint) -> str:
 
 
 def class_of(group: str, kind: str) -> type:
-    """Return a group's class in the async or in the blocking tree."""
+    """Return the class with a group's methods, in the async or the blocking client."""
     module = importlib.import_module(f"bezant._{kind}.api.{group}")
     prefix = "Async" if kind == "async" else ""
     name = prefix + "".join(part.title() for part in group.split("_")) + "Api"
@@ -92,7 +92,7 @@ MODELS = list(_models())
 
 
 def _structs(hint: Any, found: set[type[msgspec.Struct]]) -> set[type[msgspec.Struct]]:
-    """Add the models within a type to a set, and return it."""
+    """Add the models that occur in a type to `found`, and return `found`."""
     if inspect.isclass(hint) and issubclass(hint, msgspec.Struct) and hint not in found:
         found.add(hint)
         for each in typing.get_type_hints(hint).values():

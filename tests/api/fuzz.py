@@ -1,4 +1,4 @@
-"""Coverage-guided fuzzing: any response to any operation, and any message of any topic.
+"""Coverage-guided fuzzer that reads any bytes as a response to any operation or as a message.
 
 ``nox -s fuzz`` runs the fuzzer for a minute, and ``nox -s fuzz -- -max_total_time=3600`` for an
 hour; the options are libFuzzer's. The fuzzer stops at any error other than a `BezantError`, at an
@@ -28,11 +28,11 @@ CALLS = [(each.operation, answer_of(each)) for each in ENDPOINTS]
 
 
 def ignore(_: object) -> None:
-    """Ignore reported drift, which random data causes on purpose."""
+    """Ignore drift (differences from the documented form), which random data always contains."""
 
 
 def one_input(data: bytes) -> None:
-    """Read the data as a response, or as a message of a stream."""
+    """Read fuzzer input as a response or as a stream message; its first byte decides which."""
     if len(data) < 3:
         return
     first, second, body = data[0], data[1], data[2:]
@@ -57,7 +57,7 @@ def one_input(data: bytes) -> None:
 
 
 def seeds() -> list[bytes]:
-    """Return an input for each operation and topic, with the field names that its reader knows."""
+    """Return initial inputs for each operation and topic, with the field names of its models."""
     found: list[bytes] = []
     for number, (_, type_) in enumerate(CALLS):
         head = bytes([64 | number >> 8, number & 255])

@@ -1,4 +1,4 @@
-"""Random responses and stream messages: reading one raises nothing except BezantError."""
+"""Tests with random responses and stream messages: reading raises only BezantError, if anything."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from bezant.models.stream import MarketData, Message
 
 from .catalogue import ENDPOINTS, answer_of
 
-# A gateway could send these bytes in place of a value; most of them are not JSON.
+# Bytes that a gateway could send in place of a value. Some of them are not valid JSON.
 VALUES = [
     b"null", b"true", b"0", b"-1", b"1.5", b'""', b'"x"', b"[]", b"{}", b"[{}]", b"[[]]", b'[""]',
     b'{"a":1}', b'{"a":{"b":[]}}', b"NaN", b"-Infinity", b'"NaN"', b'"Infinity"', b"1e999999999",
@@ -48,7 +48,7 @@ TYPES = ["application/json", "text/html", "", "\xff; charset=\xff", "application
 
 
 def fields_of(type_: Any, depth: int = 3) -> Iterator[Any]:
-    """Yield the structs in a type, and the structs in the fields of these."""
+    """Yield the structs in a type and, down to `depth` levels, the structs in their fields."""
     if depth and isinstance(type_, type) and issubclass(type_, msgspec.Struct):
         yield type_
         for each in msgspec.structs.fields(type_):
@@ -58,7 +58,7 @@ def fields_of(type_: Any, depth: int = 3) -> Iterator[Any]:
 
 
 def objects(type_: Any) -> st.SearchStrategy[bytes]:
-    """Return a strategy for objects with a type's fields, at any depth, and alien values."""
+    """Return a strategy for JSON objects with the keys of a type's fields and arbitrary values."""
     structs = list(dict.fromkeys(fields_of(type_)))
     names = [name for each in structs for name in each.__struct_encode_fields__]
     keys = st.sampled_from([*names, "error", "success", "message", "M\udcff", "unknown"])
@@ -119,7 +119,7 @@ TOPICS = [
     "smd+1", "smd+x", "sor", "str", "spl", "ssd+DU1", "sld+DU1", "smh+1", "sbd+DU1+1", "sts", "act",
     "ntf", "blt", "error", "system", "tic", "", "x+y", "sbd", "smh", "ssd", "M\udcff",
 ]  # fmt: skip
-# Readers also use these keys, in addition to the fields of the models.
+# Keys that the code looks for in addition to the fields of the models.
 PLACES = [
     "args", "result", "data", "conid", "conidEx", "hb", "success", "prompt", "price", "row", "bid",
     "ask", "focus", "31", "84", "_updated", "error", "trade_time_r", "trade_time",

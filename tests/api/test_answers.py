@@ -1,4 +1,4 @@
-"""Known responses decode into their models without drift and without loss."""
+"""Tests that known responses decode into their models without drift and without lost values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.core.samples import Drifts
 
 from .catalogue import BY_CALL, DOCUMENT, FIXTURES, RECEIVED, SHARED, answer_of, shared
 
-# These keys of a response have no field, because another key of the response has the same value.
+# Keys without a field in the model, because another key of the same response has the same value.
 TWICE = {
     "GET /iserver/account/orders": {".orders[].account", ".orders[].lastExecutionTime"},
     "GET /iserver/account/trades": {"[].trade_time"},
@@ -34,7 +34,7 @@ TWICE = {
 
 
 def unwrapped(example: Any) -> list[Any]:
-    """Return the examples of one place; some are wrapped as ``{name: {"value": ...}}``."""
+    """Return the examples of one entry, which may wrap them as ``{name: {"value": ...}}``."""
     wrapped = isinstance(example, dict) and all(
         isinstance(each, dict) and set(each) == {"value"} for each in example.values()
     )
@@ -42,7 +42,7 @@ def unwrapped(example: Any) -> list[Any]:
 
 
 def examples() -> list[Any]:
-    """Return call and value of every example response in IBKR's document."""
+    """Return the call and the value of every example response in IBKR's OpenAPI document."""
     if not DOCUMENT.exists():
         return []
     document = json.loads(DOCUMENT.read_text())
@@ -72,7 +72,7 @@ EXAMPLES = examples()
 
 
 def recordings() -> list[Any]:
-    """Return name, call and response of every recording."""
+    """Return the call and the response of every recording, as pytest parameters with a name."""
     found: list[Any] = []
     for file in sorted(FIXTURES.rglob("*.json")):
         content = json.loads(file.read_text())
@@ -92,7 +92,7 @@ RECORDINGS = recordings()
 
 
 def lost(sent: Any, held: Any, where: str = "") -> list[str]:
-    """Return the places of values that are in the response and not in the model."""
+    """Return the paths of values that the response `sent` has and the model `held` lacks."""
     if isinstance(sent, dict) and isinstance(held, dict):
         return [
             each
@@ -120,7 +120,7 @@ def nothing(value: object) -> bool:
     )
 
 
-# These values mean None, but only in the fields with the names below.
+# In the fields of NONE_FIELDS, these values mean None.
 MEANS_NONE = (0, "0", -1, 2147483647, "2147483647", "?", "???")
 NONE_FIELDS = {
     "conid", "multiplier", "open_close", "right", "strike", "undConid", "underlying_con_id",
@@ -169,7 +169,7 @@ def test_an_example_of_the_document(call: str, value: Any) -> None:
 
 def test_there_are_182_examples() -> None:
     shared(DOCUMENT)
-    # The number varies because up to four more examples are wrapped in one place of the document.
+    # The number varies between versions of the document: one place wraps up to four more examples.
     assert 182 <= len(EXAMPLES) <= 186
     assert len({call for call, _ in EXAMPLES}) == 126
 
@@ -183,14 +183,14 @@ LIVE = SHARED / "recordings" / "rest.jsonl"
 
 
 def responses_of_users() -> list[Any]:
-    """Return call, body and status of every recording with a call that has a model."""
+    """Return call, body and status of every recorded response whose call has a model."""
     if not LIVE.exists():
         return []
     found: list[Any] = []
     for number, line in enumerate(LIVE.read_text().splitlines()):
         each = json.loads(line)
         entry = operations.by_path(each["method"], unquote(urlsplit(each["path"]).path))
-        # A page abbreviates the list in one response.
+        # One response is from a web page that shortens its list to "...".
         if entry is not None and '"..."' not in line:
             call = f"{entry.method} {entry.path}"
             body = "" if each["body"] is None else each["body"]
@@ -213,5 +213,6 @@ def test_there_are_49_recordings() -> None:
     if not FIXTURES.exists():
         pytest.skip(f"recorded answers are not here: {FIXTURES}")
     assert len(RECORDINGS) >= 49
-    # One recorded call, /hmds/scanner, has no model, because neither of IBKR's lists has it.
+    # One recorded call, /hmds/scanner, has no model, because neither of IBKR's lists of operations
+    # has it.
     assert sum(not each.values[0] for each in RECORDINGS) == 1

@@ -1,4 +1,4 @@
-"""Every field report has a test in both twins."""
+"""Test that every field report has a test of the async and of the blocking client."""
 
 from __future__ import annotations
 

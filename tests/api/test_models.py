@@ -1,4 +1,7 @@
-"""A wrong type in a response: no error, one lost field, and one report of drift."""
+"""Tests of wrong types in a response: each costs one field and is reported as one drift.
+
+Decoding raises no error.
+"""
 
 from __future__ import annotations
 
@@ -164,11 +167,11 @@ def test_a_fault_in_an_always_present_field_costs_this_field(
         row[wire] = FAULTS[fault]
     drifts = Drifts()
     held = decode(json.dumps(row).encode(), model, operation="GET /x", report=drifts)
-    if fault == "empty" and field.type is str:  # a name or a description
+    if fault == "empty" and field.type is str:  # an empty text is a valid value
         assert getattr(held, field.name) == ""
         return
     if fault == "a list" and get_origin(field.type) is list:
-        return  # a list with an element that cannot be read, which other tests have
+        return  # the fault would be a bad element in a valid list, which other tests cover
     assert isinstance(held, model)
     with pytest.raises(MissingValue, match=f"{model.__name__}.{field.name} has no value") as caught:
         getattr(held, field.name)

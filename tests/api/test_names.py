@@ -1,4 +1,4 @@
-"""Names of fields and parameters: one name for one thing, in all models and methods."""
+"""Tests that each thing has the same name in all models and methods."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import msgspec
 
 from .catalogue import ENDPOINTS, MODELS, class_of, group_of, name_of
 
-# These modules hold models that load without the rest of their group, and the messages of a stream.
+# Modules outside the groups: models that load without the rest of their group, and the messages of
+# a stream.
 MODULES = ("_contracts", "_portfolio", "_positions", "_session", "stream")
 
 # Key: the name of a thing. Value: other names for the same thing, which must not appear.
@@ -56,7 +57,8 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "user_name": ("username", "user"),
 }
 
-# In these places a name of the table means something else, or two keys of one object mean the same.
+# Places that may use one of the other names: there it means something else, or the object has two
+# keys for the same thing.
 OTHER_MEANINGS = {
     "AccountDetails.account": "an object, not an id",
     "Category.parent_id": "a category",

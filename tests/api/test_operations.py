@@ -1,4 +1,4 @@
-"""Search for operations by id, path and words."""
+"""Tests of searching operations by id, path and words."""
 
 from __future__ import annotations
 

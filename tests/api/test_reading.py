@@ -1,4 +1,4 @@
-"""Responses that are not JSON in the documented form."""
+"""Tests of responses that are not JSON in the documented form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keys of recorded responses and frames: each has a field, or a reason why it has none."""
+"""Tests that each key in recorded responses and frames has a field, or a reason to have none."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .catalogue import BY_CALL, FIXTURES, SHARED, answer_of
 RECORDINGS = SHARED / "recordings" / "rest.jsonl"
 FRAMES = SHARED / "recordings" / "frames.jsonl"
 
-# These keys of responses have no field. Each entry is a model, a key and the reason.
+# Keys of responses that have no field. Key: model and key. Value: the reason.
 LEFT_OUT = {
     "LiveOrder.account": "the account again: `account_id` is `acct`",
     "LiveOrder.lastExecutionTime": "`last_execution_time` is `lastExecutionTime_r`",
@@ -34,7 +34,7 @@ LEFT_OUT = {
 }
 NO_MODEL = {"GET /tickle", "POST /hmds/scanner"}
 
-# These keys of frames have no field. Each message has all its keys in `raw`.
+# Keys of stream frames that have no field, with the reason; `raw` of the message contains them.
 IN_RAW_ONLY = {
     "AccountUpdate.acctProps": "`BrokerageAccounts.account_properties` has them",
     "AccountUpdate.allowFeatures": "`BrokerageAccounts.allow_features` has them",
@@ -52,13 +52,13 @@ IN_RAW_ONLY = {
     "TradeUpdate.trade_time": "`time`",
     "TradeUpdate.trade_time_r": "`time`",
 }
-# These topics become `Other`, because no class of messages reads them. The one recorded frame of
-# `sor` is an error.
+# Topics whose recorded frames become `Other` messages, because no class reads them. For `sor`, the
+# only recorded frame is an error.
 OTHERS = {"inp+exercise", "shs+exercise", "sor"}
 
 
 def lines(file: Path) -> Iterator[Any]:
-    """Yield the objects of a JSON Lines file; skip the test without it."""
+    """Yield the objects in a JSON Lines file; skip the test if the file is missing."""
     if not file.exists():
         pytest.skip(f"recorded responses of users are not part of the repository: {file}")
     for line in file.read_text().splitlines():
@@ -78,13 +78,13 @@ def responses() -> Iterator[tuple[str, str, Any]]:
 
 
 def parts(kind: Any) -> tuple[Any, ...]:
-    """Return the types of a union, or a type that is no union as a tuple of itself."""
+    """Return the members of a union type; for any other type, a tuple with only that type."""
     union = typing.get_origin(kind) in (typing.Union, types.UnionType)
     return typing.get_args(kind) if union else (kind,)
 
 
 def without_field(kind: Any, value: Any) -> Iterator[str]:
-    """Yield model and key for each key of a value without a field in the response's type."""
+    """Yield "model.key" for each key in `value` for which the model in `kind` has no field."""
     for each in parts(kind):
         origin = typing.get_origin(each)
         if origin is list:
@@ -113,7 +113,7 @@ def _without_field(model: type[msgspec.Struct], value: Any) -> Iterator[str]:
 
 
 def found_in_responses() -> tuple[set[str], set[str]]:
-    """Return the keys without a field, and the calls without a model."""
+    """Return the keys that no field has, and the calls without a model, in recorded responses."""
     keys: set[str] = set()
     unknown: set[str] = set()
     for method, path, body in responses():

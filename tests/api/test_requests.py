@@ -1,4 +1,4 @@
-"""Requests of each kind of call, byte by byte."""
+"""Tests of the exact bytes of the requests of each kind of call."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ SETTINGS = Settings(BaseUrl.parse("https://localhost:5000/v1/api"), Tls("insecur
 
 
 def request(endpoint: Endpoint, **values: object) -> Request:
-    """Build a method's request; other arguments are None, the methods' default."""
+    """Build the request of an endpoint's method, with None for all arguments that are not given."""
     names = [*endpoint.path, *endpoint.query, *endpoint.header, *endpoint.body, "body", "query"]
     path, params, json = arrange(endpoint, {**dict.fromkeys(names), **values})
     return build(endpoint.operation, SETTINGS, path=path, params=params, json=json)
@@ -116,8 +116,8 @@ def test_running_a_scanner() -> None:
 
 
 def test_a_body_that_is_a_list() -> None:
-    # No operation of IBKR's current document has such a body. The generator makes this row for an
-    # operation that has one.
+    # No operation in IBKR's current document has a list as its body. If one had, the code generator
+    # would write this `Endpoint`.
     operation = Operation("POST", "/somewhere", idempotent=True)
     row = Endpoint("id", "Do it.", operation, "Any", sends="whole")
     assert request(row, body=["a", {"b": Decimal("1.50")}]).body == b'["a",{"b":1.50}]'
@@ -389,7 +389,7 @@ def test_allowed_values_are_sent() -> None:
         values = {**MODIFY, **GOOD, "side": side, "order_type": kind}
         made = request(orders.MODIFY_OPEN_ORDER, **values)
         assert f'"side":"{side}"'.encode() in made.body
-    # The client also accepts a kind of question that is not known yet.
+    # The client also accepts ids of questions that it does not know.
     assert b"o99999" in request(orders.SUPPRESS_ORDER_REPLIES, message_ids=["o99999"]).body
     made = request(orders.GET_OPEN_ORDERS, filters=("filled", "sort_by_time"))
     assert made.target.endswith("?filters=filled,sort_by_time")

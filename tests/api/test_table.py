@@ -1,4 +1,4 @@
-"""Table of endpoints: complete, without duplicates, and the same everywhere."""
+"""Tests that the table of endpoints is complete, has no duplicates, and agrees with all code."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_every_operation_of_the_document_and_the_additions_once() -> None:
     added = [f"{each['method']} {each['path']}" for each in additions["added"]]
     assert len(added) == 17
     undocumented = [f"{each['method']} {each['path']}" for each in additions["undocumented"]]
-    undocumented.remove("GET /ws")  # the upgrade to the WebSocket
+    undocumented.remove("GET /ws")  # not a call, but the WebSocket's handshake
     assert len(undocumented) == 7
     found = [each.operation.name for each in ENDPOINTS]
     assert sorted(found) == sorted(wanted + added + undocumented)
@@ -129,7 +129,11 @@ def test_docstrings_describe_every_parameter(endpoint: Endpoint) -> None:
 
 
 def test_a_group_needs_oauth_or_does_not() -> None:
-    """Operations that the gateway does not serve are separate, and so are those of OAuth."""
+    """Either all operations of a group need OAuth, or none does.
+
+    Separate classes offer the two kinds of groups. The gateway serves no operation that needs
+    OAuth.
+    """
     needs = [each for each in ENDPOINTS if each.operation.needs_oauth]
     assert len(needs) == 73
     assert all(each in needs for each in ENDPOINTS if each.operation.root)
@@ -276,7 +280,8 @@ def loaded(code: str) -> list[str]:
 def test_importing_loads_no_group() -> None:
     assert loaded("import bezant") == []
     names = loaded("import bezant; c = bezant.Client('https://localhost:1/v1/api'); c.api")
-    # A call of the client itself loads only these rows, without their methods and models.
+    # Without a call through `api`, only these tables of operations are loaded: the client's own
+    # calls need them. Their methods and models are not loaded.
     own = {"_base", "accounts", "portfolio", "session"}
     assert set(names) == {f"bezant._core.operations.{each}" for each in own}
 

@@ -1,4 +1,4 @@
-"""Statistics and server of the benchmarks, without the peers."""
+"""Tests of the benchmarks' statistics and server, without the libraries that they compare."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_spread() -> None:
 
 
 def test_ratios_and_differences_are_taken_round_by_round() -> None:
-    # The second round was ten times as slow for both, which does not change the ratio.
+    # In the second round both were ten times as slow, so the ratio of that round stays the same.
     assert ratios([1.0, 10.0, 1.0], [2.0, 20.0, 2.0]) == Spread(0.5, 0.5, 0.5)
     assert differences([3.0, 30.0], [1.0, 10.0]).middle == 11.0
     with pytest.raises(ValueError, match="shorter"):

@@ -1,4 +1,4 @@
-"""Linear time of every reader, with smaller inputs than in the soak tests."""
+"""Tests that reading takes linear time, with smaller inputs than in the soak tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Short storms and attacks from the soak tests, in both twins."""
+"""Short runs of the soak tests' loads and attacks, with the async and the blocking client."""
 
 from __future__ import annotations
 

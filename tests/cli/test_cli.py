@@ -1,4 +1,4 @@
-"""The `bezant` command: output, exit status, and cleanup."""
+"""Tests of the `bezant` command: output, exit status, and cleanup."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def closed() -> Iterator[str]:
-    """Base URL with a port that is reserved and refuses connections."""
+    """Base URL with a port that refuses connections."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield f"https://127.0.0.1:{taken.getsockname()[1]}/v1/api"
@@ -424,7 +424,7 @@ def test_missing_extras_are_named(command: str) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for one process")
 @pytest.mark.parametrize("twin", [1, 2], ids=["blocking", "asyncio"])
 def test_ctrl_c_ends_the_demo_cleanly(twin: int) -> None:
-    # The demo prints "raw call" last before the stream, so the interrupt hits the stream.
+    # "raw call" is the last output before the stream begins, so the signal interrupts the stream.
     with started("demo", "--seconds", "60" if twin == 1 else "2") as process:
         read_until(process, "raw call", twin)
         process.send_signal(signal.SIGINT)
@@ -521,8 +521,8 @@ def test_the_two_drivers_of_the_tour_differ_in_nothing_else() -> None:
     sources = [(folder / name).read_text("utf-8") for name in ("_tour_async.py", "_tour.py")]
     texts = [source.partition("def tour")[2].partition('"""\n')[2] for source in sources]
     assert texts[0] != texts[1]
-    # White space is removed before the comparison, because line breaks depend on the length of the
-    # names.
+    # The names differ in length, so lines break at different places. The comparison therefore
+    # ignores white space.
     spaced = [re.sub(r"\s+", "", text) for text in texts]
     without = re.sub(r"async(?=with|for|def)|await(?=client|symbols|ws|_)|Async", "", spaced[0])
     assert without == spaced[1]

@@ -1,4 +1,7 @@
-"""`bezant gateway run` with a shell script in place of Java; tests/gateway uses the real one."""
+"""Tests of `bezant gateway run` with a shell script in place of Java.
+
+The tests in tests/gateway run the real gateway.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,7 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Folder of fake programs, which is the only folder on the PATH."""
+    """Folder of fake programs; it is the only folder on the PATH."""
     folder = tmp_path / "tools"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
@@ -173,7 +176,7 @@ def keytool(tools: Path) -> None:
 
 
 def contents(folder: Path) -> dict[str, tuple[int, bytes]]:
-    """Return mode and content of each file in a folder; for a link, the target is the content."""
+    """Return mode and content of each file in a folder; the content of a link is its target."""
     return {
         str(path.relative_to(folder)): (
             path.lstat().st_mode,

@@ -1,7 +1,7 @@
-"""Other people's clients, which the nox session `clients` installs.
+"""Fixtures for tests that run other projects' clients against the simulated gateway.
 
-Without them, that is without the variable `BEZANT_CLIENTS`, nothing here is collected. No client
-reaches another host than this one: every other connection and name is refused.
+The nox session `clients` installs these clients and sets `BEZANT_CLIENTS`. Without this variable,
+pytest ignores the tests in this folder. A fixture keeps the clients from reaching any other host.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 @pytest.fixture(autouse=True)
 def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Refuse connections to other hosts, and their names."""
+    """Refuse connections to other hosts, and lookups of their names."""
     connect, connect_ex = socket.socket.connect, socket.socket.connect_ex
     look_up = socket.getaddrinfo
 
@@ -67,7 +67,10 @@ def bundle(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Run each test without and with `REQUESTS_CA_BUNDLE`, which requests prefers to `verify`."""
+    """Run each test without and with `REQUESTS_CA_BUNDLE`.
+
+    The library requests prefers this variable to its argument `verify`.
+    """
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
         monkeypatch.delenv(name, raising=False)
     if request.param == "with a bundle":
@@ -78,7 +81,7 @@ def bundle(
 
 @pytest.fixture(autouse=True)
 def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep configuration and logs of the clients out of the user's home."""
+    """Use an empty home folder, so that the clients find no configuration and leave no logs."""
     for name in ("HOME", "USERPROFILE", "IBIND_LOGS_DIR"):
         monkeypatch.setenv(name, str(tmp_path))
     monkeypatch.chdir(tmp_path)

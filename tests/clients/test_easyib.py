@@ -1,7 +1,7 @@
-"""Drive easyib, and ibcp, which is made from it: REST only.
+"""Run the REST calls of easyib, and of ibcp, which is derived from it.
 
-Both never call `/iserver/accounts`, which IBKR wants before orders and snapshots. Their users call
-it themselves, or find the session of another program that has.
+Neither calls `/iserver/accounts`, which IBKR requires before orders and snapshots. It works if the
+user, or another program in the same session, has made this call.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ def test_rest(gateway: SimulatedGateway, name: str) -> None:
     if name == "ibcp":
         client.get_marketdata_snapshot("AAPL")
         assert client.get_stock_last_price("AAPL") == 250
-    number = client.submit_orders([order])["order_id"]  # answers the question with yes
+    # The client itself answers IBKR's question with yes.
+    number = client.submit_orders([order])["order_id"]
     assert client.get_order(number)["limit_price"] == "10.00"
     changed = client.modify_order(number, order | {"price": 11})
     assert changed["order_id"] == number

@@ -1,6 +1,6 @@
-"""Drive ib-blade-mcp: REST only.
+"""Run the REST calls of ib-blade-mcp.
 
-Its fault: it never calls `/iserver/accounts`, so that its orders are refused.
+This client has a fault: it never calls `/iserver/accounts`, so IBKR refuses its orders.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ async def _walk(gateway: SimulatedGateway, client: Any) -> None:
     assert bars["data"]
     with pytest.raises(IBError, match="returned HTTP 500"):
         await client.place_order(account, [ORDER])
-    # As if another program had called it in the same session.
+    # Make the missing call in place of another program in the same session.
     async with httpx.AsyncClient(verify=False) as other:
         await other.get(f"{gateway.base_url}/iserver/accounts")
     await client.get_snapshot([AAPL], ["31"])

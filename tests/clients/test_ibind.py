@@ -1,4 +1,4 @@
-"""Drive ibind: every step, and the stream."""
+"""Run the REST calls and the stream of ibind."""
 
 from __future__ import annotations
 

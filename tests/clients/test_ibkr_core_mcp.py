@@ -1,7 +1,7 @@
-"""Drive ibkr-core-mcp: all but orders, which it sends only after a fingerprint.
+"""Run ibkr-core-mcp, except for orders, which it sends only after a fingerprint check.
 
-Its fault: it asks for pages of positions without `sort=`. The gateway then sends the whole list for
-each page, so that the client never comes to an end.
+This client has a fault: it requests pages of positions without `sort=`. The gateway then sends the
+whole list for each page, so the client never stops requesting pages.
 """
 
 from __future__ import annotations
@@ -62,9 +62,11 @@ def test_stream(gateway: SimulatedGateway) -> None:
     async def run() -> None:
         ws = IBKRWebSocket(gateway.base_url, "api=1")
         await ws.connect()
-        # It does not wait for the gateway's first message, which drops what comes before it.
+        # The gateway drops commands that arrive before its first message, and this client does not
+        # wait for that message.
         await asyncio.sleep(0.2)
-        # It reads quotes from a key `data`, which no recorded quote has: none of them arrives.
+        # This client reads quotes from a key `data`, which no recorded quote has. So no quote
+        # arrives below.
         await ws.subscribe(AAPL)
         await ws.subscribe_pnl()
         update = await asyncio.wait_for(first(ws.listen()), 30)

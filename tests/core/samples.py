@@ -1,4 +1,4 @@
-"""Hand-written rows in CPAPI's form, and hypothesis strategies, for several test modules."""
+"""Hand-written rows as the Client Portal API sends them, and hypothesis strategies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ M = TypeVar("M", bound=Model)
 
 
 def some(model: type[M], /, **values: Any) -> M:
-    """Return an instance of a model with some values, as read from an incomplete response."""
+    """Return an instance of a model with only these values, as if a response lacked all others."""
     if set(required(model)) <= values.keys():
         return model(**values)
     return incomplete(model, values, "GET /x")
@@ -136,12 +136,12 @@ json_values = st.recursive(
 
 
 def row(method: str, path: str) -> Operation:
-    """Return the operation of a raw call."""
+    """Return the operation of a call by its method and path."""
     return known(Operation(method, path, idempotent=method == "GET"))
 
 
 class Drifts(list[Drift]):
-    """List of the reported drift, used as the report function."""
+    """List of drift reports; calling it adds one, so it can serve as the report function."""
 
     def __call__(self, drift: Drift) -> None:
         self.append(drift)
@@ -152,5 +152,5 @@ class Drifts(list[Drift]):
 
 
 def answer(body: bytes = b"", status: int = 200, **headers: str) -> Response:
-    """Return a response; header names are written with underscores."""
+    """Return a response; in the header names, underscores stand for hyphens."""
     return Response(status, {key.replace("_", "-"): value for key, value in headers.items()}, body)

@@ -1,4 +1,4 @@
-"""Exception classes: their attributes, their tree, and copying and pickling."""
+"""Tests of the exception classes: attributes, class tree, copying and pickling."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ VALUES: dict[str, Any] = {
 
 
 def made(kind: type[BezantError]) -> tuple[BezantError, dict[str, Any]]:
-    """Return an error with all arguments of its class."""
+    """Return an error with all arguments that its class takes, and these arguments."""
     names = [extra for base, extra in EXTRAS if issubclass(kind, base)]
     values = {name: VALUES[name] for name in (names[-1] if names else ())}
     if issubclass(kind, errors.SessionError):
@@ -140,7 +140,7 @@ def test_errors_can_be_caught_as(kind: type[Exception], also: type[Exception]) -
 
 
 def test_the_tree_in_the_docstring_is_the_tree() -> None:
-    """The tree in the module's docstring names the same classes as the code."""
+    """The module's docstring shows the same tree of classes as the code."""
     assert errors.__doc__ is not None
     path: list[str] = []
     drawn: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""Imports: modules that bezant loads, and modules that the core must not import."""
+"""Tests of the modules that bezant loads, and of those that its core must not import."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_the_core_loads_where_nothing_can_wait_or_send() -> None:
 
 @pytest.mark.parametrize("name", BANNED)
 def test_the_guard_sees_every_banned_import(name: str) -> None:
-    # The command simulates such an import in a module of the core.
+    # Run an import as if a module of the core contained it.
     extra = f"exec('import {name}', {{'__name__': 'bezant._core.http.response'}})"
     with pytest.raises(AssertionError, match=f"imported {name}"):
         run(guarded(extra))
@@ -166,7 +166,7 @@ def test_a_blocking_client_loads_nothing_that_is_not_asked_for() -> None:
     loaded = run("from bezant import Client; import sys; print(*sys.modules)").split()
     assert "bezant._sync.client" in loaded
     assert not [name for name in loaded if name.startswith(LATE)]
-    # A call over TLS does not load httpx either, because bezant makes its own TLS context.
+    # A call over TLS must not load httpx either.
     loaded = run("""
         import sys
         from bezant import Client, ConnectFailed
@@ -210,7 +210,7 @@ def test_every_public_name_resolves_and_is_kept() -> None:
 
 
 def in_order(names: list[str]) -> list[str]:
-    """Sort names as ruff does: constants, classes, the rest."""
+    """Sort names as ruff does: constants first, then classes, then the rest."""
     return sorted(names, key=lambda name: (not name.isupper(), not name[0].isupper(), name))
 
 

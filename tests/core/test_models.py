@@ -1,4 +1,4 @@
-"""Models: decoding of recorded responses without drift, and helper properties."""
+"""Tests of models: decoding of recorded responses without drift, and helper properties."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conversion of models and messages to dicts and JSON, and their use with pydantic and FastAPI."""
+"""Tests of converting models and messages to dicts and JSON, and of pydantic and FastAPI."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_responses_of_fastapi() -> None:
         return [await get(path) for path in ("/positions", "/quote", "/system", "/openapi.json")]
 
     # FastAPI resolves the annotations of nested functions in the module's globals, so the models
-    # are put there.
+    # must be there.
     globals()["Position"], globals()["MarketData"] = Position, MarketData
     (position,), found, me, schema = asyncio.run(everything())
     assert position["market_value"] == "1267.125"

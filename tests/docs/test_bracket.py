@@ -1,4 +1,4 @@
-"""Bracket program of docs/orders.md, with IBKR's responses and with unexpected ones."""
+"""Tests of the bracket program in docs/orders.md, with IBKR's responses and unexpected ones."""
 
 from __future__ import annotations
 

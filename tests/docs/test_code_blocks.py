@@ -1,4 +1,4 @@
-"""Code in the README and in the documentation pages."""
+"""Tests of the code in the README and in the documentation pages."""
 
 from __future__ import annotations
 

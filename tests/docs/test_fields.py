@@ -1,4 +1,4 @@
-"""Pages of fields: every field of every model and message, with its wire key."""
+"""Tests of the documentation pages that list every field of every model and message."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PAGES = [ROOT / "docs" / name for name in ("models.md", "messages.md")]
 
 
 def listed() -> dict[str, dict[str, list[str]]]:
-    """Return the cells of each field's row, by heading and field."""
+    """Return the table cells of each field, by the heading (a model) and the field's name."""
     found: dict[str, dict[str, list[str]]] = {}
     for page in PAGES:
         for section in page.read_text(encoding="utf-8").split("\n## ")[1:]:
@@ -60,7 +60,7 @@ def test_every_field_has_a_type_a_meaning_and_its_wire_key() -> None:
     assert count > 2000
 
 
-# These classes are bases of models and occur in no response.
+# Base classes of models. They occur in no response, so the pages need not list them.
 HIDDEN = {"StateModel"}
 
 

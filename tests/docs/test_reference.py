@@ -1,4 +1,4 @@
-"""Completeness of the reference: it lists every public name."""
+"""Test that the reference lists every public name."""
 
 from __future__ import annotations
 

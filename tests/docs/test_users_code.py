@@ -1,4 +1,4 @@
-"""Examples and documented code have no fallbacks for values that are always present."""
+"""Tests that examples and documented code need no fallbacks for always-present values."""
 
 from __future__ import annotations
 

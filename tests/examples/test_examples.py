@@ -1,4 +1,4 @@
-"""Runs of every example in both twins: with a gateway, without a gateway, without a login."""
+"""Runs of every example, async and blocking: with a gateway, without one, and without a login."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from bezant.sim import SimulatedGateway
 
 FOLDER = Path(__file__).parents[2] / "examples"
-# Key: the file of an example. Value: its arguments, and text that it prints after a successful run.
+# Key: the file of an example. Value: its arguments, and text that it prints if it succeeds.
 EXAMPLES = {
     "health.py": ([], "The session is ready."),
     "list_positions.py": ([], "250 positions in DU1234567"),
@@ -93,7 +93,8 @@ def test_a_project_with_tests_of_its_own(tmp_path: Path) -> None:
     kept = {
         key: value for key, value in os.environ.items() if not key.startswith(("BEZANT_", "IBKR_"))
     }
-    # The options name the plugin, because bezant may be on the import path without being installed.
+    # pytest finds plugins of installed packages only, and bezant may only be on the import path. So
+    # an option names its plugin.
     plugins = ("-p", "bezant.testing", "-p", "no:asyncio", "-p", "no:cacheprovider")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", *plugins],

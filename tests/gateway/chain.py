@@ -1,4 +1,4 @@
-"""The real gateway and its simulated upstream, with the controls of a simulated gateway."""
+"""The real gateway in front of a simulated IBKR server, with `SimulatedGateway`'s controls."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Chain(SimulatedUpstream):
-    """Simulated upstream whose URLs are those of the real gateway in front of it.
+    """Simulated upstream server; its URLs lead to the real gateway, which forwards to the upstream.
 
     Attributes:
         real: the real gateway.
@@ -32,7 +32,7 @@ class Chain(SimulatedUpstream):
 
     @property
     def upstream_port(self) -> int:
-        """The upstream's port, which stays the same while the real gateway runs."""
+        """The upstream server's port, which stays the same while the real gateway runs."""
         return self._wanted_port
 
     def _url(self, scheme: str) -> str:
@@ -40,18 +40,18 @@ class Chain(SimulatedUpstream):
 
     @property
     def ca_file(self) -> str:
-        """Path of the real gateway's certificate."""
+        """Path of a file with the real gateway's certificate."""
         return str(self.real.ca_file)
 
     def prepare(
         self, *, scenario: Scenario | None = None, clock: Clock | None = None, **options: Any
     ) -> None:
-        """Reset the upstream to a new state for the next test.
+        """Reset the upstream server to a new state for the next test.
 
         Args:
             scenario: contents of the account.
-            clock: clock of the account and the streams; the real time by default.
-            options: arguments of `SimulatedGateway` that differ from the usual ones.
+            clock: clock of the account and of the streams; the real time by default.
+            options: arguments of `SimulatedGateway` that replace those at the start.
         """
         if self._thread is None:
             self.start()
@@ -60,8 +60,8 @@ class Chain(SimulatedUpstream):
         deadline = time.monotonic() + 0.3
         while not all(each.closed for each in self.ws_connections):
             if time.monotonic() > deadline:
-                # The WebSockets are closed here, because the real gateway keeps a WebSocket whose
-                # client left before it was connected.
+                # The real gateway does not close a WebSocket to the upstream if its client left
+                # during the connecting. So this side closes it.
                 for each in self.ws_connections:
                     each.close()
             time.sleep(0.005)

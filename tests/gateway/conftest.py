@@ -22,7 +22,7 @@ _HERE = Path(__file__).parent
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Ignore the folder unless the command names it or the environment variable is set."""
+    """Ignore this folder unless the command names it or `BEZANT_TEST_GATEWAY` is set."""
     if os.environ.get("BEZANT_TEST_GATEWAY") == "1":
         return None
     start = config.invocation_params.dir
@@ -32,7 +32,10 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.fixture(scope="session")
 def chain() -> Iterator[Chain]:
-    """The real gateway, running and logged in; all tests share it, because its login is slow."""
+    """The real gateway, running and logged in.
+
+    All tests share it, because its login is slow.
+    """
     with Chain(quote_interval=0.02, heartbeat_interval=0.2) as upstream:
         try:
             upstream.real = RealGateway(upstream.upstream_port)
@@ -51,20 +54,23 @@ def chain() -> Iterator[Chain]:
 
 @pytest.fixture
 def gateway(chain: Chain, _no_threads_left: None) -> Chain:
-    """The real gateway, with its upstream in a new state."""
+    """The real gateway, with the simulated server behind it in a new state."""
     chain.prepare()
     return chain
 
 
 @pytest.fixture(autouse=True)
 def _no_questions() -> None:
-    """Forget open questions after each test, because all tests share one gateway."""
+    """Forget IBKR's open questions about orders, because all tests share one gateway."""
     forget_questions()
 
 
 @pytest.fixture(autouse=True)
 def _no_threads_left() -> Iterator[None]:
-    """Fail tests that leave threads, except for the upstream's, which tests may end and start."""
+    """Fail tests that leave threads running.
+
+    The threads of the simulated upstream do not count, because tests may stop and start it.
+    """
 
     def now() -> set[threading.Thread]:
         return {each for each in threading.enumerate() if each.name != "bezant-sim"}
@@ -80,5 +86,5 @@ def _no_threads_left() -> Iterator[None]:
 
 @pytest.fixture(params=["async", "blocking"])
 def twin(request: pytest.FixtureRequest) -> Twin:
-    """Each of the two clients."""
+    """The async client, then the blocking client: a test runs once with each."""
     return Twin(request.param)

@@ -1,7 +1,7 @@
-"""Runs a command until standard input ends, which happens however the parent process ends.
+"""Program that runs a command until its own standard input ends.
 
-The real gateway listens on every interface, so that gateway must not outlive the tests, even if the
-tests are killed.
+The input is a pipe from the tests, which also ends if they are killed. The real gateway listens on
+every network interface, so it must not outlive the tests.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import threading
 
 
 def main(command: list[str]) -> int:
-    """Run the command, print its process id, and stop it with SIGTERM when standard input ends."""
+    """Run the command, print its process id, and terminate it when standard input ends."""
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sys.stderr)
     print(process.pid, flush=True)  # noqa: T201 - for the parent
 
     def watch() -> None:
-        # `os._exit` is necessary, because the thread's blocked read would keep this interpreter
-        # from ending.
+        # The main thread is blocked in its read of standard input, so only `os._exit` ends this
+        # program.
         os._exit(process.wait() % 256)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -45,7 +45,7 @@ _LOGBACK = '<configuration><root level="OFF"/></configuration>\n'
 
 
 class Unavailable(Exception):
-    """Error: the real gateway is not available here; the text says why."""
+    """Raised if the real gateway is not available on this machine; the message says why."""
 
 
 def cache_folder() -> Path:
@@ -75,7 +75,7 @@ def tool(name: str) -> str:
 
 
 def gateway_home() -> Path:
-    """Return the folder of the unpacked gateway, and download it if necessary.
+    """Return the folder of the unpacked gateway; download the gateway first if necessary.
 
     Raises:
         Unavailable: the download failed, or a tool is missing.
@@ -114,12 +114,12 @@ def _fetch(home: Path) -> None:
         with tarfile.open(archives[0]) as archive:
             members = [each for each in archive if each.name.startswith(_INSIDE)]
             archive.extractall(scratch, members, filter="data")
-        with contextlib.suppress(OSError):  # another run unpacked it first
+        with contextlib.suppress(OSError):  # another test run has unpacked it first
             (Path(scratch) / _INSIDE).rename(home)
 
 
 def free_port() -> int:
-    """Return a port that is free on all interfaces at the moment."""
+    """Return a port that is free on all network interfaces at this moment."""
     with socket.socket() as probe:
         probe.bind(("", 0))
         port: int = probe.getsockname()[1]
@@ -127,13 +127,12 @@ def free_port() -> int:
 
 
 class RealGateway:
-    """The real gateway in its own process, in front of an upstream on loopback.
+    """The real gateway in its own process, in front of an upstream server on this machine.
 
-    The gateway's hosts file has only loopback names, so that the gateway cannot reach IBKR's
-    servers.
+    The gateway gets its own hosts file with only loopback addresses, so it cannot reach IBKR.
 
     Args:
-        upstream: port of the upstream.
+        upstream: port of the upstream server.
         auth_delay: milliseconds from the gateway's login until the gateway checks the brokerage
             session.
     """
@@ -205,8 +204,7 @@ class RealGateway:
                 password=_PASSWORD,
             )
         )
-        # The test's own log settings are written, because with its default settings the gateway
-        # logs cookies in clear text.
+        # With its default log settings, the gateway logs cookies in clear text.
         (conf / "logback.xml").write_text(_LOGBACK)
         hosts = self.folder / "hosts"
         names = ("localhost", "api.test", socket.gethostname())
@@ -234,8 +232,8 @@ class RealGateway:
         assert self._keeper.stdout is not None
         self.pid = int(self._keeper.stdout.readline())
         while time.monotonic() < began + _START_SECONDS:
-            # If the port is in use, the gateway only logs that and keeps running, and another
-            # server would respond.
+            # If the port is in use, the gateway logs "listen failed" and keeps running. Then
+            # another server would respond to the requests.
             if self._keeper.poll() is not None or "listen failed" in self.output():
                 return False
             if self._answers():
@@ -252,11 +250,11 @@ class RealGateway:
     def _answers(self) -> bool:
         try:
             return self.ask("GET", "/").status == 302
-        except OSError:  # includes SSLError, such as for the certificate of another server
+        except OSError:  # includes SSLError, for example if another server has this port
             return False
 
     def ask(self, method: str, path: str, *, seconds: float = 5.0) -> http.client.HTTPResponse:
-        """Make a request without bezant, and return the response, completely read."""
+        """Make a request without bezant, and return the response after reading it completely."""
         context = ssl.create_default_context(cafile=str(self.ca_file))
         connection = http.client.HTTPSConnection(
             "127.0.0.1", self.port, timeout=seconds, context=context

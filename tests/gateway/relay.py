@@ -1,4 +1,4 @@
-"""Relay to the gateway from another client address."""
+"""Relay through which requests reach the gateway from another address."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from collections.abc import AsyncIterator
 
 @contextlib.asynccontextmanager
 async def relay(source: str, target_port: int) -> AsyncIterator[int]:
-    """Forward connections to a port of 127.0.0.1 from another address of this machine."""
+    """Listen on a port, and forward connections to `target_port` from the local address `source`.
+
+    Yields the port on which it listens.
+    """
     writers: list[asyncio.StreamWriter] = []
 
     async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,4 +1,4 @@
-"""Upstream of the real gateway that sends exactly the bytes that the test scripts."""
+"""Server behind the real gateway that sends exactly the bytes that a test scripts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ SYSTEM = b'{"topic":"system","success":"simulated"}'
 
 
 class ScriptedUpstream(RawGateway):
-    """Upstream with one script for client requests and empty responses to the gateway's own."""
+    """Upstream server that runs `script` for each client request.
+
+    It responds to the gateway's own requests with an empty object.
+    """
 
     def __init__(self, port: int, script: Script) -> None:
         super().__init__()
@@ -32,7 +35,7 @@ class ScriptedUpstream(RawGateway):
         self.script(answer)
 
     def sent(self, path: str) -> list[RawRequest]:
-        """Return the requests of clients to a path below the base path."""
+        """Return the clients' requests to a path, which is relative to /v1/api."""
         return [
             each
             for each in list(self.requests)
@@ -41,7 +44,10 @@ class ScriptedUpstream(RawGateway):
 
 
 def is_own(request: RawRequest) -> bool:
-    """Return whether a request is the gateway's own; every WebSocket has its user agent."""
+    """Return whether the gateway made a request on its own, and not for a client.
+
+    Such a request has the gateway's user agent. A client's WebSocket has it as well.
+    """
     upgrade = "upgrade" in request.headers
     return request.headers.get("user-agent") == "ClientPortalGW/1" and not upgrade
 
@@ -59,7 +65,7 @@ def _listen(port: int) -> socket.socket:
 
 @contextlib.contextmanager
 def scripted(gateway: Chain, script: Script) -> Iterator[ScriptedUpstream]:
-    """Replace the simulated upstream with a scripted one."""
+    """Replace the simulated upstream server with a scripted one."""
     gateway.stop()
     with ScriptedUpstream(gateway.upstream_port, script) as upstream:
         yield upstream

@@ -1,4 +1,4 @@
-"""`bezant gateway run` with the real gateway: a verified certificate, and a clean end."""
+"""Tests of `bezant gateway run` with the real gateway: a verified certificate, and a clean end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Comparison of the simulated and the real gateway on the wire; docs/gateway.md has the table."""
+"""Tests that compare raw responses of the simulated and the real gateway.
+
+docs/gateway.md has the table of the differences.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,13 @@ LINE = len("GET  HTTP/1.1\r\n")
 
 
 def _line(size: int) -> bytes:
-    """Return a request whose first line has this many bytes, its end included."""
+    """Return a request whose first line has `size` bytes, including the line end."""
     target = f"{API}/nosuch?q="
     return request("GET", target + "x" * (size - LINE - len(target)))
 
 
 def _headers(size: int) -> bytes:
-    """Return a request whose header lines have this many bytes, without their ends."""
+    """Return a request whose header lines have `size` bytes in total, without the line ends."""
     lines = ("Host: localhost", "User-Agent: bezant-tests")
     return request("GET", f"{API}/nosuch", "X: " + "x" * (size - sum(map(len, lines)) - 3))
 

@@ -1,4 +1,4 @@
-"""Failures that only the real gateway shows; in most of them it never responds."""
+"""Tests of failures that only the real gateway shows; in most of them it never responds."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def in_time(began: float) -> bool:
 
 async def test_an_upstream_that_is_down(gateway: Chain, twin: Twin) -> None:
     async with twin.client(gateway.base_url, timeout=SECONDS) as client:
-        await client.request("GET", "/iserver/accounts")  # the prerequisite of orders
+        await client.request("GET", "/iserver/accounts")  # must precede orders
         gateway.stop()
-        for _ in range(7):  # more than the gateway has connections
+        for _ in range(7):  # the gateway has only five connections to its server
             began = time.monotonic()
             with pytest.raises(HttpTimeout) as caught:
                 await client.tickle()
@@ -248,7 +248,8 @@ async def test_slots_of_callers_that_went(gateway: Chain, twin: Twin) -> None:
             results = await asyncio.gather(*calls, return_exceptions=True)
             assert {type(each) for each in results} == {HttpTimeout}
             await client.request("GET", "/quick")
-            assert time.monotonic() - began > 0.8  # the earlier calls still occupy the connections
+            # The call waited until the abandoned calls had freed the connections.
+            assert time.monotonic() - began > 0.8
 
 
 async def test_a_gateway_that_ends(gateway: Chain, twin: Twin) -> None:

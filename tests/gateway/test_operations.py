@@ -1,4 +1,4 @@
-"""Every operation of the table through the real gateway, both twins: typed, then raw."""
+"""Tests of every operation through the real gateway, async and blocking: typed, then raw."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def test_typed(gateway: Chain, twin: Twin, group: str) -> None:
 
 @pytest.mark.parametrize("group", GROUPS)
 async def test_raw(gateway: Chain, twin: Twin, group: str) -> None:
-    """The requests of the typed calls, repeated as raw calls, arrive unchanged."""
+    """The requests of typed calls, sent again as raw calls, reach the server unchanged."""
     caller = Caller(gateway)
     options = {"pacing": False, "retries": 0, "timeout": 5}
     async with twin.client(gateway.base_url, **options) as client:
@@ -65,7 +65,8 @@ async def test_raw(gateway: Chain, twin: Twin, group: str) -> None:
         for each in sent:
             body = {"json": msgspec.json.decode(each.body)} if each.body else {}
             path = each.target.partition("?")[0].removeprefix("/v1/api")
-            forget_questions()  # the replies are for the questions of the first round
+            # The raw replies answer questions of the typed calls, which are no longer open.
+            forget_questions()
             await client.request(each.method, path, params=each.query, type=None, **body)
         again = gateway.requests
     assert [(each.method, each.target) for each in again] == [
@@ -76,7 +77,10 @@ async def test_raw(gateway: Chain, twin: Twin, group: str) -> None:
 
 @pytest.mark.parametrize("group", sorted(OAUTH_GROUPS))
 def test_the_gateway_passes_on_nothing_below_its_root(gateway: Chain, group: str) -> None:
-    """The gateway redirects these operations to IBKR's server, so the client refuses them."""
+    """The gateway does not forward these operations.
+
+    It redirects to IBKR's server, and the client raises an error.
+    """
     caller = Caller(gateway)
     transport = httpx.HTTPTransport(verify=False)
     options: dict[str, Any] = {"pacing": False, "retries": 0, "timeout": 5}

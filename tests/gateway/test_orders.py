@@ -1,4 +1,4 @@
-"""Tests of orders in both twins, with the real gateway in place of the simulated one."""
+"""The tests of orders, async and blocking, with the real gateway instead of the simulated one."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ async def test_an_order_whose_response_is_lost(
                 return await client.api.orders.submit_new_orders(**named)
             return await asyncio.to_thread(client.blocking.api.orders.submit_new_orders, **named)
 
-        # The gateway does not report the lost connection, so the client notices the loss only by
-        # its own timeout.
+        # The gateway does not report that its connection to the server broke, so the client has to
+        # wait for its own timeout.
         with pytest.raises(OutcomeUnknown):
             await place()
         assert fault.hits == 1

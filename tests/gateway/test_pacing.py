@@ -1,4 +1,4 @@
-"""IBKR's rate limits, counted behind the real gateway."""
+"""Tests of IBKR's rate limits, counted where requests leave the real gateway."""
 
 from __future__ import annotations
 
@@ -44,10 +44,12 @@ async def burst(client: Any, count: int) -> list[BaseException | None]:
 
 async def test_a_burst_keeps_the_limits(gateway: Chain, twin: Twin) -> None:
     async with twin.client(gateway.base_url, pacing=True, retries=0) as client:
-        # No connection is open yet, so requests arrive long after they got their permits.
+        # No connection is open yet, so requests arrive long after the rate limiter has released
+        # them.
         pacing = gateway.enforce_pacing()
         ends = await burst(client, 30)
-        getattr(client, "blocking", client).end_penalty()  # other tests share this state
+        # A penalty would affect other tests, which share this state.
+        getattr(client, "blocking", client).end_penalty()
     assert pacing.violations == []
     assert ends == [None] * 30
     assert len(pacing.arrivals) >= 30
@@ -56,7 +58,8 @@ async def test_a_burst_keeps_the_limits(gateway: Chain, twin: Twin) -> None:
 async def test_the_same_burst_without_pacing_breaks_them(gateway: Chain, twin: Twin) -> None:
     pacing = gateway.enforce_pacing(penalty=0)
     async with twin.client(gateway.base_url, pacing=False, retries=0) as client:
-        await burst(client, 5)  # the prerequisites
+        # Sends the prerequisite calls, so that the burst below consists of its own calls only.
+        await burst(client, 5)
         errors = await burst(client, 30)
     refused = [each for each in errors if each is not None]
     assert refused
@@ -84,10 +87,11 @@ async def test_a_penalty_from_upstream(gateway: Chain, twin: Twin) -> None:
         twin.client(gateway.base_url, pacing=True, retries=0) as client,
     ):
         await client.health()
-        await rude.request("GET", "/portfolio/accounts")  # one in five seconds
+        await rude.request("GET", "/portfolio/accounts")  # allowed once in five seconds
         with pytest.raises(RateLimited):
             await rude.request("GET", "/portfolio/accounts")
-        # The penalty is for the whole address, so the paced client gets it too, and respects it.
+        # IBKR's penalty applies to the whole IP address. The paced client meets it with its next
+        # call, and sends nothing after that.
         with pytest.raises(RateLimited) as caught:
             await client.tickle()
         assert caught.value.status == 429

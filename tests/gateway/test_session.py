@@ -1,4 +1,4 @@
-"""Login, keepalive, and the headers and paths that the gateway forwards."""
+"""Tests of login, keepalive, and the headers and paths that the real gateway forwards."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ async def test_health_soon_after_the_login(gateway: Chain, twin: Twin) -> None:
         with pytest.raises(NotAuthenticated):
             await client.health()
         await asyncio.to_thread(gateway.real.log_in)
-        # The gateway opens the brokerage session `authDelay` after the login, so the test polls.
+        # The gateway opens the brokerage session only `authDelay` after the login, so the test
+        # polls.
         denials = 0
         deadline = time.monotonic() + 5
         status = None
@@ -41,7 +42,7 @@ async def test_health_soon_after_the_login(gateway: Chain, twin: Twin) -> None:
         assert status.ready
         assert denials
         targets = [each.target for each in gateway.own_requests]
-        # Other requests of the gateway come in between and are removed from the list.
+        # Leave out requests that the gateway makes at any time.
         targets = [each for each in targets if "/iserver/" not in each and "tickle" not in each]
         begin = targets.index("/sso/Dispatcher") + 1
         assert targets[begin : begin + 4] == [
@@ -87,7 +88,8 @@ async def test_logout(gateway: Chain, twin: Twin) -> None:
         assert gateway.count("POST", "/logout") == 1
         with pytest.raises(NotAuthenticated):
             await client.tickle()
-        # The gateway only forwards the logout and keeps its cookies, so the next login works.
+        # The gateway forwards the logout, but keeps its own cookies. So a login behind the gateway
+        # suffices to use the session again.
         gateway.login()
         assert (await client.health()).ready
         assert "XYZAB=jar-token" in gateway.requests[-1].headers["cookie"]
@@ -205,7 +207,7 @@ async def test_the_gateway_logs_in_again_by_itself(gateway: Chain) -> None:
     async with bezant.AsyncClient(gateway.base_url) as client:
         with pytest.raises(NoSession):
             await client.health()
-        # The gateway sends a tickle every 30 s, and treats a refusal as the end of its session.
+        # The gateway itself sends a tickle every 30 s. If the tickle is refused, it logs in again.
         await until(
             lambda: any(each.path.endswith("/validate") for each in gateway.own_requests), 40
         )

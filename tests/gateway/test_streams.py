@@ -1,4 +1,4 @@
-"""Streams through the real gateway."""
+"""Tests of streams through the real gateway."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def test_quotes_orders_and_pnl(gateway: Chain, twin: Twin) -> None:
             wanted = {System, Heartbeat, MarketData, OrderUpdate, Pnl}
             found = await collect(ws, lambda found: wanted <= kinds(found))
             assert isinstance(found[0], System)
-            # The client sends its commands right after the handshake, and none of them is lost.
+            # No command was lost, although the client sent them right after the handshake.
             connection = gateway.ws_connections[0]
             assert connection.dropped == []
             assert connection.path == "/v1/api/ws"
@@ -127,8 +127,8 @@ async def test_a_sixth_stays_silent(gateway: Chain, twin: Twin) -> None:
         five = [await twin.connect(client) for _ in range(5)]
         try:
             assert len(gateway.ws_connections) == 5
-            # This process counts its own five streams and refuses a sixth; another process notices
-            # only silence.
+            # The process that has the five streams counts them and refuses a sixth. A client in
+            # another process (`other`) only notices that nothing comes.
             with pytest.raises(WsConnectFailed, match="5 streams open"):
                 await twin.connect(client)
             began = time.monotonic()
@@ -160,7 +160,8 @@ async def test_a_stream_that_lost_its_place_waits_for_one(gateway: Chain, twin: 
         others = [await twin.connect(other) for _ in range(4)]
         try:
             gateway.ws_connections[0].close()
-            others.append(await twin.connect(other))  # faster than the backoff of one second
+            # Takes the free place before `stream` reconnects, which waits a second.
+            others.append(await twin.connect(other))
             tickles = gateway.count("POST", "/tickle")
             await until(lambda: gateway.count("POST", "/tickle") >= tickles + 4)
             assert len(gateway.ws_connections) == 6
@@ -171,7 +172,7 @@ async def test_a_stream_that_lost_its_place_waits_for_one(gateway: Chain, twin: 
         finally:
             for each in [stream, *others]:
                 await each.__aexit__(None, None, None)
-        # All five places are still available.
+        # No place was lost: five streams can be opened again.
         five = [await twin.connect(client) for _ in range(5)]
         for each in five:
             await each.__aexit__(None, None, None)
@@ -186,7 +187,7 @@ async def test_a_sixth_that_gave_up_takes_a_place_for_good(gateway: Chain, twin:
             await each.__aexit__(None, None, None)
         await until(lambda: len(gateway.ws_connections) == 6)
         await asyncio.sleep(0.5)
-        # All clients have left, but the gateway has not noticed yet that the sixth one closed.
+        # All clients have left, but the gateway keeps the connection of the sixth one open.
         left = [each for each in gateway.ws_connections if not each.closed]
         assert left == gateway.ws_connections[5:]
         before = left[0].sent

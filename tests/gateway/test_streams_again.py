@@ -1,4 +1,4 @@
-"""Streams through the real gateway: reconnection, subscription again, renewal."""
+"""Tests of streams through the real gateway: reconnection and renewed subscriptions."""
 
 from __future__ import annotations
 
@@ -50,7 +50,8 @@ async def test_a_login_lost_in_mid_stream(gateway: Chain, twin: Twin) -> None:
             gateway.drop_brokerage()
             await collect(ws, lambda found: SessionStatus in kinds(found))
             gateway.login()
-            # The connection stays: the upstream lost the subscriptions, and the stream renews them.
+            # The connection stays, but the server has lost the subscriptions. The stream renews
+            # them.
             found = await collect(ws, lambda found: SessionStatus in kinds(found))
             assert isinstance(found[-1], SessionStatus)
             assert found[-1].authenticated

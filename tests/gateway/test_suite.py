@@ -1,10 +1,10 @@
-"""Tests of the client in both twins, with the real gateway in place of the simulated one.
+"""The client's tests, async and blocking, with the real gateway instead of the simulated one.
 
-Left out: `orders`, `shared_pacing` and `stream_soak`, which start gateways of their own;
-`test_orders`, `test_pacing` and `test_streams_again` in this folder cover their subjects. Also left
-out: `on_demand`, which breaks connections. Behind the real gateway such a break is silence, and
-each break occupies one of the gateway's five upstream connections for good; `test_failures` and
-`test_orders` cover that.
+Some test modules are left out: `orders`, `shared_pacing` and `stream_soak` start their own
+gateways. `test_orders`, `test_pacing` and `test_streams_again` in this folder cover their subjects.
+`on_demand` breaks connections behind the gateway. The real gateway then stays silent, and each
+break occupies one of its five upstream connections for good. `test_failures` and `test_orders`
+cover this.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Certificates and TLS versions of the real gateway."""
+"""Tests of the certificates and TLS versions of the real gateway."""
 
 from __future__ import annotations
 

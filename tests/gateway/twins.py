@@ -1,4 +1,4 @@
-"""Both clients behind one async interface, so that each test can drive both."""
+"""The async and the blocking client behind one async interface, so that a test can use both."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bezant._runtime._shared.limiters import ProcessRateLimiter
 
 
 class Threaded:
-    """Async wrapper of a blocking object; each method call runs in a thread."""
+    """Async wrapper around a blocking object; each method call runs in a thread."""
 
     def __init__(self, blocking: Any) -> None:
         self.blocking = blocking
@@ -43,12 +43,12 @@ class Threaded:
 
 @dataclass(frozen=True)
 class Twin:
-    """One of the two clients."""
+    """One of the two kinds of client, async or blocking."""
 
     name: str
 
     def client(self, base_url: str, **options: Any) -> Any:
-        """Return a client, to be entered with ``async with``."""
+        """Return a client; use it with ``async with``."""
         if self.name == "async":
             return bezant.AsyncClient(base_url, **options)
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(24))
@@ -62,7 +62,7 @@ class Twin:
         return client
 
     async def connect(self, client: Any, **options: Any) -> Any:
-        """Open a stream that does not reconnect; use it with ``async with``."""
+        """Open a stream, by default without reconnection; use it with ``async with``."""
         if "reconnect" in inspect.signature(bezant.WsClient.connect).parameters:
             options = {"reconnect": False} | options
         if self.name == "async":
@@ -74,14 +74,14 @@ class Twin:
         return Threaded(await asyncio.to_thread(connect))
 
     async def keepalive(self, client: Any, interval: float, **options: Any) -> Any:
-        """Start a keepalive, to be entered with ``async with``."""
+        """Start a keepalive; use it with ``async with``."""
         if self.name == "async":
             return client.keepalive(interval, **options)
         return await client.keepalive(interval, **options)
 
 
 async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
-    """Wait until a condition is true."""
+    """Wait until a condition is true; fail after `seconds`."""
     deadline = asyncio.get_running_loop().time() + seconds
     while not condition():
         assert asyncio.get_running_loop().time() < deadline, f"not within {seconds} s"
@@ -89,7 +89,7 @@ async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
 
 
 def forget_questions() -> None:
-    """Forget all open order questions, because the upstream was reset."""
+    """Forget all open questions about orders, because the server behind the gateway was reset."""
     for turns in order_turns._registry.values():
         turns._turns = OrderTurns()
         turns.questions = frozenset()

@@ -1,4 +1,4 @@
-"""Raw requests to a gateway, without bezant, to compare two gateways."""
+"""Raw requests to a gateway, without bezant, to compare the responses of two gateways."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _read(sock: socket.socket, seconds: float) -> tuple[bytes, bool]:
 def request(
     method: str, target: str, *headers: str, body: bytes = b"", version: str = "1.1"
 ) -> bytes:
-    """Return a request, with Host and User-Agent unless the headers begin with ``only``."""
+    """Return a request's bytes; ``only`` as the first header omits Host and User-Agent."""
     lines = [f"{method} {target} HTTP/{version}"]
     if headers[:1] == ("only",):
         lines += headers[1:]
@@ -54,7 +54,7 @@ def request(
 
 
 def asked(port: int, data: bytes, *, tls: bool = True, seconds: float = 0.4) -> str:
-    """Send bytes and return the response as one line of text."""
+    """Send bytes, and return a summary of the response: status, form and whether it closed."""
     with contextlib.closing(connect(port, tls=tls)) as sock:
         sock.sendall(data)
         answer, closed = _read(sock, seconds)
@@ -88,7 +88,7 @@ def _joined(chunks: bytes) -> bytes:
 
 
 def tls_facts(port: int) -> str:
-    """Return the negotiated TLS version and protocol."""
+    """Return the negotiated TLS version and the protocol negotiated by ALPN."""
     with contextlib.closing(connect(port)) as sock:
         assert isinstance(sock, ssl.SSLSocket)
         return f"{sock.version()}, ALPN {sock.selected_alpn_protocol()}"
@@ -102,7 +102,7 @@ def opened(
     wait: float = 0.3,
     seconds: float = 0.5,
 ) -> str:
-    """Open a WebSocket, wait, send frames, and return the responses to them as text."""
+    """Open a WebSocket, wait, send frames, and return what came back as text."""
     key = base64.b64encode(os.urandom(16)).decode()
     shake = request(
         "GET",
@@ -145,7 +145,7 @@ def opened(
 
 
 def frame(data: bytes, opcode: int = 1, *, final: bool = True) -> bytes:
-    """Return a client's frame, with a mask of zero."""
+    """Return the bytes of a client's WebSocket frame, with a mask of zero."""
     head = bytes([(0x80 if final else 0) | opcode])
     if len(data) < 126:
         head += bytes([0x80 | len(data)])
@@ -157,7 +157,7 @@ def frame(data: bytes, opcode: int = 1, *, final: bool = True) -> bytes:
 
 
 def parsed(data: bytes) -> list[tuple[int, bytes]]:
-    """Return the opcode and the payload of each whole frame."""
+    """Return the opcode and the payload of each complete WebSocket frame."""
     found: list[tuple[int, bytes]] = []
     while len(data) >= 2:
         opcode, size, at = data[0] & 15, data[1] & 127, 2

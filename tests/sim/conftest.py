@@ -43,7 +43,7 @@ def client_context() -> ssl.SSLContext:
 
 
 class Ws:
-    """Client's end of a WebSocket, whose reads have a timeout."""
+    """Client's end of a WebSocket; its reads have a timeout."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
@@ -57,16 +57,16 @@ class Ws:
         return data
 
     def message(self, topic: str, timeout: float = 30.0) -> dict[str, Any]:
-        """Return the next message of a topic, and skip others."""
+        """Return the next message of a topic; discard messages of other topics."""
         ends = time.monotonic() + timeout
         while True:
             message: dict[str, Any] = json.loads(self.raw(max(0.001, ends - time.monotonic())))
-            # Only an error message can be without a topic.
+            # A message without a topic is an error message.
             if message.get("topic", "error") == topic:
                 return message
 
     def collect(self, seconds: float) -> list[dict[str, Any]]:
-        """Return all messages that come within `seconds`."""
+        """Return all messages that come within the next `seconds`."""
         ends = time.monotonic() + seconds
         messages: list[dict[str, Any]] = []
         while (left := ends - time.monotonic()) > 0:
@@ -77,7 +77,7 @@ class Ws:
         return messages
 
     def topics(self, beats: int = 3) -> set[str]:
-        """Return the topics of the messages until `beats` heartbeats have come."""
+        """Return the topics of all messages until `beats` heartbeats have come."""
         topics: set[str] = set()
         while beats:
             message = json.loads(self.raw())
@@ -86,13 +86,16 @@ class Ws:
         return topics
 
     def drain(self) -> None:
-        """Read all messages that the gateway sent before its response to an echo."""
+        """Discard all messages that the gateway has sent so far.
+
+        Sends an echo command, and reads until its response.
+        """
         self.send("ech+hb")
         while self.raw() != b"ech+hb":
             pass
 
     def falls_silent(self) -> bool:
-        """Read the waiting messages; return whether the stream then sends nothing."""
+        """Discard waiting messages; return whether no message then comes for 0.1 s."""
         return any(not self.collect(0.1) for _ in range(20))
 
 

@@ -1,4 +1,4 @@
-"""Recorded responses and frames, and how a simulated one differs from them."""
+"""Recorded responses and frames, and a comparison of simulated ones with them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ RESPONSES = SHARED / "recordings" / "rest.jsonl"
 FRAMES = SHARED / "recordings" / "frames.jsonl"
 FIXTURES = SHARED / "fixtures"
 
-# Keys that are values: ids of accounts and groups, currencies, symbols.
+# Keys of objects that vary: account and group ids, currencies, dates. Each is replaced by a
+# placeholder.
 _NAMES = (
     (re.compile(r"D?U[A-Z]?\d+[A-Z]?|F\d+|All|GROUP1|UPRO_.*"), "{account}"),
     (re.compile(r"[A-Z]{3}|BASE"), "{currency}"),
@@ -30,7 +31,7 @@ _MARKET_DATA_FIELD = re.compile(r"\d{2,4}")
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A recorded or documented response."""
+    """A response that was recorded, or that is an example in a document."""
 
     method: str
     path: str
@@ -40,7 +41,7 @@ class Recording:
 
     @property
     def operation(self) -> str:
-        """Its method and path, with the names of the path's parameters."""
+        """The response's operation: method and path, with the names of the path's parameters."""
         return operation_of(self.method, self.path)
 
 
@@ -51,7 +52,7 @@ def operation_of(method: str, path: str) -> str:
 
 @cache
 def recordings() -> list[Recording]:
-    """Return all recorded responses; none without the reference data."""
+    """Return all recorded responses; an empty list if the reference data is missing."""
     found: list[Recording] = []
     if RESPONSES.exists():
         for line in RESPONSES.read_text().splitlines():
@@ -72,7 +73,7 @@ def recordings() -> list[Recording]:
 
 @cache
 def frames() -> list[tuple[Any, bool]]:
-    """Return all recorded frames, and whether each is only documented."""
+    """Return all stream frames, each with True if it is from a document and was not recorded."""
     if not FRAMES.exists():
         return []
     rows = map(json.loads, FRAMES.read_text().splitlines())
@@ -97,13 +98,13 @@ def kind_of(value: object) -> str:
 
 @dataclass(slots=True)
 class Shape:
-    """Keys and kinds of several bodies.
+    """Keys and kinds of values (such as text or number) that occur in several JSON bodies.
 
     Attributes:
-        kinds: kinds of the values, by path of the key.
-        counts: how often each key occurs, by path.
-        objects: how many objects there are, by path.
-        keyed: whether the names of the outermost object are values, such as symbols.
+        kinds: the kinds of each key's values. The key is the path from the body's root.
+        counts: how many objects have each key, by the key's path.
+        objects: how many objects occur at each path.
+        keyed: whether the keys of the outermost object vary, such as symbols.
     """
 
     kinds: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
@@ -112,7 +113,7 @@ class Shape:
     keyed: bool = False
 
     def add(self, value: Any, path: str = "") -> None:
-        """Add a body, or a part of one."""
+        """Add a body, or the part of a body at `path`."""
         self.kinds.setdefault(path, set()).add(kind_of(value))
         if isinstance(value, dict):
             self.objects[path] = self.objects.get(path, 0) + 1
@@ -129,7 +130,7 @@ class Shape:
                 self.add(part, f"{path}[]")
 
     def always(self, path: str) -> bool:
-        """Return whether a key is in each object that may have it."""
+        """Return whether each object at this place has the key at `path`."""
         parent = path.rpartition(".")[0]
         return self.counts.get(path, 0) == self.objects.get(parent, 0)
 
@@ -141,12 +142,12 @@ def _general(key: str, path: str) -> str:
 
 
 def differences(simulated: Shape, real: Shape, allowed: Shape) -> Iterator[str]:
-    """Yield what a simulated body lacks, has in addition, or spells as another kind.
+    """Yield differences: a key that is missing or additional, or a value of another kind.
 
     Args:
-        simulated: the simulated bodies.
-        real: the recorded bodies; what they have is needed.
-        allowed: bodies in documents, in addition to them.
+        simulated: shape of the simulated bodies.
+        real: shape of the recorded bodies, whose keys a simulated body must have.
+        allowed: shape of bodies in documents, whose keys and kinds a simulated body may have.
     """
     for path in sorted(real.counts.keys() - simulated.counts.keys()):
         if _MARKET_DATA_FIELD.fullmatch(path.rpartition(".")[2]):

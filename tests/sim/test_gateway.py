@@ -59,7 +59,8 @@ def test_nothing_is_left_after_with() -> None:
 def test_start_after_the_first_is_quick() -> None:
     with SimulatedGateway(positions=0):
         pass
-    made = certificate._mint.cache_info().misses  # making the keys takes the time
+    # The slow part of the first start is the creation of the keys.
+    made = certificate._mint.cache_info().misses
     for _ in range(5):
         with SimulatedGateway():
             pass
@@ -89,8 +90,7 @@ def test_stop_closes_a_connection_that_has_just_begun(pause: float) -> None:
     for _ in range(5):
         gateway = SimulatedGateway(positions=0).start()
         with socket.create_connection(("127.0.0.1", gateway.port)) as client:
-            # The test never sleeps for 0 s, because even then the server would get further
-            # than this case tests.
+            # Even `time.sleep(0)` would let the server get further than this case tests.
             if pause:
                 time.sleep(pause)
             gateway.stop()
@@ -98,7 +98,7 @@ def test_stop_closes_a_connection_that_has_just_begun(pause: float) -> None:
             with contextlib.suppress(ConnectionResetError):
                 assert client.recv(1) == b""
         del gateway
-        # The collection makes asyncio report a lost connection here, as a ResourceWarning.
+        # If a connection was not closed, its collection makes asyncio issue a ResourceWarning.
         gc.collect()
 
 

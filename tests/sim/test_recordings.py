@@ -1,6 +1,6 @@
-"""The simulated gateway compared with recordings: the same status, keys and kinds of values.
+"""Tests that simulated responses have the same status, keys and kinds of values as recorded ones.
 
-`EXPLAINED` holds every difference that stays, with its reason.
+`EXPLAINED` has the accepted differences, each with its reason.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FIELDS = "31,55,70,71,82,83,84,85,86,87,88,7059,7762"
 
 
 class Simulated:
-    """A simulated gateway, and calls of it."""
+    """A simulated gateway, and methods that call it."""
 
     def __init__(self, gateway: SimulatedGateway, client: httpx.Client) -> None:
         self.gateway = gateway
@@ -60,7 +60,7 @@ class Simulated:
         return str(self.place(**changes).json()[0]["order_id"])
 
     def second_question(self) -> httpx.Response:
-        """Place an order that raises two questions; return the second one."""
+        """Place an order that raises two questions; confirm the first and return the second one."""
         self.gateway.ask("o163", "o10153")
         first = self.place().json()[0]["id"]
         return self.post(f"/iserver/reply/{first}", {"confirmed": True})
@@ -70,7 +70,7 @@ class Simulated:
         return str(self.place(price=1).json()[0]["id"])
 
     def orders(self) -> httpx.Response:
-        """List orders: one of each kind."""
+        """Place three orders, cancel one of them, and return the list of orders."""
         self.placed(orderType="MKT")
         self.placed(cOID="mine")
         cancelled = self.placed(price=249)
@@ -119,7 +119,7 @@ def _logged_out_of_brokerage(sim: Simulated) -> None:
 
 Situation = Callable[[Simulated], httpx.Response]
 
-# For each operation, and each variant of its recorded responses: a call that has such a response.
+# Key: an operation, and a variant of its recorded responses. Value: a call with such a response.
 SITUATIONS: dict[tuple[str, str], Situation] = {
     ("GET /contract/trading-schedule", "200"): lambda sim: sim.get(
         "/contract/trading-schedule", conid=AAPL
@@ -366,7 +366,7 @@ SITUATIONS: dict[tuple[str, str], Situation] = {
 
 
 def _variant(recording: Recording) -> str:
-    """Return what kind of response it is: its status, or what the body says."""
+    """Return the variant of a response: its status, or a word such as "question" for its body."""
     return _variant_of(recording.operation, recording.status, recording.body)
 
 
@@ -385,7 +385,7 @@ def _variant_of(operation: str, status: int, body: Any) -> str:
 
 
 def _operation(recording: Recording) -> str:
-    """Return its operation; paths that do not exist have their ids replaced, too."""
+    """Return a response's operation, with placeholders for ids even in paths that do not exist."""
     words = _SAME.get(recording.operation, recording.operation).split("/")
     return "/".join(
         "{account}" if word == "U1234567" else "{conid}" if word == "265598" else word
@@ -393,13 +393,13 @@ def _operation(recording: Recording) -> str:
     )
 
 
-# The gateway takes both methods.
+# The gateway accepts both methods for these calls and responds in the same way.
 _SAME = {
     "POST /iserver/auth/status": "GET /iserver/auth/status",
     "GET /tickle": "POST /tickle",
     "POST /iserver/secdef/search": "GET /iserver/secdef/search",
 }
-# The names of their outermost objects are symbols, or names of figures.
+# Operations whose outermost object has symbols or names of figures as its keys.
 _KEYED = {"GET /trsrv/stocks", "GET /trsrv/futures", "GET /portfolio/{accountId}/summary"}
 
 
@@ -413,7 +413,7 @@ def by_situation() -> dict[tuple[str, str], list[Recording]]:
 
 RECORDED = by_situation()
 
-# Every difference that stays, by operation; `*` for any.
+# Reasons and accepted differences, by operation; `*` stands for any operation.
 _OPTIONAL = "in few of the recordings only, and nothing says when"
 _OLD_LIST = "a form of 2021: an object instead of a list of one"
 _ACCOUNTS = "recordings of 2026 have it (`GET /portfolio/subaccounts`); those are older"

@@ -1,4 +1,4 @@
-"""Helpers of the asynchronous tests; `_sync` has the same names for the blocking tests."""
+"""Helpers of the async tests; `_sync` has blocking helpers with the same names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def direct() -> httpx.AsyncHTTPTransport:
-    """Return a custom transport; with one, the client also sends operations that need OAuth."""
+    """Return a custom transport, with which the client also sends operations that need OAuth."""
     return httpx.AsyncHTTPTransport()
 
 
@@ -22,13 +22,13 @@ async def gather(*functions: Callable[[], Awaitable[T]]) -> list[T | BaseExcepti
 
 
 async def pause(seconds: float) -> None:
-    """Let other tasks run for a number of seconds, up to 0.2."""
+    """Let other tasks run for `seconds`, which must not exceed 0.2."""
     assert seconds <= 0.2
     await asyncio.sleep(seconds)
 
 
 async def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
-    """Wait until a condition is true; fail after a number of seconds."""
+    """Wait until a condition is true; fail after `seconds`."""
     for _ in range(int(seconds / 0.005)):
         if condition():
             return

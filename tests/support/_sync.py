@@ -1,4 +1,4 @@
-"""Helpers of the blocking tests; `_async` has the same names for the asynchronous tests."""
+"""Helpers of the blocking tests; `_async` has async helpers with the same names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def direct() -> httpx.HTTPTransport:
-    """Return a custom transport; with one, the client also sends operations that need OAuth."""
+    """Return a custom transport, with which the client also sends operations that need OAuth."""
     return httpx.HTTPTransport()
 
 
@@ -25,13 +25,13 @@ def gather(*functions: Callable[[], T]) -> list[T | BaseException]:
 
 
 def pause(seconds: float) -> None:
-    """Let other threads run for a number of seconds, up to 0.2."""
+    """Let other threads run for `seconds`, which must not exceed 0.2."""
     assert seconds <= 0.2
     time.sleep(seconds)
 
 
 def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
-    """Wait until a condition is true; fail after a number of seconds."""
+    """Wait until a condition is true; fail after `seconds`."""
     for _ in range(int(seconds / 0.005)):
         if condition():
             return

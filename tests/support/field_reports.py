@@ -1,14 +1,16 @@
-"""The test that shows each field report, by the number of the report.
+"""Table of field reports: the number of each report, and the test that covers it.
 
-A field report is a public report by people who use CPAPI. The tests have the names of what they
-show. Reports about the simulated gateway (``p``) have theirs in ``tests/sim``.
+A field report is a public report by a user of the Client Portal API (CPAPI). The tests are named
+after the behaviour that they show. Tests of reports about the simulated gateway (numbers with
+``p``) are in ``tests/sim``.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-# Module in `tests/_async` and `tests/_sync`, and the name of the test.
+# Key: the number of a report. Value: the module in `tests/_async` and `tests/_sync`, and the name
+# of the test.
 REPORTS: Final[dict[str, tuple[str, str]]] = {
     "r01": (
         "test_account_lists",

@@ -1,4 +1,4 @@
-"""Subprocesses for tests of Ctrl-C."""
+"""Helpers for tests that interrupt processes, as Ctrl-C does."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ ROOT = Path(__file__).parents[2]
 def hearing_ctrl_c() -> Iterator[None]:
     """Start subprocesses in this context with the default handling of SIGINT.
 
-    A test run in the background of a shell inherits an ignored SIGINT and passes it on; Python then
-    raises no KeyboardInterrupt.
+    A shell starts background processes with SIGINT ignored, and their subprocesses inherit this.
+    Python then raises no KeyboardInterrupt.
     """
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
@@ -29,9 +29,10 @@ def hearing_ctrl_c() -> Iterator[None]:
 
 
 def without_coverage(test: Callable[[], None]) -> Callable[[], None]:
-    """Run a test that interrupts itself in a separate process if coverage is measured.
+    """Decorate a test that interrupts itself: under coverage, it runs in a separate process.
 
-    coverage uses a lock written in Python, which an interrupt can leave locked.
+    coverage has a lock written in Python, which an interrupt can leave locked. The separate process
+    is not measured.
     """
 
     @functools.wraps(test)
@@ -50,6 +51,6 @@ def without_coverage(test: Callable[[], None]) -> Callable[[], None]:
 
 
 def unmeasured() -> dict[str, str]:
-    """Return the environment for a process without coverage measurement."""
+    """Return environment variables for a process whose coverage is not measured."""
     foreign = ("COVERAGE_", "COV_", "PYTEST_")
     return {name: value for name, value in os.environ.items() if not name.startswith(foreign)}

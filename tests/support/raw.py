@@ -1,4 +1,4 @@
-"""Gateway on a plain socket that sends scripted bytes and misbehaves on demand."""
+"""Gateway on a plain socket that sends scripted bytes and can misbehave on purpose."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Peer:
                 return
 
     def trickle(self, data: bytes, pause: float = 0.05) -> None:
-        """Send the first byte again and again until the connection closes or the test ends."""
+        """Repeat the first byte of `data` until the connection closes or the test ends."""
         while not self.stopping.wait(pause):
             try:
                 self.send(data[:1])
@@ -128,7 +128,7 @@ class Peer:
         return text.decode()
 
     def reset(self) -> None:
-        """Break the connection with RST."""
+        """Break the connection with a TCP reset (RST)."""
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.sock.close()
 

@@ -1,4 +1,4 @@
-"""Redis server for the duration of a test."""
+"""Helper that runs a Redis server during a test."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 @contextlib.contextmanager
 def redis_server(folder: Path) -> Iterator[str]:
-    """Start Redis on a free loopback port and yield its URL; skip the test without Redis."""
+    """Run Redis on a free local port and yield its URL; skip the test if Redis is not installed."""
     program = shutil.which("redis-server")
     if program is None:
         pytest.skip("a real Redis is needed for this: install the package redis-server")
@@ -47,7 +47,9 @@ def _is_up(port: int, server: subprocess.Popen[bytes]) -> bool:
             with socket.create_connection(("127.0.0.1", port), 10) as sock:
                 sock.sendall(b"PING\r\n")
                 if sock.recv(16).startswith(b"+PONG"):
-                    time.sleep(0.05)  # by then, a server that did not get the port has ended
+                    # The response may be from another server on this port; ours would have ended by
+                    # then.
+                    time.sleep(0.05)
                     return server.poll() is None
         except OSError:
             time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""Complete rows of responses, as IBKR's gateway sends them."""
+"""Functions that return complete JSON objects as they occur in responses of IBKR's gateway."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ Row = dict[str, Any]
 
 
 def account(name: str = "DU1", **more: object) -> Row:
-    """Return an account of ``/portfolio/accounts``."""
+    """Return an account as in the response to ``/portfolio/accounts``."""
     return {"id": name, "accountId": name, "currency": "USD", "type": "DEMO", **more}
 
 
@@ -49,17 +49,17 @@ def order_status(order_id: int, status: str, **more: object) -> Row:
 
 
 def company(*listings: Row, name: str = "A") -> Row:
-    """Return a company of ``/trsrv/stocks``."""
+    """Return a company with its listings, as in the response to ``/trsrv/stocks``."""
     return {"name": name, "assetClass": "STK", "contracts": list(listings)}
 
 
 def search_hit(conid: int = 5) -> Row:
-    """Return a contract that a search finds."""
+    """Return a contract as in the response to a search."""
     return {"conid": str(conid), "symbol": "A", "sections": [{"secType": "STK"}]}
 
 
 def ledger(currency: str = "USD") -> Row:
-    """Return the ledger's row of a currency."""
+    """Return the entry of one currency in an account's ledger."""
     return {
         "acctcode": "U1", "currency": currency, "exchangerate": 1, "cashbalance": 100.5,
         "settledcash": 100.5, "interest": 0, "netliquidationvalue": 106.5, "realizedpnl": 0,

@@ -1,4 +1,4 @@
-"""Gateway whose responses a test writes as functions, for calls and for streams."""
+"""Gateway for which a test supplies functions that respond to calls and to stream commands."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STATUS: dict[str, Any] = {
 
 
 class Call(NamedTuple):
-    """A request: method, path below the base path, query, body as JSON."""
+    """A request: method, path relative to /v1/api, query, and body decoded from JSON."""
 
     method: str
     path: str
@@ -33,7 +33,7 @@ class Call(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """A response with another status than 200, or with headers."""
+    """A response with a status, a body and headers."""
 
     status: int
     body: object = b""
@@ -44,15 +44,15 @@ Answer = Callable[[Call], object]
 
 
 class ScriptedGateway:
-    """Gateway that responds with a function's result; without one, as if it had one account.
+    """Gateway that responds with the results of a function, or as if it had one account.
 
     Attributes:
-        answer: function that returns the response to a call: JSON values, bytes or a `Reply`; None
-            for the usual response.
-        command: function called with each text that a stream's client sends, after the first
-            frames.
-        calls: all calls.
-        texts: all texts that the clients of streams have sent.
+        answer: function that returns the response to a call: a JSON value, bytes or a `Reply`. If
+            it returns None, the gateway sends its usual response.
+        command: function called with each text that a stream's client sends after the gateway's
+            first frames.
+        calls: all calls received so far.
+        texts: all texts that clients of streams have sent so far.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class ScriptedGateway:
         raw.script(self._respond)
 
     def names(self, part: str = "") -> list[str]:
-        """Return method and path of each call that contains a text."""
+        """Return "method path" of each call received so far, if it contains `part`."""
         return [call.name for call in self.calls if part in call.name]
 
     def _respond(self, request: RawRequest, peer: Peer) -> None:
@@ -105,7 +105,7 @@ class ScriptedGateway:
         return usual.get(path, Reply(404, page, {"Content-Type": "text/html"}))
 
     def _stream(self, request: RawRequest, peer: Peer) -> None:
-        """Send a stream's first frames, then pass each text of its client to `command`."""
+        """Send a stream's first frames, then pass each text from its client to `command`."""
         peer.upgrade(request)
         with contextlib.suppress(OSError):
             peer.frame(json.dumps({"message": "waiting for session"}).encode())

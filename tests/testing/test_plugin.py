@@ -1,4 +1,4 @@
-"""Tests of the pytest plugin: each runs pytest on a small project in another process."""
+"""Tests of bezant's pytest plugin: each runs pytest on a small project in another process."""
 
 from __future__ import annotations
 
@@ -32,15 +32,14 @@ class Project:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.write("conftest.py", CONFTEST)
-        # The project has its own settings, so that pytest does not use the settings of a folder
-        # above.
+        # With its own settings file, pytest does not use the settings of a parent folder.
         self.write("pytest.ini", "[pytest]\n")
 
     def write(self, name: str, text: str) -> None:
         (self.folder / name).write_text(textwrap.dedent(text))
 
     def run(self, *arguments: str, expect: str) -> str:
-        """Run the project's tests with all warnings as errors."""
+        """Run the project's tests with warnings as errors; check that the output has `expect`."""
         plain = ["-p", "no:randomly", "-p", "no:cacheprovider", "-q", "-W", "error"]
         if not any("asyncio" in each for each in arguments):
             plain += ["-p", "no:asyncio"]
@@ -250,7 +249,7 @@ def test_nothing_is_imported_for_others(project: Project) -> None:
             assert not heavy & set(sys.modules)
         """,
     )
-    # Other installed plugins are turned off, because they may import anything.
+    # Turn off other installed plugins, because they may import anything.
     project.run("-p", "no:pytest_httpx", "-p", "no:respx", "-p", "no:xdist", expect="1 passed")
 
 

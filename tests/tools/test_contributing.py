@@ -1,4 +1,7 @@
-"""Table "Where do I put ...?" in CONTRIBUTING: the files that it names are enough."""
+"""Tests of the table "Where do I put ...?" in CONTRIBUTING.md.
+
+For each kind of change, it suffices to edit the files that the table names.
+"""
 
 from __future__ import annotations
 
@@ -93,7 +96,7 @@ class Copy:
         self.touched: set[str] = set()
 
     def change(self, path: str, *edits: tuple[str, str], new: str | None = None) -> None:
-        """Replace texts that occur once in a file, or write a new file."""
+        """Replace texts in a file, each of which must occur once; or write a new file."""
         self.touched.add(path)
         file = self.root / path
         if new is not None:
@@ -114,7 +117,7 @@ class Copy:
         assert done.returncode == 0, done.stdout + done.stderr
 
     def accepted(self) -> None:
-        """Run the generators, lint and import rules."""
+        """Check the changed copy: run the generators, the linter and the import rules."""
         self.run("tools/gen_names.py")
         self.run("tools/gen_sync.py")
         self.run("-m", "ruff", "check", "bezant", "tools")
@@ -130,7 +133,8 @@ def copy(tmp_path: Path) -> Copy:
             shutil.copytree(source, tmp_path / name, ignore=ignored)
         else:
             shutil.copy(source, tmp_path / name)
-    for name in ("tests", "examples"):  # the generator reads these trees as well
+    # The generator of the blocking code reads these folders as well.
+    for name in ("tests", "examples"):
         for twin in ("_async", "async"):
             if (ROOT / name / twin).is_dir():
                 shutil.copytree(ROOT / name / twin, tmp_path / name / twin)
@@ -138,7 +142,7 @@ def copy(tmp_path: Path) -> Copy:
 
 
 def listed(change: str) -> Callable[[str], bool]:
-    """Return a function that checks whether CONTRIBUTING lists a file for a change."""
+    """Return a function that checks whether CONTRIBUTING.md lists a path for a kind of change."""
     page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     (row,) = [line for line in page.splitlines() if line.startswith(f"| {change}")]
     patterns = [

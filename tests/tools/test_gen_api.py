@@ -1,4 +1,4 @@
-"""Generator of models, endpoints and methods, and each error that it must report."""
+"""Tests of the generator of models, endpoints and methods, and of the errors that it reports."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def content() -> dict[str, Any]:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """Project with a small document and overlay."""
+    """Folder of a project with a small OpenAPI document, and an overlay that adds to it."""
     folder = tmp_path / overlay.FOLDER
     folder.mkdir(parents=True)
     (folder / "things.toml").write_text(GROUP)
@@ -139,7 +139,7 @@ def source(project: Path) -> str:
     return str(project / "document.json")
 
 
-# Tests with this project's own files.
+# Tests with bezant's own files.
 
 
 def test_the_committed_files_are_up_to_date() -> None:
@@ -191,7 +191,7 @@ def test_a_check_without_a_document_says_so(capsys: pytest.CaptureFixture[str]) 
     assert gen_api.main(["nowhere.json"]) == 1
 
 
-# Tests with a small project.
+# Tests with the small project of the fixture `project`.
 
 
 def test_writing_and_checking(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -254,7 +254,8 @@ def test_the_digest_notices_a_lost_operation(project: Path) -> None:
 def test_content_of_the_generated_files(project: Path) -> None:
     run(project, source(project))
     models = (project / "bezant/models/things.py").read_text()
-    assert "size: Quantity | None = None" in models  # the example wins over "integer"
+    # The example is no integer, which counts more than the type "integer" in the document.
+    assert "size: Quantity | None = None" in models
     assert "made_at: Time | None = None" in models
     assert "parent: Thing | None = None" in models
     assert "unknown_key: ThingUnknownKey | None = None" in models
@@ -319,7 +320,8 @@ def test_a_term_is_closed_in_requests_and_open_in_responses(project: Path) -> No
     assert 'Kind: TypeAlias = Literal["LARGE", "SMALL"]\n"""Kind of a thing."""\n' in terms
     assert '"Kind": {"LARGE": "LARGE", "L": "LARGE", "Large": "LARGE", "SMALL": "SMALL"}' in terms
     assert "def is_kind(text: str) -> TypeGuard[Kind]:" in terms
-    # The wire has one spelling of a way.
+    # `Way` has only one spelling in responses, so it needs neither a table of spellings nor a
+    # check.
     assert '"Way"' not in terms
     assert "is_way" not in terms
 
@@ -382,7 +384,8 @@ answer_any = true
 def test_facts_of_an_operation(project: Path) -> None:
     append(project, ROWS)
     append(project, LIMITS, "limits")
-    assert run(project, source(project)) == 1  # a GET cannot cancel
+    # An error: a GET cannot be declared to cancel an order.
+    assert run(project, source(project)) == 1
     group = project / overlay.FOLDER / "things.toml"
     text = group.read_text().replace("binary = true\n", "binary = true\nidempotent = false\n")
     group.write_text(text)
@@ -516,7 +519,7 @@ def test_the_difference_is_printed(project: Path, capsys: pytest.CaptureFixture[
     assert "make_thing" in before, "a difference writes nothing"
 
 
-# Documents with deviations from the standard.
+# Tests of documents that deviate from the OpenAPI standard.
 
 
 def test_a_document_that_deviates_from_the_standard() -> None:

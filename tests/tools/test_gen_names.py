@@ -1,4 +1,4 @@
-"""Lists of public names, written by tools/gen_names.py."""
+"""Tests of the lists of public names that tools/gen_names.py writes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Generator of the blocking twins, and each way in which its result could be wrong."""
+"""Tests of the generator that makes the blocking code from the async code."""
 
 from __future__ import annotations
 
@@ -255,7 +255,7 @@ Lines = Callable[..., list[str]]
 
 @pytest.fixture
 def failing(capsys: pytest.CaptureFixture[str]) -> Lines:
-    """Runs the generator, expects it to fail and returns its lines."""
+    """Function that runs the generator, expects a failure, and returns the lines of its errors."""
 
     def run(root: Path, *arguments: str) -> list[str]:
         capsys.readouterr()
@@ -282,11 +282,11 @@ def problems(root: Path) -> list[str]:
     return sorted(map(str, gen_sync.render(root).problems))
 
 
-# --- The good path --------------------------------------------------------------------------------
+# --- Runs without errors --------------------------------------------------------------------------
 
 
 def test_golden_bytes(generated: Path) -> None:
-    # Each Python version that runs the suite compares its result with the same bytes.
+    # Tests on all Python versions compare with these same bytes, so all must generate the same.
     assert (generated / "bezant/_sync/client.py").read_bytes().decode() == TWIN
     assert (generated / "examples/sync/quickstart.py").read_bytes().decode() == EXAMPLE_TWIN
 
@@ -302,7 +302,8 @@ def test_small_files(generated: Path) -> None:
 
 
 def test_the_source_compiles() -> None:
-    # The golden texts must be valid Python, because otherwise the golden test would prove nothing.
+    # The input and the expected output must be valid Python; otherwise comparing them proves
+    # nothing.
     ast.parse(CLIENT)
     ast.parse(TWIN)
 
@@ -395,7 +396,7 @@ def test_names_of_the_library_are_known_in_tests_and_examples(project: Path) -> 
     assert twin.endswith("from bezant import WsClient\n\nmade = WsClient()\n")
 
 
-# --- What the check notices -----------------------------------------------------------------------
+# --- Problems that --check reports ----------------------------------------------------------------
 
 
 def test_stale_file(generated: Path, failing: Lines) -> None:
@@ -468,7 +469,7 @@ def test_twins_whose_source_tree_is_gone(generated: Path, failing: Lines) -> Non
         assert "by hand" in line
 
 
-# --- What the generator refuses -------------------------------------------------------------------
+# --- Sources that the generator refuses -----------------------------------------------------------
 
 
 @pytest.mark.parametrize("arguments", [["--check"], []])
@@ -696,7 +697,7 @@ def test_all_problems_are_reported_at_once(project: Path) -> None:
     ]
 
 
-# --- The command line and the interpreters --------------------------------------------------------
+# --- Command line and Python versions -------------------------------------------------------------
 
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -736,7 +737,7 @@ sys.exit(gen_sync.main(["--root", sys.argv[2], *sys.argv[3:]]))
 
 @pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
 def test_same_bytes_on_every_python(generated: Path, version: str) -> None:
-    """Other Python versions, with this one's packages, generate the same bytes."""
+    """Other Python versions, with the packages of the running one, generate the same bytes."""
     interpreter = shutil.which(f"python{version}")
     if interpreter is None:
         pytest.skip(f"python{version} is not on the PATH")

@@ -1,4 +1,4 @@
-"""Table of error messages, printed by tools/list_errors.py."""
+"""Tests of the table of error messages that tools/list_errors.py prints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Check of the project's English, tools/check_words.py."""
+"""Tests of tools/check_words.py, which checks the project's English."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 def texts(source: str, path: str = "a.py") -> list[tuple[int, str]]:
-    """Return the line and the phrase of each problem."""
+    """Return the line and the phrase of each problem that the check finds in `source`."""
     return [(each.line, each.text.split('"')[1]) for each in check_words.check(source, path)]
 
 

@@ -1,4 +1,7 @@
-"""Calls that are cancelled, interrupted or forgotten: the client still works and leaks nothing."""
+"""Tests of calls that are cancelled, interrupted or abandoned.
+
+The client must still work afterwards, and leak nothing.
+"""
 
 from __future__ import annotations
 
@@ -103,7 +106,7 @@ def test_random_interrupts(options: list[str]) -> None:
 
 
 def test_a_lock_that_an_interrupt_cannot_leave_locked() -> None:
-    # The lock's methods are written in C, so no interrupt can arrive inside them.
+    # A `threading.Lock` is implemented in C, so no interrupt can arrive inside its methods.
     assert isinstance(StateLock(), type(threading.Lock()))
 
 
@@ -116,7 +119,7 @@ def test_the_lane_of_a_forgotten_call_is_free_again() -> None:
         lanes.take(Attempt(time.monotonic(), 5))
     assert no.value.kind is Trouble.TIMEOUT
     assert not no.value.sent
-    del attempt  # `give_back` was never called
+    del attempt  # abandons the attempt without a call of `give_back`
     other = Attempt(time.monotonic() + 5, 5)
     assert lanes.take(other) is lane
     lanes.give_back(other)
@@ -169,7 +172,8 @@ async def test_waiting_for_a_connection_says_so(raw: RawGateway) -> None:
         first = asyncio.ensure_future(client.request("POST", "/x"))
         while not raw.requests:
             await asyncio.sleep(0.005)
-        # The waiting calls end first, because otherwise they would get the first call's connection.
+        # The waiting calls must time out before the first call ends, or else they would get its
+        # connection.
         hasty = client.with_options(timeout=0.1)
         results = await asyncio.gather(
             *(hasty.request("POST", "/x") for _ in range(2)), return_exceptions=True
@@ -205,12 +209,13 @@ async def test_closing_survives_a_cancellation(gateway: SimulatedGateway) -> Non
         closing.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await closing
-        if not client.closed:  # the cancellation came before the closing began
+        if not client.closed:  # the task was cancelled before it began to close the client
             await client.aclose()
         await until(lambda: asyncio.all_tasks() == {asyncio.current_task()})
 
 
-@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # asyncio's and uvloop's transports
+# Warnings from transports of the closed loops.
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
 def test_a_call_whose_loop_was_closed_ends_in_silence(
     request: pytest.FixtureRequest,
@@ -223,8 +228,9 @@ def test_a_call_whose_loop_was_closed_ends_in_silence(
     unraisable: list[object] = []
 
     def note(each: sys.UnraisableHookArgs) -> None:
-        # The garbage collector may end the coroutines of httpx and httpcore before ours. httpcore
-        # then raises an error outside the event loop, which our coroutines cannot catch.
+        # Errors in httpx and httpcore do not count: the garbage collector may end their coroutines
+        # before those of bezant. httpcore then raises an error outside the event loop, which bezant
+        # cannot catch.
         code = getattr(each.object, "cr_code", None) or getattr(each.object, "ag_code", None)
         filename = getattr(code, "co_filename", "bezant")
         if not re.search(r"[/\\](httpx|httpcore|anyio|sniffio)[/\\]", filename):
@@ -248,7 +254,7 @@ def test_a_call_whose_loop_was_closed_ends_in_silence(
         loop.close()
         limiter = client._pipeline.limiter
         client._pipeline.closed = (
-            True  # only the call is of interest; an open client would warn, too
+            True  # mark the client as closed, because an open client would warn as well
         )
         return limiter, weakref.ref(task)
 
@@ -261,13 +267,13 @@ def test_a_call_whose_loop_was_closed_ends_in_silence(
 
     kept = [forget(0)]
     gc.collect()
-    # The same must hold while another event loop runs in this thread, with a task of its own.
+    # Test the same while another event loop runs in this thread.
     asyncio.run(elsewhere())
     for limiter, task in kept:
         assert task() is None
         assert not limiter._limiter._in_flight
-    # The loops' transports refer to each other. The collections here make leftover transports warn
-    # now and not in a later test.
+    # Transports that are left over refer to each other. Collect them now, so that they warn here
+    # and not in a later test.
     for _ in range(3):
         gc.collect()
     assert unraisable == []
@@ -278,14 +284,14 @@ def test_a_slot_is_released_while_the_same_thread_holds_the_lock() -> None:
     owner = threading.Event()
     first = QueuedCall.of(Operation("GET", "/a", idempotent=True))
     limiter.enter(first, owner)
-    # With two reads in flight, the next one has to wait.
+    # At most two reads may be in flight, so the third has to wait.
     second = QueuedCall.of(Operation("GET", "/b", idempotent=True))
     limiter.enter(second, owner)
     waiting = QueuedCall.of(Operation("GET", "/c", idempotent=True))
     limiter.enter(waiting, owner)
     woken: list[bool] = []
 
-    def collect() -> None:  # stands for the garbage collector, in the middle of a change
+    def collect() -> None:  # runs while the lock is held, as the garbage collector may do
         limiter.leave(first)
         woken.append(first in limiter._limiter._in_flight)
 
@@ -313,7 +319,7 @@ def test_slots_of_forgotten_calls_are_reclaimed() -> None:
 
 @pytest.mark.parametrize("kind", ["asyncio", "uvloop", "blocking"])
 def test_session_tickets_are_no_data(raw_tls: RawGateway, kind: str) -> None:
-    """A connection with unread session tickets counts as unused: the tickets are no data."""
+    """A TLS connection counts as clean despite unread session tickets, but not with unread data."""
     context = bezant.Client(raw_tls.base_url)._settings.tls
     if kind == "blocking":
         backend = sync_network.Backend()
@@ -337,7 +343,7 @@ def test_session_tickets_are_no_data(raw_tls: RawGateway, kind: str) -> None:
         await plain.start_tls(tls_context(context), "127.0.0.1", 30)
         stream = backend.stream
         assert stream is not None
-        time.sleep(0.1)  # the loop has not read the tickets yet
+        time.sleep(0.1)  # blocks the loop, so that the tickets have arrived but are unread
         assert await stream.is_clean()
         raw_tls.script(lambda request, peer: peer.send(b"stray"))
         await stream.write(b"GET / HTTP/1.1\r\n\r\n")
@@ -356,14 +362,17 @@ def test_session_tickets_are_no_data(raw_tls: RawGateway, kind: str) -> None:
 def test_a_connection_that_is_dropped_around_the_start_of_tls(
     raw: RawGateway, loops: Callable[[], asyncio.AbstractEventLoop], turns: int
 ) -> None:
-    """A cancelled TLS handshake closes the connection; the server never sends anything."""
+    """Dropping a connection before or during its TLS handshake ends the handshake with an error.
+
+    The server never sends anything, so the handshake would not end by itself.
+    """
 
     async def main() -> None:
         backend = async_network.Backend()
         plain = await backend.connect_tcp("127.0.0.1", raw.port, 60)
         stream = backend.stream
         assert stream is not None
-        if turns < 0:  # before the handshake begins
+        if turns < 0:  # negative: drop the connection before the handshake begins
             backend.drop()
             for _ in range(-1 - turns):
                 await asyncio.sleep(0)
@@ -383,7 +392,7 @@ def test_a_connection_that_is_dropped_around_the_start_of_tls(
 async def test_names_with_several_addresses(
     raw: RawGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One address does not respond, one refuses the connection, one is the gateway's."""
+    """The client connects although one address does not respond and another refuses connections."""
     raw.script(lambda request, peer: peer.json(b'{"x":1}'))
     loop = asyncio.get_running_loop()
     connect = async_network.Backend._connect
@@ -410,7 +419,7 @@ async def test_names_with_several_addresses(
         await backend._race(loop, ["127.0.0.3", "127.0.0.3"], raw.port)
     with pytest.raises(OSError, match="no address"):
         await backend._race(loop, [], raw.port)
-    for turns in range(10):  # a cancelled race leaves no connection
+    for turns in range(10):  # cancelling the race at any point leaves no connection open
         race = asyncio.ensure_future(backend._race(loop, ["127.0.0.1"] * 3, raw.port))
         for _ in range(turns):
             await asyncio.sleep(0)

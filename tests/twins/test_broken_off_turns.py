@@ -1,4 +1,4 @@
-"""Calls that are cancelled or interrupted at any point keep no slot in any store."""
+"""Tests that calls which are cancelled or interrupted at any point leave no slot occupied."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, _no_threads_left: None
 
 @pytest.fixture(autouse=True)
 def _no_rate(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Turn off the rate limits, so that only the slots in flight count."""
+    """Turn off the rate limits, so that only the limit on requests in flight applies."""
     none = Limit(1_000_000, 1.0)
     monkeypatch.setattr(shared_pacing, "SESSION_LIMIT", none)
     monkeypatch.setattr(limiter.RateLimiter.__init__, "__defaults__", (none,))
@@ -63,7 +63,7 @@ def where(store: str, url: BaseUrl = URL) -> PacingStore:
 
 
 def in_flight(place: PacingStore) -> int:
-    """Return the number of occupied slots in the store."""
+    """Return the number of slots in the store that requests in flight occupy."""
     limit_store = _sync.SharedLimitStore(place)
     try:
         return limit_store.change(lambda shared, now: len(shared.in_flight))
@@ -72,7 +72,7 @@ def in_flight(place: PacingStore) -> int:
 
 
 def ask(place: PacingStore) -> None:
-    """Open a question of another process, so that calls wait as long as they may."""
+    """Store an open order question of another process, so that calls have to wait for it."""
     limit_store = _sync.SharedLimitStore(place)
     asked = SharedTurn(["DU1"], 0.0, 1e12, questions={"q": "Really?"}, responded_at=1.0)
     try:
@@ -93,9 +93,9 @@ PACKAGE = str(Path(bezant.__file__).parent)
 
 
 def interrupter(number: int, reached: list[bool]) -> Callable[[FrameType, str, object], None]:
-    """Return a profiler that raises KeyboardInterrupt at the n-th place where Python can.
+    """Return a profile function that raises KeyboardInterrupt at the n-th possible place.
 
-    Python handles signals when a function begins, and when a function written in C returns.
+    An interrupt is possible when a function begins, and when a function written in C returns.
     """
     seen = 0
 
@@ -111,8 +111,8 @@ def interrupter(number: int, reached: list[bool]) -> Callable[[FrameType, str, o
     return profile
 
 
-# An interrupt right after a database was opened leaves it to the garbage collector, and Python 3.13
-# warns of that.
+# If the interrupt comes right after a database was opened, the garbage collector has to close the
+# database. Python 3.13 warns about this.
 @pytest.mark.filterwarnings("ignore:unclosed database:ResourceWarning")
 @pytest.mark.usefixtures("no_old_garbage")
 @pytest.mark.parametrize("hold", [0.0, 0.0001])
@@ -125,7 +125,8 @@ def test_an_interrupt_anywhere_in_a_turn_leaves_no_slot(store: str, hold: float)
     number = 0
     reached: list[bool] = [True]
     while reached:
-        number += 1 if place.kind == "file" else 3  # a request to a server takes longer
+        # With a Redis server each round takes longer, so only every third place is tested.
+        number += 1 if place.kind == "file" else 3
         reached.clear()
         turn = Permit(limiter, LIMITED, settings, limit_store, None, hold)
         sys.setprofile(interrupter(number, reached))
@@ -214,7 +215,7 @@ async def test_cancelled_calls_leave_no_slot(raw: RawGateway, store: str) -> Non
 
 
 async def test_a_call_that_a_loop_ends_leaves_no_slot(store: str) -> None:
-    """`asyncio.run` cancels every task at its end, including those of the store."""
+    """The end of `asyncio.run` cancels all tasks, including those of the store."""
     place = where(store)
     settings = Settings(URL, Tls("none"), pacing_store=place, timeout=300)
 
@@ -244,7 +245,10 @@ async def test_a_call_that_a_loop_ends_leaves_no_slot(store: str) -> None:
 
 @pytest.mark.usefixtures("_no_threads_left")
 async def test_a_reservation_that_arrives_after_its_release_does_not_stick(tmp_path: Path) -> None:
-    """The reservation is still in flight to the server when its call is cancelled."""
+    """A slot that was released must stay free, even if its reservation reaches Redis afterwards.
+
+    This happens if a call is cancelled while its reservation is on its way to the server.
+    """
     with redis_server(tmp_path) as url:
         place = where(url)
         reservation = shared_pacing.Reservation("late", "", (), slots.READ, lease=300)

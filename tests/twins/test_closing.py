@@ -1,4 +1,7 @@
-"""Closing of a client during calls of other threads and tasks: all calls end, nothing leaks."""
+"""Tests of closing a client during calls of other threads and tasks.
+
+All calls must end, and nothing may leak.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +23,9 @@ from tests.support.raw import RawGateway
 
 @pytest.mark.parametrize("round_", range(6))
 def test_threads_in_the_middle_of_calls(gateway: SimulatedGateway, round_: int) -> None:
-    # This test guards against a mix-up: if a thread closes a socket during another thread's call,
-    # the next connection gets the same descriptor and that call's bytes, and TLS fails on an
-    # unrelated connection.
+    # This test guards against a mix-up. Suppose that a thread closes a socket which another thread
+    # is using. The next connection may get the same file descriptor, and with it the other thread's
+    # bytes. Then TLS fails on an unrelated connection.
     strange: list[BaseException] = []
     clients: list[bezant.Client] = []
 
@@ -52,7 +55,8 @@ def test_threads_in_the_middle_of_calls(gateway: SimulatedGateway, round_: int) 
         time.sleep(chance.random() * 0.05)
         started = time.monotonic()
         client.close()
-        assert time.monotonic() - started < 30  # less than a call may take
+        # Closing did not wait for the calls, whose timeout is 60 seconds.
+        assert time.monotonic() - started < 30
     for thread in threads:
         thread.join(60)
     assert not any(thread.is_alive() for thread in threads)
@@ -89,8 +93,8 @@ async def test_tasks_in_the_middle_of_calls(gateway: SimulatedGateway, round_: i
 def test_no_thread_closes_a_connection_that_another_has_begun_to_use(
     gateway: SimulatedGateway, switch: float
 ) -> None:
-    # httpcore's own pool fails here: when threads share it, sometimes a connection is lost, and
-    # sometimes OpenSSL crashes.
+    # httpcore's own connection pool fails this test. When threads share that pool, sometimes a
+    # connection is lost, and sometimes OpenSSL crashes.
     errors: list[BaseException] = []
     before = sys.getswitchinterval()
     sys.setswitchinterval(switch)

@@ -1,4 +1,4 @@
-"""Clients in several loops, processes and threads; cancellation and Ctrl-C."""
+"""Tests of clients in several loops, processes and threads, of cancellation and of Ctrl-C."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_one_client_belongs_to_one_loop(gateway: SimulatedGateway) -> None:
         runner.run(close())
 
 
-@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # asyncio's transports
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # warnings from asyncio's transports
 @pytest.mark.parametrize("ended", [True, False], ids=["ended", "running elsewhere"])
 def test_closing_in_another_loop_ends_the_connections(
     gateway: SimulatedGateway, *, ended: bool
@@ -258,7 +258,7 @@ async def test_the_loop_is_not_blocked_while_waiting(raw: RawGateway) -> None:
             await asyncio.sleep(0.005)
         for _ in range(20):
             await asyncio.sleep(0.005)
-        assert not call.done()  # the call would be done if it had blocked the loop
+        assert not call.done()  # the loop ran while the call was waiting for its response
         turned.set()
         assert (await call)[0].account_id == "A"
 
@@ -324,15 +324,16 @@ def test_ctrl_c_ends_at_once_and_leaves_nothing(raw: RawGateway, what: str) -> N
             first = process.stdout.readline()
         time.sleep(0.2)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)  # less than a call may take
+        # The interrupt ended the process before its call would have timed out.
+        out, err = process.communicate(timeout=30)
     finally:
         process.kill()
         process.wait()
     assert process.returncode == 130, err
     assert first in ("", "System\n")
     assert "interrupted []" in out
-    # The filter is for asyncio's debug mode, which reports slow callbacks; on a busy machine all
-    # callbacks are slow.
+    # Ignore reports about slow callbacks from asyncio's debug mode: on a busy machine, every
+    # callback is slow.
     assert [line for line in err.splitlines() if not line.startswith("Executing <")] == []
 
 
@@ -368,8 +369,8 @@ def test_many_threads_share_one_client_and_one_stream(gateway: SimulatedGateway)
             thread.start()
         seen = 0
         while any(thread.is_alive() for thread in threads):
-            # The last thread may have cancelled the last subscription by now, so a timeout is
-            # allowed.
+            # If the last thread has just ended the last subscription, no message comes, so a
+            # timeout is allowed.
             with contextlib.suppress(bezant.WsTimeout):
                 ws.next_message(timeout=0.1)
                 seen += 1

@@ -1,4 +1,4 @@
-"""Long messages in very many pieces: the cost depends only on the number of bytes."""
+"""Tests of long messages in very many pieces: the cost depends only on the number of bytes."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from bezant._runtime._shared import frames
 from tests.support.raw import Peer, RawGateway, RawRequest, Script
 
 TICKLE = b'{"session":"s3cret","iserver":{"authStatus":{"authenticated":true,"connected":true}}}'
-# The timeouts are long, because on a busy machine a handshake with this many bytes right after it
-# takes long.
+# The timeouts are long because this much data follows the handshake at once. On a busy machine,
+# this makes the handshake slow.
 PATIENT: dict[str, Any] = {"pacing": False, "timeout": 120, "connect_timeout": 100}
 SYSTEM = '{"topic":"system","success":"me"}'
 LONG = json.dumps({"topic": "long", "x": "y" * 2_000_000}).encode()
@@ -34,7 +34,7 @@ def frame(data: bytes, head: int = 0x82) -> bytes:
 
 
 def fragments(data: bytes, size: int) -> bytes:
-    """Return a message in frames of `size` bytes, with empty frames between them."""
+    """Return a message as frames of `size` bytes, with an empty frame after the first one."""
     parts = [data[at : at + size] for at in range(0, len(data), size)]
     parts.insert(1, b"")
     heads = [0x02, *[0x00] * (len(parts) - 2), 0x80]
@@ -46,7 +46,8 @@ def pieces(data: bytes, size: int) -> Script:
         peer.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         peer.upgrade(request)
         peer.frame(SYSTEM)
-        for at in range(20):  # the first header byte by byte
+        # Sends the first 20 bytes, which contain the first frame's header, one by one.
+        for at in range(20):
             peer.send(data[at : at + 1])
         for at in range(20, len(data), size):
             peer.send(data[at : at + size])
@@ -104,7 +105,10 @@ def test_a_message_in_very_many_pieces(
 
 @pytest.mark.parametrize("body", [LONG, SHORT], ids=["long", "plain"])
 def test_a_frame_in_many_pieces_is_read_once(monkeypatch: pytest.MonkeyPatch, body: bytes) -> None:
-    """However a frame is divided, its header is read a few times and its bytes are joined once."""
+    """However a frame is divided, its header is examined fewer than five times.
+
+    Its bytes are joined only once.
+    """
     looked = 0
 
     def counting(*arguments: Any) -> int:

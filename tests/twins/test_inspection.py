@@ -1,4 +1,4 @@
-"""First uses of a type by several threads at once: the interpreter does not crash."""
+"""Tests that the interpreter does not crash if several threads use a type for the first time."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from bezant.models._base import Model
 lock_inspections()
 ROOT = Path(bezant.__file__).parents[1]
 
-# Each thread decodes every model in the same order and with all fields, so that a thread would use
-# a description that another thread has not completed.
+# All threads decode all models in the same order and with all fields. Without the lock, a thread
+# would use msgspec's description of a type before another thread has completed it.
 RACE = """
     import importlib, pkgutil, random, sys, threading
     import bezant.models as models
@@ -71,7 +71,7 @@ RACE = """
 
 
 def test_first_uses_of_a_type_at_once() -> None:
-    # Without the lock, more than half of these processes crash.
+    # Without bezant's lock, more than half of these processes crash.
     children = [
         subprocess.Popen(
             [sys.executable, "-W", "ignore", "-c", textwrap.dedent(RACE), str(seed)],
@@ -146,7 +146,8 @@ def test_a_fork_waits_for_an_inspection() -> None:
     inside.wait()
     child = os.fork()
     if not child:
-        # No thread holds the lock in the child process, and no type is half inspected there.
+        # The fork waited for the inspection. So no lock is held in the child process, and no type
+        # is half inspected.
         good = order == ["built"] and convert({"number": "7"}, kind).number == 7
         os._exit(0 if good else 1)
     thread.join()
@@ -167,7 +168,7 @@ def test_a_fork_during_an_inspection_of_the_same_thread() -> None:
 
 
 class Finalised:
-    """Object that reads a response in its finaliser."""
+    """Object that decodes a response in its finaliser, `__del__`."""
 
     found: typing.ClassVar[list[Any]] = []
 
@@ -181,7 +182,7 @@ def test_a_finaliser_during_an_inspection() -> None:
     Finalised.found.clear()
 
     def build() -> None:
-        Finalised()  # the object's last reference is gone at once
+        Finalised()  # runs the finaliser at once, because nothing refers to the object
 
     inspect(build)
     assert Finalised.found == [5]
@@ -194,9 +195,9 @@ def test_the_lock_is_a_thread_lock() -> None:
 def test_no_models_refer_to_each_other() -> None:
     """Check that no two models refer to each other.
 
-    An interrupt during the inspection of the first model would leave the second with an incomplete
-    description of the first. Types that refer to themselves are safe: msgspec discards them
-    completely.
+    If two models did, an interrupt while msgspec inspects the first would leave the second with an
+    incomplete description of the first. A type that refers to itself is safe: msgspec discards its
+    whole description.
     """
     for each in pkgutil.iter_modules(bezant.models.__path__):
         importlib.import_module(f"bezant.models.{each.name}")

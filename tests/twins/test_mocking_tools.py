@@ -1,4 +1,4 @@
-"""Mocking of bezant's calls with tools for httpx, as in docs/testing.md."""
+"""Tests of mocking bezant's calls with tools for httpx, as docs/testing.md describes."""
 
 from __future__ import annotations
 

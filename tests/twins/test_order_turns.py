@@ -1,4 +1,7 @@
-"""Order turns across threads, event loops, both twins, forks and interrupts."""
+"""Tests of order turns (one order of an account at a time) under concurrency.
+
+Covered are threads, event loops, async and blocking clients, forks and interrupts.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,10 @@ BOOK = {"account_id": "DU1", "orders": [TICKET]}
 
 
 class Exchange:
-    """Gateway that asks a question about each order, and records orders during an open question."""
+    """Gateway that asks a question about each order.
+
+    It records a fault if an order arrives while a question is open.
+    """
 
     def __init__(self, raw: RawGateway) -> None:
         self.lock = threading.Lock()
@@ -113,7 +119,7 @@ async def test_cancellations_leave_no_turn_behind(raw: RawGateway) -> None:
                 each.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             turns = client._pipeline.order_turns
-            # the question of each turn is open and gets no reply
+            # Each turn that is left waits for a reply to its question, which never comes.
             for left in [*turns._turns._open]:
                 assert left.questions
                 assert not left.calls
@@ -192,7 +198,7 @@ def test_the_garbage_collector_may_end_a_call_while_the_lock_is_held() -> None:
     turns.enter(first, lambda: woken.append("first"))
     turns.enter(second, lambda: woken.append("second"))
 
-    def collected(_: float) -> None:  # stands for a garbage collection at this point
+    def collected(_: float) -> None:  # runs while the lock is held, as the garbage collector may do
         turns.finish(first, "call", Outcome.LOST)
         assert not second.granted
 

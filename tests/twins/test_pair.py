@@ -1,4 +1,4 @@
-"""Comparison of the public interfaces of the hand-written pair and of the twins."""
+"""Tests that the async and the blocking classes have the same public interface."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RENAMED = {"aclose": "close", "__aenter__": "__enter__", "__aexit__": "__exit__"
 
 
 def face(cls: type) -> dict[str, Any]:
-    """Return the public members of a class by their names in the blocking twin."""
+    """Return the public members of a class, by the names that they have in the blocking class."""
     return {
         RENAMED.get(name, name): value
         for base in reversed(cls.__mro__)

@@ -1,4 +1,7 @@
-"""The clients' signatures name the settings that `Settings` declares, as do docstring and docs."""
+"""Tests that the clients' signatures, docstrings and documentation have all settings.
+
+`Settings` declares these settings.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +17,13 @@ from bezant import AsyncClient, Client
 from bezant._core.settings.settings import Settings
 
 PAGE = Path(__file__).parents[2] / "docs" / "client.md"
-# The client's argument and the environment together decide these settings.
+# Settings that come from an argument of the client or, without it, from the environment.
 CHOSEN = {"base_url", "proxy", "pacing", "retries"}
-# These settings belong to the connections, which copies of a client share.
+# Settings of connections. Copies of a client share its connections, so they cannot change these.
 CONNECTION = {
     *("base_url", "tls", "max_connections", "proxy", "pacing", "pacing_store", "credentials"),
 }
-# Other arguments of the client decide these settings.
+# Settings that are no arguments of the client, but follow from its other arguments.
 HIDDEN = {"tls", "pacing_store", "credentials"}
 NO_SETTING = {"verify", "on_drift", "transport", "headers", "auth"}
 DECLARED = inspect.signature(Settings).parameters

@@ -1,4 +1,8 @@
-"""Single flight: a flight ends with its first call in any case, so that no other call hangs."""
+"""Test of single flight, with which concurrent equal calls share one request.
+
+The shared request must end with the call that made it, even if that call is interrupted. Otherwise
+other calls would hang.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +31,8 @@ def test_an_interrupt_anywhere_leaves_no_flight() -> None:
         finally:
             sys.setprofile(None)
         found: list[int] = []
-        # The second call runs in a thread, because it would hang if the first flight were left
-        # behind.
+        # If the interrupted flight were still registered, the second call would hang. So it runs in
+        # a thread.
         later = threading.Thread(
             target=lambda flights=flights, found=found: found.append(flights.run("key", lambda: 2)),
             daemon=True,

@@ -1,4 +1,4 @@
-"""Streams through a proxy: always through a tunnel, with and without TLS."""
+"""Tests of streams through a proxy: always through a tunnel (CONNECT), with and without TLS."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def gateway(request: RawRequest, peer: Peer) -> None:
 
 def proxy_to(port: int) -> Script:
     def script(request: RawRequest, peer: Peer) -> None:
-        if request.method != "CONNECT":  # a call to a gateway without TLS
+        if request.method != "CONNECT":  # a call without TLS needs no tunnel
             peer.json(TICKLE)
             return
         peer.send(b"HTTP/1.1 200 Connection established\r\n\r\n")

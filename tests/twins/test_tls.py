@@ -1,4 +1,4 @@
-"""Certificate checks: off on loopback by default, on everywhere else."""
+"""Tests of certificate checks: by default off for gateways on this machine, on for all others."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def ca_file(shared: SimulatedGateway, tmp_path: Path) -> Path:
 
 
 def use(base_url: str, verify: object) -> None:
-    """Make a call and open a stream, in both twins."""
+    """Make a call and open a stream, with the blocking and with the async client."""
     with bezant.Client(base_url, verify=verify) as client:
         client.health()
         with bezant.WsClient.connect(client):
@@ -141,7 +141,7 @@ def test_tls_within_the_tls_of_a_proxy() -> None:
     authority.issue_cert("127.0.0.1", "gateway.test").configure_cert(server)
     client = ssl.create_default_context()
     authority.configure_trust(client)
-    said = bytes(range(256)) * 800  # long enough for many TLS records
+    said = bytes(range(256)) * 800  # 200 KiB, enough for many TLS records
 
     def echo(listener: socket.socket) -> None:
         sock, _ = listener.accept()

@@ -1,4 +1,4 @@
-"""Custom transports: long responses are cut off, and streams do not use the transport."""
+"""Tests of custom transports: too long responses raise an error, and streams do not use them."""
 
 from __future__ import annotations
 

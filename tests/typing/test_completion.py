@@ -1,4 +1,4 @@
-"""Completion of public names in editors that use jedi (IPython, Jupyter, vim)."""
+"""Tests that jedi, which IPython, Jupyter and vim use, completes public names."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ PROGRAMS = {
     "copy": "client = bezant.Client().with_options()\nclient.",
     "async with": "async def main():\n    async with bezant.AsyncClient() as c:\n        c.",
 }
-# The completion runs in another process, because jedi starts a process and a thread that outlive
-# the test.
+# jedi starts a process and a thread that would outlive the test, so it runs in a separate process.
 COMPLETE = """
 import json, sys, jedi
 offered = {}

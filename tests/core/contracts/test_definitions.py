@@ -1,4 +1,4 @@
-"""Symbols in definitions of contracts."""
+"""Tests of symbols in definitions of contracts."""
 
 from __future__ import annotations
 

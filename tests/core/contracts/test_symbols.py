@@ -1,4 +1,4 @@
-"""Resolution of a symbol to exactly one contract."""
+"""Tests of finding exactly one contract for a symbol."""
 
 from __future__ import annotations
 
@@ -196,8 +196,7 @@ def test_none_fits(key: Key, candidates: list[Listing]) -> None:
         (("ACME", "", ""), [MEXI, EBS], 2),
         (("ACME", "", ""), [NYSE, BATS, MEXI], 3),
         (("ACME", "", "USD"), [NYSE, BATS, MEXI], 2),
-        # The caller has named the exchange, and this exchange has two listings; nothing decides
-        # between them.
+        # The caller has named an exchange that has two listings. Nothing decides between the two.
         (("ACME", "NYSE", ""), [NYSE, listing(7, "NYSE")], 2),
     ],
 )
@@ -239,7 +238,7 @@ def test_misses_are_remembered_for_a_while() -> None:
             table.get(KEY, now)
         assert (
             caught.value is not first
-        )  # each caller gets its own error: a shared error would collect all tracebacks
+        )  # a copy per caller: a shared error would collect the tracebacks of all callers
         assert vars(caught.value) == vars(first)
     assert table.get(KEY, 110) is None
     assert table.get(KEY, 100) is None

@@ -1,4 +1,4 @@
-"""Tolerant decoding: a bad value never affects other values."""
+"""Tests of tolerant decoding: a bad value never affects other values."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from ..samples import (
 
 
 class Sample(Model, frozen=True, kw_only=True):
-    """One field of each kind."""
+    """Model with one field of each kind."""
 
     number: Decimal | None = None
     whole: int | None = None
@@ -386,7 +386,9 @@ def test_one_wrong_value_costs_one_field(
         try:
             result, drifts = decoded(spoilt, type_)
         except DecodeError:
-            assert "\\ud" in ascii(sent)  # half of a surrogate pair is not JSON
+            # Only text with half of a surrogate pair, which is not valid JSON, may raise this
+            # error.
+            assert "\\ud" in ascii(sent)
             return
     for other in fields:
         if other is not field:
@@ -463,8 +465,8 @@ def test_any_bytes_give_a_value_or_a_decode_error(body: bytes, type_: Any) -> No
 
 @pytest.mark.parametrize("depth", [100, 600, 980, 3000])
 def test_deep_nesting_is_read_or_refused(depth: int) -> None:
-    # The deepest possible nesting depends on the version of Python and on the reader, so
-    # DecodeError is allowed.
+    # How deeply values may be nested depends on the version of Python and on the JSON reader, so a
+    # DecodeError is allowed. No other error is.
     body = b'{"anything":' + b"[" * depth + b"]" * depth + b',"whole":"x"}'
     with contextlib.suppress(DecodeError):
         decode(body, Sample, operation="GET /x", report=lambda drift: None)

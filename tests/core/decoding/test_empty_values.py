@@ -1,4 +1,7 @@
-"""Empty numbers decoded in one pass, with the same values as a repair field by field."""
+"""Tests that empty numbers are decoded in one pass.
+
+The slow path, which repairs a response field by field, must give the same values.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fields with spellings that msgspec does not read: "no value", times and days."""
+"""Tests of spellings that msgspec cannot read: placeholders for None, times and days."""
 
 from __future__ import annotations
 
@@ -95,8 +95,8 @@ def read(value: object, type_: Any, operation: str = "GET /x") -> tuple[Any, Dri
     ("name", "value"), [(name, value) for name, values in NONE_OF.items() for value in values]
 )
 def test_a_spelling_of_no_value_is_none(name: str, value: object) -> None:
-    # The second row makes the decoder repair the whole response field by field; the result must be
-    # the same.
+    # Without the second number, one pass decodes the row. "1,000" makes the decoder repair the
+    # response field by field. The result must be the same.
     for more in ({}, {"number": "1,000"}):
         found, drifts = read([{name: value} | more], list[Row])
         assert (getattr(found[0], name), drifts) == (None, [])
@@ -171,7 +171,8 @@ def test_a_class_of_the_users_is_checked_by_msgspec() -> None:
     class Mine(msgspec.Struct):
         theirs: Theirs | None = None
 
-    Mine.__annotations__["theirs"] = Theirs | None  # a class in a function has no global name
+    # Added here, because the name of a class inside a function cannot be resolved.
+    Mine.__annotations__["theirs"] = Theirs | None
     found, drifts = read({"theirs": None}, Mine)
     assert (found.theirs, drifts) == (None, [])
     found, drifts = read({"theirs": 5}, Mine)

@@ -1,4 +1,4 @@
-"""Inspection of types by msgspec: once per type, under the lock that the runtime installs."""
+"""Tests of msgspec's inspection of types: once per type, while a lock is held."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Counting:
 
 @pytest.fixture
 def lock(monkeypatch: pytest.MonkeyPatch) -> Counting:
-    # makes monkeypatch restore the real lock at the end
+    # With this, monkeypatch restores the real lock after the test.
     monkeypatch.setattr(inspection, "_lock", inspection._lock)
     found = Counting()
     use_lock(found)
@@ -61,7 +61,7 @@ def test_a_type_is_inspected_once_and_under_the_lock(lock: Counting) -> None:
         assert convert({"number": 1}, kind).number == 1
     assert lock.taken == 2
     decode(b'{"number":""}', kind, operation="GET /x", report=print)
-    assert lock.taken == 3  # the search for fields that may be empty takes the lock as well
+    assert lock.taken == 3  # the search for fields that may be empty inspects the type, too
     encode_body(kind(number=Decimal(1)), "POST /x")
     assert lock.taken == 3
     check_type(fresh(), READ)
@@ -75,14 +75,14 @@ def test_an_inspection_works_after_a_failed_one() -> None:
 
 
 def in_the_middle(check: Any) -> Any:
-    """Run a function during an inspection, as a signal handler or a finaliser can."""
+    """Run `check` during an inspection, when a signal handler or a finaliser could run it."""
     return inspect(check)
 
 
 def test_nothing_is_inspected_during_an_inspection() -> None:
     with pytest.raises(Reentered):
         in_the_middle(lambda: inspect(lambda: 1))
-    # The inner inspection does not disturb the outer one.
+    # Inspections work again after the refused one.
     assert in_the_middle(lambda: 2) == 2
 
 

@@ -1,4 +1,4 @@
-"""Models read from stored JSON, and bars without a time."""
+"""Tests of reading models from stored JSON, and of bars without a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fields with several keys, and figures of previews."""
+"""Tests of fields that have several keys, and of the figures in order previews."""
 
 from __future__ import annotations
 

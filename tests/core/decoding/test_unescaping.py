@@ -1,4 +1,4 @@
-"""HTML escapes in responses."""
+"""Tests of HTML escapes in responses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Backoff: pauses between attempts grow up to a maximum."""
+"""Tests of the backoff: pauses between attempts grow up to a maximum."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_chance_picks_the_jitter(chance: float, pause: float) -> None:
 
 
 def test_the_jitter_stays_at_the_maximum() -> None:
-    """Pauses still vary at the maximum, so that clients that lost the gateway reconnect apart."""
+    """Pauses at the maximum still vary, so that clients do not all reconnect at the same moment."""
     backoff = Backoff(1.0, 60.0, jitter=(0.75, 1.25))
     assert backoff.delay(50, 0.0) == 45
     assert backoff.delay(50, 1.0) == 60

@@ -1,4 +1,4 @@
-"""Response bodies: decompression and the size limit."""
+"""Tests of response bodies: decompression and the size limit."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_a_bomb_is_not_expanded_beyond_the_limit() -> None:
 
 
 def test_compressed_and_decompressed_sizes_count() -> None:
-    empty = b"\x00\x00\x00\xff\xff" * 1000  # empty blocks
+    empty = b"\x00\x00\x00\xff\xff" * 1000  # compressed blocks without content
     with pytest.raises(TransportError) as caught:
         read(GZIP, gzip.compress(b"")[:10], empty)
     assert caught.value.kind is Trouble.TOO_LARGE

@@ -1,4 +1,4 @@
-"""Captured responses: bounded, in order, and without secrets but for the body."""
+"""Tests of captured responses: limited in number, in order, without secrets outside the body."""
 
 from __future__ import annotations
 

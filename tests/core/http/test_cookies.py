@@ -1,4 +1,4 @@
-"""Cookie jar with one value per cookie name."""
+"""Tests of the cookie jar, which keeps one value per cookie name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Table of known error texts, which give a response's meaning whatever its status."""
+"""Tests of the table of known error texts, which decide what a response means at any status."""
 
 from __future__ import annotations
 
@@ -97,8 +97,9 @@ def test_the_text_decides_before_the_status(
     [
         (PLACE, {"error": "Service Unavailable", "statusCode": 503}),
         (PLACE, {"error": "Order 7 may exist"}),
-        (PLACE, {"error": "No Contracts retrieved"}),  # listed for reads only
-        # a page does not come from IBKR's API, so its text does not count
+        # The table lists this text only for calls without side effects.
+        (PLACE, {"error": "No Contracts retrieved"}),
+        # An HTML page does not come from IBKR's API, so the table does not apply to its text.
         (PLACE, b"<html><title>OrderID 7 doesn't exist</title></html>"),
         (REPLY, {"error": "Order size 0 is not valid"}),
         (CANCEL, {"error": "Invalid order price fields"}),

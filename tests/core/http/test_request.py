@@ -1,4 +1,4 @@
-"""Building of requests, and errors for requests that the gateway would not accept."""
+"""Tests of building requests, and of errors for requests that the gateway would refuse."""
 
 from __future__ import annotations
 
@@ -363,7 +363,7 @@ def test_any_json_value_is_sent_as_it_is(value: object) -> None:
     try:
         body = encode_body(value, "op")
     except InvalidRequest:
-        assert "\\ud" in ascii(value)  # half of a surrogate pair
+        assert "\\ud" in ascii(value)  # only half of a surrogate pair cannot be sent
         return
     assert json.loads(body) == value
 

@@ -1,4 +1,4 @@
-"""Servers that respond instead of the gateway."""
+"""Tests of responses from servers other than the gateway."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results and errors from responses, and errors for missing responses."""
+"""Tests of results and errors from responses, and of errors for missing responses."""
 
 from __future__ import annotations
 
@@ -427,7 +427,7 @@ def test_a_refused_preview_keeps_its_figures() -> None:
     assert error.preview.amount
     assert error.preview.amount.total == 9
     assert (error.preview.warn, error.preview.error) == ("21/careful", "not enough money")
-    # A response with an error alone has no figures, so the preview has none either.
+    # A response with only an error has no figures, so this preview has none.
     bare = refusal({"error": "no sec defs"}, PREVIEW, OrderPreview)
     assert isinstance(bare, PreviewRefused)
     assert bare.preview == OrderPreview(error="no sec defs")
@@ -468,7 +468,7 @@ def test_values_that_do_not_fit_next_to_an_error_are_no_drift() -> None:
     assert drifts == []
 
 
-# Errors in long responses.
+# Tests of errors in long responses.
 
 ROW = ORDER | {"conid": 1, "price": "", "ticker": "A" * 100, "orderId": 7}
 MANY = [ROW] * 700
@@ -525,13 +525,13 @@ def test_a_long_response_with_drift_is_repaired_like_a_short_one() -> None:
 
 
 class Whole(Model, frozen=True, kw_only=True):
-    """Model that an object with only an error does not fit."""
+    """Model with a required field, which a response with only an error lacks."""
 
     conid: int
 
 
 class Own(Model, frozen=True, kw_only=True):
-    """Model with its own `error` field."""
+    """Model with an `error` field, which is part of a valid response."""
 
     error: int | None = None
     more: Any = None
@@ -579,7 +579,7 @@ def test_words_that_cannot_be_written() -> None:
         deep = [deep]
     assert error_body.text_of(deep) == "unreadable"
     assert error_body.text_of(["x"]) == '["x"]'
-    while deep:  # freeing the nested value in one step may overflow the stack
+    while deep:  # takes the nested value apart, because freeing it at once may overflow the stack
         (deep,) = deep
 
 

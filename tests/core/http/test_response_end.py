@@ -1,4 +1,4 @@
-"""Detection of a response's end, for any division of its bytes."""
+"""Tests that the end of a response is found, however its bytes are divided."""
 
 from __future__ import annotations
 

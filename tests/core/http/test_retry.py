@@ -1,4 +1,4 @@
-"""Retries, the pauses before them, and prerequisites."""
+"""Tests of retries, of the pauses before them, and of prerequisite calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls with side effects whose responses do not tell the outcome."""
+"""Tests of calls with side effects whose responses do not tell the outcome."""
 
 from __future__ import annotations
 
@@ -337,7 +337,7 @@ def test_few_questions_are_remembered() -> None:
 
 
 class Plain:
-    """Class that msgspec cannot decode JSON into."""
+    """Class that is no model: msgspec cannot decode JSON into it."""
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Sets of market data fields, by name and by code."""
+"""Tests of sets of market data fields, by name and by code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Market data lines: who uses them, and which are released."""
+"""Tests of market data lines: the count of lines in use, and the choice of those to release."""
 
 from __future__ import annotations
 

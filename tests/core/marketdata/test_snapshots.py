@@ -1,4 +1,4 @@
-"""Snapshots of quotes: detection that a contract's fields have arrived or cannot arrive."""
+"""Tests that a snapshot is complete when a contract's fields have arrived or cannot arrive."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ FIELDS = MarketDataFields.from_names("last", "bid")
 
 
 def rounds(*rows: dict[str, Any] | None, most: int = 9) -> int:
-    """Return after how many responses the quote of a contract is complete; the last row repeats."""
+    """Return after how many responses a quote is complete; 0 if not after `most` responses.
+
+    The n-th response has the n-th row, and further responses the last row. None is an empty
+    response.
+    """
     quotes = Quotes([9], FIELDS)
     for count in range(1, most + 1):
         row = rows[min(count, len(rows)) - 1]
@@ -29,7 +33,7 @@ def rounds(*rows: dict[str, Any] | None, most: int = 9) -> int:
     [
         ([{}, {"31": "5", "84": "4"}], 2),
         ([{"6509": "RpB"}], 0),
-        ([{"6509": "RpB", "84": "4"}], 0),  # a last price can still come
+        ([{"6509": "RpB", "84": "4"}], 0),  # never complete: a last price can still come
         ([None], 0),
         ([{"6509": "N"}], 2),
         ([{"6509": "O"}], 2),
@@ -37,7 +41,7 @@ def rounds(*rows: dict[str, Any] | None, most: int = 9) -> int:
         ([{}, {"6509": "DPB", "31": "4"}], 5),
         ([{}, {"6509": "YB"}], 3),
         ([{}, {"6509": "ZB", "84": "4"}, {"6509": "ZB", "84": "4", "31": "5"}], 3),
-        ([{"31": "N/A", "84": "-"}], 3),  # no contract
+        ([{"31": "N/A", "84": "-"}], 3),  # the contract does not exist
         ([{"31": "N/A", "84": "-"}, {"31": "5", "84": "-"}], 2),
         ([{"31": "5", "84": ""}], 1),
     ],

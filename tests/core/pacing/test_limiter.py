@@ -1,4 +1,4 @@
-"""Rate limiter: it never exceeds IBKR's limits, and waits no longer than necessary."""
+"""Tests of the rate limiter: it keeps IBKR's limits, and waits no longer than necessary."""
 
 from __future__ import annotations
 
@@ -92,7 +92,11 @@ def test_no_window_is_ever_exceeded(
 def test_no_window_is_exceeded_where_requests_arrive(
     steps: list[tuple[Operation, float, float, float, bool]],
 ) -> None:
-    """No limit is exceeded at the gateway if the way back takes half the quickest response time."""
+    """No limit is exceeded at the gateway.
+
+    The limiter assumes that a response takes half of the shortest response time to come back. In
+    this test it takes at least as long.
+    """
     limiter = RateLimiter()
     now = 1000.0
     arrived: list[tuple[float, Operation]] = []
@@ -123,8 +127,8 @@ def _fly(
     quickest: dict[Operation, float],
 ) -> None:
     for queued in calls:
-        # The way back takes at least as long as the quickest way there. The gateway's work comes on
-        # top.
+        # The response needs at least as long as the quickest request did in the other direction.
+        # `more` is the gateway's processing time.
         least = min(quickest.get(queued.operation, there), there)
         quickest[queued.operation] = least
         seconds = there + least + more
@@ -143,7 +147,7 @@ def test_half_of_the_shortest_response_time_is_not_waited_for() -> None:
     now = 0.0
 
     def window() -> float:
-        """Send ten requests with responses after 0.2 s; return the seconds until the eleventh."""
+        """Send ten requests, each with a response after 0.2 s; return the wait for the next one."""
         nonlocal now
         for _ in range(10):
             queued = enter(limiter, READ)
@@ -155,8 +159,8 @@ def test_half_of_the_shortest_response_time_is_not_waited_for() -> None:
         now += wait
         return wait
 
-    # The first ten response times are ignored, because these requests may have waited for
-    # connections.
+    # The first ten response times do not reduce the wait, because those requests may have waited
+    # for connections.
     assert window() == pytest.approx(0.2 + 1)
     assert window() == pytest.approx(0.1 + 1)
 
@@ -193,10 +197,9 @@ def test_response_times_of_a_limited_number_of_operations_are_remembered() -> No
 
 
 def assert_kept(spans: list[tuple[float, float]], limit: Limit) -> None:
-    """Check that a limit holds wherever each request arrived between its sending and response."""
+    """Check that a limit holds at any possible arrival time: between a request and its response."""
     for went, _ in spans:
-        # Counted are the requests that can have arrived within the window before this request, or
-        # are still in flight.
+        # Count the requests sent so far that can have arrived within the last `limit.seconds`.
         before = [each for each in spans if each[0] <= went and each[1] > went - limit.seconds]
         assert len(before) <= limit.count
 
@@ -214,7 +217,7 @@ def test_the_promised_wait_is_enough_and_not_too_long(count: int, operation: Ope
             limiter.leave(queued, now)
         if last.granted:
             break
-        # The limiter never sends the call before the time that it announced before.
+        # Below, the call must not have been sent before the latest time that the limiter announced.
         earliest = max(earliest, now + limiter.seconds_until(last, now))
         now += 0.01
     assert last.granted
@@ -266,7 +269,7 @@ def test_two_reads_an_order_and_a_tickle_are_in_flight() -> None:
     limiter.leave(reads[0], 0.0)
     assert limiter.dispatch(0.0) == [orders[1]]
     limiter.leave(orders[0], 0.0)
-    assert limiter.dispatch(0.0) == [reads[2]]  # the tickle has a slot of its own
+    assert limiter.dispatch(0.0) == [reads[2]]  # the tickle in flight takes no slot from reads
     limiter.leave(tickle, 0.0)
     assert limiter.dispatch(0.0) == []
 
@@ -302,7 +305,7 @@ def test_reads_never_take_the_slots_of_urgent_calls(wanted: list[int]) -> None:
         assert has_slot(kind, only_reads)
     assert has_slot(kinds.TICKLE, [*only_reads, kinds.ORDER])
     assert has_slot(kinds.CANCEL, [*only_reads, kinds.ORDER])
-    # A read that may be sent while some urgent calls wait may also be sent while fewer wait.
+    # If a read may be sent while `urgent` urgent calls wait, it may also be sent while fewer wait.
     for urgent in range(1, 4):
         assert not has_slot(kinds.READ, in_flight, urgent) or has_slot(
             kinds.READ, in_flight, urgent - 1
@@ -316,7 +319,10 @@ def test_reads_never_take_the_slots_of_urgent_calls(wanted: list[int]) -> None:
 def test_an_order_goes_within_a_window_whatever_is_queued(
     reads: list[tuple[bool, float]], at: float
 ) -> None:
-    """An order is sent within one window, although slow and lost reads flood the queue."""
+    """An order is sent within one window of the rate limit, although reads flood the queue.
+
+    Some of the reads are slow, and some get no response.
+    """
     limiter = RateLimiter()
     for _ in range(50):
         enter(limiter, READ)
@@ -446,7 +452,8 @@ def test_a_window_opens_for_each_in_turn() -> None:
     assert state.seconds_until_free("", limit, 0.0, 2) == pytest.approx(10 + MARGIN)
     state.admit("a", InFlight(0.0))
     state.admit("b", InFlight(4.0))
-    assert state.seconds_until_free("", limit, 5.0) == pytest.approx(10)  # no response yet
+    # "a" and "b" have no response yet, so both may arrive at any moment.
+    assert state.seconds_until_free("", limit, 5.0) == pytest.approx(10)
     state.land("b", 4.0)
     state.land("a", 0.01)
     assert state.seconds_until_free("", limit, 5.0) == pytest.approx(5 + MARGIN)
@@ -493,16 +500,19 @@ def test_every_published_limit_is_kept() -> None:
 
 
 def test_a_request_counts_from_its_response_if_that_is_late() -> None:
-    """Ten requests wait for a slow first connection and arrive together, and late."""
+    """The window of a request begins with its response.
+
+    Requests that wait for a slow connection arrive together, and late.
+    """
     state, limit = LimitState(), Limit(2, 1.0)
     state.admit("a", InFlight(0.0))
     state.admit("b", InFlight(0.0))
     state.land("a", 0.3)
     assert state.seconds_until_free("", limit, 1.0 + MARGIN) > 0
-    assert state.seconds_until_free("", limit, 1.3) == 0  # one second after the response
+    assert state.seconds_until_free("", limit, 1.3) == 0  # 1 s after the response at 0.3 s
     assert state.seconds_until_free("", limit, 1.3, 1) > 0
     assert state.seconds_until_free("", limit, 60.0) == 0
-    # The limit still counts the other request, which may still arrive.
+    # "b" has no response and may still arrive, so the limit still counts it.
     assert state.seconds_until_free("", limit, 60.0, 1) == pytest.approx(1.0)
     state.withdraw("b")
     assert state.seconds_until_free("", limit, 60.0, 1) == 0

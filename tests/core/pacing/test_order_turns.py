@@ -1,4 +1,4 @@
-"""Order turns as pure state: the accounts of a request, and the end of a turn."""
+"""Tests of order turns (one order of an account at a time): their accounts and their end."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def turn_of(account: str = "A", holder: object = ME, count: int = 1) -> AccountT
 
 
 def asking(turns: OrderTurns, turn: AccountTurn, *questions: str, now: float = 100.0) -> None:
-    """Begin a turn, and record a response with questions."""
+    """Begin a turn, and record a response with IBKR's questions about the order."""
     turns.enter(turn)
     assert turns.dispatch(now) == ([turn], [])
     results = OrderResults(dict.fromkeys(questions, "Really?"), 0)
@@ -170,7 +170,7 @@ def test_orders_of_an_account_go_one_after_the_other() -> None:
     assert turns.dispatch(1.0) == ([], [])
     assert turns.blocker(second) is first
     turns.finish(first, "call", 1.0, Outcome.ANSWERED, OrderResults({}, 1))
-    turns.finish(first, "call", 1.0, Outcome.LOST)  # a second call has no effect
+    turns.finish(first, "call", 1.0, Outcome.LOST)  # finishing the same call twice has no effect
     assert turns.dispatch(1.0) == ([second], [])
     turns.leave(second)
     turns.leave(second)
@@ -257,7 +257,8 @@ def test_another_process_may_have_replied() -> None:
     turn = turn_of()
     asking(turns, turn, "q1")
     replying(turns, turn, "q1")
-    turns.refresh(turn, None)  # a call of the turn is in flight
+    # None means that the turn has ended; ignored, because a call is in flight.
+    turns.refresh(turn, None)
     assert not turn.over
     turns.finish(turn, "reply", 101.0, Outcome.NOTHING, None, "q1")
     turns.refresh(turn, {"q2": "More?"})

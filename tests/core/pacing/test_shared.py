@@ -1,4 +1,4 @@
-"""Rate limits shared by several processes: never exceeded, and freed when a process dies."""
+"""Tests of rate limits that processes share: never exceeded, and freed when a process dies."""
 
 from __future__ import annotations
 
@@ -97,8 +97,7 @@ def test_the_announced_wait_is_exact(operation: Operation, count: int) -> None:
         if denied is not None:
             assert reserve(shared, now + denied.seconds * 0.99, wanted) is not None
             now += denied.seconds + 1e-6
-            # The loop runs again after the wait for the first limit, because another limit may be
-            # full by then.
+            # After the announced wait for one limit, another limit may be full.
             while reserve(shared, now, wanted) is not None:
                 now += 0.05
         release(shared, now, wanted.token)
@@ -113,7 +112,7 @@ def test_a_full_bucket_is_named() -> None:
     assert reserve(shared, 10.0, first) is None
     denied = reserve(
         shared, 11.0, reservation(ORDERS)
-    )  # the first request may arrive at this moment
+    )  # the first request has no response, so it may arrive at this moment
     assert denied == Denied(pytest.approx(5), "GET /iserver/account/orders", noted=False)  # type: ignore[arg-type]
     release(shared, 12.0, first.token)
     denied = reserve(shared, 13.0, reservation(ORDERS))
@@ -176,15 +175,15 @@ def test_reads_leave_the_next_slots_of_the_limit_to_urgent_calls_that_wait() -> 
     assert denied.seconds == pytest.approx(0.8 + MARGIN)
     opens = 10.2 + denied.seconds + 1e-6
     announce(shared, opens, other.token, 0.3)
-    shared.arrivals[""] = shared.arrivals[""][1:]  # one slot is free
+    shared.arrivals[""] = shared.arrivals[""][1:]  # frees one slot
     denied = reserve(shared, opens - 0.5, reservation(READ))
     assert denied is not None
     assert (denied.priority, denied.noted) == (LEAST_URGENT, False)
     assert reserve(shared, opens - 0.5, order) is None
     shared.arrivals[""] = shared.arrivals[""][1:]
-    # The other call still waits for its permit, so this read may not overtake it.
+    # The cancel (`other`) still waits for a slot, and this read must not overtake it.
     assert reserve(shared, opens - 0.4, reservation(READ)) is not None
-    release(shared, opens - 0.4, other.token)  # the other call gave up
+    release(shared, opens - 0.4, other.token)  # the cancel gives up
     assert reserve(shared, opens - 0.4, reservation(READ)) is None
 
 
@@ -225,7 +224,7 @@ def test_a_state_without_the_newer_fields_is_read() -> None:
 
 
 class Process:
-    """One of several processes that flood the gateway with reads, as core objects."""
+    """Rate limiter and tokens of one of several simulated processes that share the limits."""
 
     def __init__(self) -> None:
         self.limiter = RateLimiter()
@@ -258,7 +257,7 @@ class Process:
 def test_an_order_goes_within_a_window_whatever_other_processes_send(
     reads: list[tuple[bool, float]], count: int, at: float
 ) -> None:
-    """An order is sent within one window, although other processes flood the store with reads."""
+    """An order is sent within one window of the limit, although other processes send many reads."""
     shared = Shared()
     processes = [Process() for _ in range(count)]
     for process in processes:
@@ -317,7 +316,8 @@ def test_reads_and_tickles_are_held_back_for_a_question_of_another_process() -> 
         assert denied == Denied(pytest.approx(0.04), noted=False, question=True)  # type: ignore[arg-type]
         for let_go, now in ((held(0.0), 100.0), (held(2.0, "q"), 100.0), (held(2.0), 102.0)):
             assert reserve(shared, now, let_go) is None
-            assert reserve(shared, 100.0, held(2.0)) is None  # the read gets its slot
+            # The read has its slot now, so it no longer waits.
+            assert reserve(shared, 100.0, held(2.0)) is None
             release(shared, now, "t")
             shared.arrivals.clear()
 
@@ -344,7 +344,10 @@ def test_a_clock_that_was_set_back_delays_by_one_window_at_most() -> None:
 
 
 def test_a_slow_request_keeps_no_other_counted() -> None:
-    """Requests that ended while a slow one runs leave the window one after the other."""
+    """A slow request in flight does not keep requests counted that have ended.
+
+    Each of them stops counting after one window, so a read every 0.15 s never has to wait.
+    """
     shared = Shared()
     assert reserve(shared, 1_000.0, reservation(READ)) is None
     for number in range(40):
@@ -416,7 +419,8 @@ def test_a_request_in_flight_counts_from_now() -> None:
     denied = reserve(shared, 1_004.0, reservation(ORDERS))
     assert denied is not None
     assert denied.seconds == pytest.approx(5.0)
-    # The clock is set back while the request is in flight; the wait must not grow by that.
+    # The clock was set back by 504 s while the request was in flight. The wait must not grow by
+    # this time.
     denied = reserve(shared, 500.0, reservation(ORDERS))
     assert denied is not None
     assert denied.seconds == pytest.approx(5 + MARGIN)

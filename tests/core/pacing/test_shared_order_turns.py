@@ -1,4 +1,4 @@
-"""Order turns shared by several processes: leases, questions, warnings about lost turns."""
+"""Tests of order turns that processes share: leases, questions, warnings about lost turns."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def taken(shared: Shared, now: float, token: str, *accounts: str, lease: float =
 def test_one_process_after_the_other() -> None:
     shared = Shared()
     assert taken(shared, 100.0, "one")
-    assert taken(shared, 101.0, "one")  # renewed
+    assert taken(shared, 101.0, "one")  # the owner renews its turn
     assert not taken(shared, 102.0, "two")
     assert not taken(shared, 102.0, "three", "A", "B")
     assert not taken(shared, 102.0, "four", ANY)
@@ -93,7 +93,7 @@ def test_a_reply_from_another_process_continues_the_turn() -> None:
     finish_turn(shared, 100.0, "one", Outcome.ANSWERED, OrderResults({"q1": ""}, 0))
     extend_turn(shared, 155.0, "", "q1", 35.0)
     assert not taken(shared, 161.0, "two")
-    extend_turn(shared, 161.0, "", "q9", 35.0)  # a question that belongs to no turn
+    extend_turn(shared, 161.0, "", "q9", 35.0)  # no turn has this question
     assert finish_turn(shared, 162.0, "", Outcome.NOTHING, None, "q1")
     assert shared.turns["one"].questions == {"q1": ""}
     assert finish_turn(shared, 162.0, "", Outcome.ANSWERED, OrderResults({"q2": ""}, 0), "q1")
@@ -124,10 +124,10 @@ def test_others_wait_a_moment_for_a_question_of_another_process() -> None:
     assert hold_back(shared, 101.5, frozenset({"q1"})) == READS_WAIT - 0.5
     assert hold_back(shared, 101.5, frozenset({"q1", "q2"})) == 0.0
     assert hold_back(shared, 101.0 + READS_WAIT, none) == 0.0
-    assert hold_back(shared, 100.9, none) == 0.0  # the clock was set back
+    assert hold_back(shared, 100.9, none) == 0.0  # the clock was set back to before the question
     extend_turn(
         shared, 102.5, "", "q1", 35.0
-    )  # the reply does not prolong the wait of other processes
+    )  # this announces a reply, which does not prolong the wait of other processes
     finish_turn(shared, 102.6, "", Outcome.NOTHING, None, "q1")
     assert hold_back(shared, 102.75, none) == READS_WAIT - 1.75
     finish_turn(shared, 110.0, "", Outcome.ANSWERED, OrderResults({"q3": ""}, 0), "q1")

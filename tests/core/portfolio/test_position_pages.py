@@ -1,4 +1,4 @@
-"""Pages of positions: each page and each position once."""
+"""Tests of pages of positions: each page is requested and each position returned once."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_the_calls_are_sorted_reads() -> None:
         (rows(1, 0), True),
         (rows(1, 99), True),
         (rows(1, 100), False),
-        (rows(1, 30), False),  # the page size that IBKR documented for years
+        (rows(1, 30), False),  # a full page: for years, IBKR documented a page size of 30
         (rows(1, 29), True),
         (rows(1, 50, page_size=50), False),
         (rows(1, 49, page_size=50), True),

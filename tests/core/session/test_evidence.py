@@ -1,4 +1,4 @@
-"""Evidence that contradicts an empty list."""
+"""Tests of evidence that an empty list of orders or executions is wrong."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_an_order_that_has_ended_does_not_begin_again(status: str) -> None:
     placed(evidence, {"order_id": 5})
     told(evidence, "GET /iserver/account/orders", {"orders": [{"orderId": 5, "status": status}]})
     assert lacks(evidence) == ()
-    # This response is older than the list, so the list does not lack the order.
+    # An order that has ended does not become open again, so this older response changes nothing.
     placed(evidence, {"order_id": 5, "order_status": "Submitted"})
     assert lacks(evidence) == ()
     error = evidence.lacks_executions(None, 7, NOW)
@@ -150,13 +150,14 @@ def test_lists_update_known_orders_and_add_none() -> None:
 
 def test_streams_are_evidence_of_orders() -> None:
     evidence = Evidence()
-    evidence.streamed({"orderId": 5, "remainingQuantity": 1}, NOW)  # an update of an unknown order
+    # An update without status, for an order that is not known.
+    evidence.streamed({"orderId": 5, "remainingQuantity": 1}, NOW)
     assert lacks(evidence) == ()
     evidence.streamed({"orderId": 5, "acct": "U2", "status": "PreSubmitted"}, NOW)
     evidence.streamed({"orderId": 5, "remainingQuantity": 1}, NOW)
     assert lacks(evidence, "U2") == (5,)
-    # Also a new order begins as Inactive; only `order_ccp_status` distinguishes it from a refused
-    # order, which stays Inactive.
+    # A new order is Inactive at first, and a refused order stays Inactive. Only `order_ccp_status`
+    # distinguishes them.
     begun = {"orderId": 5, "status": "Inactive", "order_ccp_status": "Pending Submit"}
     evidence.streamed(begun, NOW)
     assert lacks(evidence) == (5,)
@@ -183,7 +184,7 @@ def test_executions() -> None:
     assert lacks_trades(evidence, 7, "U3") == ()
     assert lacks_trades(evidence, now=NOW + 6 * DAY) == ("a", "c")
     assert lacks_trades(evidence, now=NOW + 7 * DAY) == ()
-    # A time from a wrong clock is ignored, and the execution counts from now.
+    # An implausible time is ignored: the execution counts as if it had happened now.
     evidence.streamed({"execution_id": "d", "trade_time_r": 5}, NOW)
     assert "d" in lacks_trades(evidence)
 

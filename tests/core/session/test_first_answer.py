@@ -1,4 +1,4 @@
-"""Lists whose first response may be incomplete, and detection of open orders."""
+"""Tests of lists whose first response may be incomplete, and of which orders are open."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from ..samples import some
         (some(LiveOrders, orders=None, snapshot=None), True),
         (some(LiveOrders, orders=[], snapshot=False), True),
         (some(LiveOrders, orders=[], snapshot=True), False),
-        # A live session sent this flag as false although no order was missing.
+        # The real gateway has sent `snapshot` as false although no order was missing.
         (some(LiveOrders, orders=[some(LiveOrder)], snapshot=False), False),
     ],
 )
@@ -50,7 +50,7 @@ def test_a_call_that_drops_the_list() -> None:
     [
         ("Submitted", True),
         ("PreSubmitted", True),
-        ("PendingCancel", True),  # the order can still be filled
+        ("PendingCancel", True),  # until the cancel is confirmed, the order can be filled
         ("WarnState", True),
         ("something new", True),
         (None, True),
@@ -66,7 +66,8 @@ def test_which_orders_are_open(status: Any, expected: bool) -> None:
 @pytest.mark.parametrize(
     ("status", "detail", "expected"),
     [
-        ("Inactive", "Pending Submit", True),  # a question about the order waits for a reply
+        # IBKR has asked a question about the order and waits for the reply.
+        ("Inactive", "Pending Submit", True),
         ("Inactive", "Rejected", False),
         ("Inactive", None, False),
         ("Filled", "Pending Submit", False),

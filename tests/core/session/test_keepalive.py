@@ -1,4 +1,4 @@
-"""State of the keepalive, and its reports of changes."""
+"""Tests of the keepalive's state, and of its reports of changes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ def test_the_last_results_are_remembered() -> None:
     assert type(state.last_error) is NoSession
     assert state.last_error.operation == "POST /tickle"
     assert state.lost
-    state.answered(Tickle(), 4.0)  # a response without the session's state is a success
+    # A tickle's response counts as a success even without the session's state.
+    state.answered(Tickle(), 4.0)
     assert (state.last_success, state.last_failure, state.failures) == (4.0, 3.0, 0)
     assert not state.lost
 

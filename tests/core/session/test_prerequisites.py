@@ -1,4 +1,4 @@
-"""Prerequisites that the session has seen, and events that make them doubtful."""
+"""Tests of prerequisite calls: which a session has seen, and which events make them doubtful."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""State of the session, and the responses and errors that change it."""
+"""Tests of the session's state, and of the responses and errors that change it."""
 
 from __future__ import annotations
 
@@ -77,20 +77,21 @@ def test_errors_are_a_state(
 
 
 def test_errors_of_other_calls_say_nothing(machine: SessionMachine) -> None:
-    # A 401 may mean only an account that the user name cannot see, so the state does not change.
+    # A 401 may only mean that the user has no access to an account, so the state does not change.
     unclear = errors.NotAuthenticated("x")
     unclear.needs_login = False
     assert machine.failed(unclear, 1.0, about_session=False) is None
     assert machine.failed(errors.ConnectFailed("x"), 1.0, about_session=False) is None
     assert machine.failed(errors.NotEstablished("x"), 1.0, about_session=False) is None
-    # This error is about the session for historical data, which is not the brokerage session.
+    # Without an operation, or for /hmds, the error may be about the session for historical data. It
+    # says nothing about the brokerage session.
     for operation in (None, "GET /hmds/history"):
         idle = errors.NoSession("x", operation=operation)
         assert machine.failed(idle, 1.0, about_session=False) is None
     assert machine.failed(errors.RateLimited("x"), 1.0, about_session=True) is None
     assert machine.failed(errors.DecodeError("x"), 1.0, about_session=True) is None
-    # The gateway responded, although the response does not tell the outcome, so the connection is
-    # fine.
+    # The response does not tell the call's outcome. But a response came, so the gateway is
+    # reachable and the state stays.
     unknown = errors.OutcomeUnknown("x", status=500)
     assert machine.failed(unknown, 1.0, about_session=True) is None
     assert machine.state is SessionState.UNKNOWN
@@ -203,10 +204,10 @@ def test_a_brokerage_session_that_could_not_be_opened_needs_a_login(
     assert change is not None
     assert change.needs_login
     assert closed() is errors.NotAuthenticated
-    # an event would be wrong: the session still needs a login
+    # Nothing is reported, because the session still needs a login.
     assert machine.answered(CLOSED, 2.0) is None
     assert machine.state is SessionState.LOGGED_OUT
-    # A lost connection to IBKR does not need a login.
+    # If only the gateway's connection to IBKR is lost, no login is needed.
     assert type(machine.error_for(AuthStatus(connected=False))) is errors.NoSession
     machine.answered(READY, 3.0)
     assert closed() is errors.NoSession

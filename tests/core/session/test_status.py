@@ -1,4 +1,4 @@
-"""Errors for the session's flags."""
+"""Tests of the errors that follow from the flags in a session's status."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Headers for a proxy in front of the gateway."""
+"""Tests of headers for a proxy in front of the gateway."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Base URLs, certificates, proxies and the other settings."""
+"""Tests of base URLs, certificates, proxies and the other settings."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ def test_other_hosts_differ_by_name_and_port(host: str, name: str) -> None:
 
 @st.composite
 def spellings(draw: st.DrawFn, address: st.SearchStrategy[int]) -> tuple[int, str]:
-    """Draw a spelling of an IPv4 address: one to four decimal, octal or hexadecimal numbers."""
+    """Draw an IPv4 address and a spelling of it: one to four decimal, octal or hex numbers."""
     value = draw(address)
     count = draw(st.integers(1, 4))
     numbers = [value >> (24 - 8 * place) & 255 for place in range(count - 1)]

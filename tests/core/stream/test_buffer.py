@@ -1,4 +1,4 @@
-"""Buffer of unread messages: bounded, and dropped messages become a gap."""
+"""Tests of the buffer of unread messages: it is limited in size, and a `Gap` reports losses."""
 
 from __future__ import annotations
 
@@ -89,7 +89,8 @@ def test_quotes_are_merged_only_above_the_backlog(
     steps: list[list[int] | None], backlog: int
 ) -> None:
     message_buffer = MessageBuffer(quote_backlog=backlog)
-    unread: list[tuple[int, int]] = []  # contract, and number of its newest quote
+    # Per unread message: contract, and number of its newest quote.
+    unread: list[tuple[int, int]] = []
     number = 0
     for step in steps:
         if step is None:

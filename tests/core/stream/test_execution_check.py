@@ -1,4 +1,4 @@
-"""Executions that the stream does not send are requested from REST, and delivered once."""
+"""Tests of executions that the stream does not send: requested over REST, delivered once."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def requested(stream: StreamState, now: float) -> ExecutionRequest:
 
 
 def told(messages: list[Message]) -> list[str]:
-    """Return the executions by their ids, and the topic of each gap."""
+    """Return the id of each execution, and "gap" with the topic of each gap, in order."""
     found: list[str] = []
     for each in messages:
         if isinstance(each, TradeUpdate):
@@ -99,7 +99,8 @@ def test_a_silent_subscription_is_a_gap_and_sent_again_while_rest_has_executions
     stream.take_executions(request, [trade("e9")], NOW + 16)
     assert sent(stream, NOW + 30) == []
     assert len(sent(stream, NOW + 31)) == 1
-    # Still silent: the executions since the command come from REST, and the pauses grow.
+    # The subscription is still silent. The client takes the new execution from REST, and the pauses
+    # between its commands grow.
     request = requested(stream, NOW + 32)
     stream.take_executions(request, [recent, trade("e3", NOW + 20)], NOW + 32)
     assert told(read(stream)) == ["e3"]
@@ -108,7 +109,7 @@ def test_a_silent_subscription_is_a_gap_and_sent_again_while_rest_has_executions
     stream.take_executions(requested(stream, NOW + 63), [recent], NOW + 63)
     assert read(stream) == []
     assert len(sent(stream, NOW + 123)) == 1
-    # The stream sends them now.
+    # Now the stream sends executions, so the requests and the repeated commands end.
     stream.take_in([frame("e1", "e4")], NOW + 124)
     assert told(read(stream)) == ["e4"]
     assert stream.next_execution_request(NOW + 124) is None
@@ -177,7 +178,8 @@ def test_a_refused_subscription_is_repaired_at_once_and_with_each_attempt() -> N
     stream.execution_check.failed(request, NOW + 6, at_least=30)
     assert stream.next_execution_request(NOW + 6) == 30
     assert len(sent(stream, NOW + 16)) == 1
-    stream.execution_check.failed(request, NOW + 16)  # it was for the earlier attempt
+    # `request` belongs to the attempt before this command, so its failure changes nothing.
+    stream.execution_check.failed(request, NOW + 16)
     assert stream.next_execution_request(NOW + 16) == 1
     stream.take_executions(requested(stream, NOW + 17), [trade("e1", NOW + 5)], NOW + 17)
     assert told(read(stream)) == ["e1"]

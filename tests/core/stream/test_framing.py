@@ -1,4 +1,4 @@
-"""Splitting of bytes into messages, compared with the websockets library."""
+"""Tests of splitting bytes into WebSocket messages, compared with the library websockets."""
 
 from __future__ import annotations
 

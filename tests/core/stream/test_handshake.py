@@ -1,4 +1,4 @@
-"""Handshake of the WebSocket."""
+"""Tests of the WebSocket handshake."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bezant._core.stream.handshake import MAX_HEAD, check_upgrade, refusal, upgr
 from bezant._wire.redaction import Secret
 
 WHERE = BaseUrl("https", "localhost", 5000, "/v1/api")
-# This key and this accept value are the example of RFC 6455.
+# RFC 6455 has this key and this accept value as its example.
 KEY = b"the sample nonce"
 ACCEPT = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 HEADERS = [

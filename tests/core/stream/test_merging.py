@@ -1,4 +1,4 @@
-"""Complete messages: updates merged into a topic's state, which ends with the connection."""
+"""Tests of merging updates: a message has all values of its topic since the connection began."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def read(stream: StreamState, kind: type[M]) -> list[M]:
 
 
 def given(stream: StreamState, kind: type[M], *data: bytes) -> list[M]:
-    """Return the messages of a class from the frames, each read before the next frame comes."""
+    """Receive frames one by one, and read after each; return the messages of class `kind`."""
     found: list[M] = []
     for each in data:
         stream.take_in([each], 0.0)
@@ -111,7 +111,7 @@ def test_quotes_carry_all_fields_and_the_names_of_the_changed_ones() -> None:
     assert second.updated > first.updated
     assert (empty.ask, empty.bid, set(empty.changed)) == (None, Decimal("9.5"), {"ask"})
     assert (bad.bid, bad.last, set(bad.changed)) == (None, Decimal(10), {"bid"})
-    # The earlier messages have not changed.
+    # Later updates do not change messages that were read earlier.
     assert (first.bid, second.bid) == (Decimal(9), Decimal("9.5"))
     assert "changed=['bid']" in repr(second)
     assert "before" not in repr(second)
@@ -159,7 +159,7 @@ def test_quotes_of_one_contract_on_several_exchanges() -> None:
         stream,
         MarketData,
         quote(conid_ex="1@NYSE", f31="10"),
-        quote(conid_ex=None, f84="9"),  # the gateway omitted the exchange
+        quote(conid_ex=None, f84="9"),  # an update in which the gateway omits the exchange
     )
     assert (second.conid_ex, second.last, second.bid) == ("1@NYSE", Decimal(10), Decimal(9))
     assert first.bid is None
@@ -195,8 +195,7 @@ def test_merged_quotes_name_every_field_that_changed() -> None:
     stream.take_in([quote(f84="8"), quote(f86="12"), quote(f84="9"), quote(f85="3")], 0.0)
     (message,) = read(stream, MarketData)
     assert message.merged == 3
-    # The bid has its earlier value again, but it has changed in between and therefore counts as
-    # changed.
+    # The bid went from 9 to 8 and back to 9. It counts as changed.
     assert set(message.changed) == {"bid", "ask", "ask_size"}
     assert numbers(message.last, message.bid, message.ask, message.ask_size) == [10, 9, 12, 3]
     (after,) = given(stream, MarketData, quote(f84="8"))
@@ -241,7 +240,8 @@ def test_orders_carry_all_fields() -> None:
     )
     assert (none.filled_quantity, none.price) == (None, Decimal(5))
     assert set(none.changed) == {"status", "filled_quantity"}
-    # A row with status and contract is complete, so the price that it lacks is None from now on.
+    # A row with a status and a contract is complete, so it also removes values: it has no price,
+    # and the price becomes None.
     assert (whole.price, whole.status, set(whole.changed)) == (None, "Filled", {"price"})
     assert set(again.changed) == set()
     assert second.filled_quantity == 2
@@ -338,7 +338,7 @@ def test_updates_of_a_topic_merge_until_its_connection_or_subscription_ends(topi
     lose(stream)
     found = given(stream, kind, second)
     if topic == "str":
-        assert found == []  # this message was delivered before
+        assert found == []  # not delivered again, although the connection is new
     else:
         (alone,) = found
         assert alone.raw == complete.raw
@@ -464,7 +464,10 @@ STEPS = st.one_of(
 
 @given_(steps=st.lists(STEPS, max_size=40), backlog=st.sampled_from([0, 2, 100]))
 def test_any_sequence_of_quotes(steps: list[Any], backlog: int) -> None:
-    """Merging gives the same values as applying all updates of one subscription in order."""
+    """Messages have the same values as if all updates were applied in order.
+
+    The values start empty with each connection and each subscription.
+    """
     stream = ready(message_buffer=MessageBuffer(1000, backlog))
     interests = {
         each: stream.subscribe(market_data.request(each, L1, None), now=0) for each in (1, 2)
@@ -499,5 +502,5 @@ def test_any_sequence_of_quotes(steps: list[Any], backlog: int) -> None:
             stream.unsubscribe(interests[1])
             interests[1] = stream.subscribe(market_data.request(1, L1, None), now=0)
             known[1] = {}
-    # Messages that were read earlier have not changed.
+    # Later updates did not change messages that were read earlier.
     assert all(message.to_dict() == before for message, before in seen)

@@ -1,4 +1,4 @@
-"""Repeated rows about executions, and the question whether they have news."""
+"""Tests of repeated rows about an execution: whether a row contains something new."""
 
 from __future__ import annotations
 

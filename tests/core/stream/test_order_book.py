@@ -1,4 +1,4 @@
-"""Order book: updates merged into complete orders, and kept within bounds."""
+"""Tests of the stream's set of orders: updates are merged, and its size is limited."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ def test_finished_orders_are_forgotten_beyond_the_bound(monkeypatch: pytest.Monk
     assert set(book._rows) == {2, 3}
     book.update([order(4), order(5)])
     assert book.working() == [2, 3, 4, 5]
-    # Open orders are never dropped. Of the finished orders, the earliest is dropped first.
+    # The limit of 2 orders does not apply to open orders. Only finished orders are dropped, the
+    # earliest first.
     book.update([order(6, status="Filled")])
     assert set(book._rows) == {2, 3, 4, 5}
     monkeypatch.setattr(order_book, "MAX_ORDERS", 4)
@@ -80,7 +81,7 @@ def test_a_list_after_an_interruption_leaves_no_older_value() -> None:
     known = book.orders()[1]
     assert (known.price, known.filled_quantity) == (Decimal(6), Decimal(2))
     assert (known.average_price, known.ticker) == (None, None)
-    # Later values of the stream and of REST count together.
+    # The order combines all values since the interruption, from the stream and from REST lists.
     book.take_list([{"orderId": 1, "status": "Submitted", "ticker": "A"}], None, again=False)
     assert (book.orders()[1].price, book.orders()[1].ticker) == (Decimal(6), "A")
 

@@ -1,4 +1,4 @@
-"""Completeness of the order book, and the REST requests that complete it."""
+"""Tests of the check whether the stream's orders are complete, and of its REST requests."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def listed(order_id: int, status: str = "Submitted", price: int = 1) -> LiveOrde
 
 
 class Stream:
-    """Order book with its check, in place of the stream that owns them."""
+    """Orders of a stream and the check of them, without the stream itself."""
 
     def __init__(self, arguments: dict[str, Any] = ALL, now: float = 0.0) -> None:
         self.book = OrderBook(Drifts())
@@ -55,7 +55,7 @@ class Stream:
 
 
 def known_stream(*orders: OrderUpdate, arguments: dict[str, Any] = ALL) -> Stream:
-    """Return an order book with known orders whose stream has just been interrupted."""
+    """Return a stream that knows these orders, has just been interrupted, and has reconnected."""
     stream = Stream(arguments)
     stream.tell(0, *orders)
     if arguments:
@@ -127,7 +127,7 @@ def test_an_order_that_no_source_knows_has_no_status() -> None:
     assert stream.book.orders()[1].ticker == "A"
     assert stream.check.take_lost() == [1, 2]
     assert stream.check.take_lost() == []
-    # The check requests the status again and again; each time it is without a result here.
+    # The check requests the status of each unconfirmed order again. No request has a result here.
     stream.answer(50)
     stream.check.take_status(stream.ask(50), None, 49)
     stream.tell(50, order(2, "Filled"))
@@ -144,7 +144,7 @@ def test_an_order_that_no_source_knows_has_no_status() -> None:
     (update,) = stream.check.updates
     sizes = [update.quantity, update.filled_quantity, update.remaining_quantity]
     assert sizes == [Decimal(3), Decimal(2), Decimal(1)]
-    # The message has only the values received since the interruption.
+    # The message lacks values from before the interruption.
     assert update.ticker is None
 
 
@@ -168,7 +168,7 @@ def test_stream_messages_during_a_request_are_newer() -> None:
     assert stream.book.orders()[2].price == 9
     assert stream.book.orders()[1].price == 1
     assert stream.check.updates == []
-    # After the check, a complete row of the stream replaces the stored row.
+    # After the check, a complete row from the stream replaces the stored row.
     stream.tell(13, order(2, "Submitted", conid=5))
     assert stream.book.orders()[2].raw == {"orderId": 2, "status": "Submitted", "conid": 5}
 
@@ -185,7 +185,8 @@ def test_with_a_filter_orders_are_requested_at_once_and_periodically() -> None:
     stream = Stream(FILTERED)
     stream.tell(0, order(1), order(2))
     stream.answer(0, listed(1), listed(8, "PreSubmitted"), listed(9, "PendingSubmit"))
-    # The stream has just reported these orders, so the check does not request them.
+    # Order 2 is not in the list. But the stream has just reported it, so the check does not request
+    # its status.
     assert stream.check.next(0) == FILTERED_INTERVAL
     assert stream.book.known
     assert set(stream.statuses()) == {1, 2, 8}
@@ -209,7 +210,7 @@ def test_with_a_filter_orders_are_requested_at_once_and_periodically() -> None:
     assert ask.order_id == 8
     stream.check.take_status(ask, None, now)
     assert stream.book.unconfirmed == {8}
-    # The stream's message completes the list, so no request is needed.
+    # A message about order 8 confirms it, without a further request.
     stream.tell(now, order(8))
     assert stream.book.unconfirmed == set()
     assert stream.book.orders()[8].status == "Submitted"

@@ -1,4 +1,4 @@
-"""Parsing of frames into messages: no frame is dropped and no frame raises an error."""
+"""Tests of parsing frames into messages: no frame is dropped, and none raises an error."""
 
 from __future__ import annotations
 

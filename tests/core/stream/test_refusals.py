@@ -1,4 +1,4 @@
-"""Subscriptions that the gateway refuses or does not answer."""
+"""Tests of subscriptions that the gateway refuses or does not answer."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def request_list(stream: StreamState, now: float, *listed: LiveOrder) -> None:
     [
         ("sor", ["or"]),
         ("smd+1", ["md+1"]),
-        ("smd+2", ["md+2@ARCA"]),  # the gateway may omit the exchange
+        ("smd+2", ["md+2@ARCA"]),  # "@ARCA" is missing, because the gateway may omit the exchange
         ("smd", ["md+2@ARCA"]),
         ("smd+9", []),
         ("umd+1", []),

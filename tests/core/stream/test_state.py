@@ -1,4 +1,4 @@
-"""State of a stream: sending, silence, losses, reconnection and renewal."""
+"""Tests of a stream's state: sending, silence, lost connections, reconnection and renewal."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_nothing_leaves_before_the_gateway_is_ready() -> None:
     stream.take_in([*data, b'{"topic":"system","success":false}'], 1)
     assert sent(stream, 5) == []
     assert stream.phase is Phase.WAITING
-    # The messages wait in the state until it knows whether a gap comes before them.
+    # The messages are held back until it is known whether a `Gap` must come before them.
     assert read(stream) == []
     stream.take_in([SYSTEM], 6)
     kinds = [type(each).__name__ for each in read(stream)]
@@ -174,18 +174,18 @@ def test_a_tic_after_each_interval() -> None:
     stream = ready_state(100, tic_interval=30)
     assert sent(stream, 129.9) == []
     assert sent(stream, 130) == ["tic"]
-    assert sent(stream, 200) == ["tic"]  # one overdue message, not one per interval that has passed
+    assert sent(stream, 200) == ["tic"]  # only one, although two intervals have passed
     assert sent(stream, 229.9) == []
 
 
 def test_when_something_is_due() -> None:
     stream = state(100, tic_interval=30, silence_limit=60, confirm_after=50)
-    assert stream.advance(100, 100) == 10  # the system message
+    assert stream.advance(100, 100) == 10  # 10 s until the system message is overdue
     stream.take_in([SYSTEM], 105)
     assert stream.advance(105, 105) == 30
     stream.subscribe(market_data.request(1, LAST, None), now=110)
     sent(stream, 136)
-    assert stream.advance(140, 140) == 20  # the time until a response about the contract is due
+    assert stream.advance(140, 140) == 20  # 20 s until the response to the subscription is overdue
     assert stream.advance(158, 158) == 2
     assert stream.advance(164, 164) == 0
 
@@ -350,7 +350,8 @@ def test_market_data_without_a_response_is_requested_again() -> None:
     assert len(sent(stream, 15)) == 1
     assert sent(stream, 44) == []
     assert len(sent(stream, 45)) == 1
-    stream.take_in([quote(2), quote(1)], 46)  # the gateway's message may lack the exchange
+    # The quote lacks the exchange, which the gateway may omit.
+    stream.take_in([quote(2), quote(1)], 46)
     assert stream.confirmed == {"md+1@NYSE"}
     assert sent(stream, 400) == []
 
@@ -395,7 +396,7 @@ def test_a_report_of_the_sessions_end_is_checked_before_it_is_believed() -> None
     stream.probed(TOKEN, "", 2, 2)
     assert (stream.phase, stream.probe_due) == (Phase.READY, False)
     stream.take_in([LOGGED_OUT], 3)
-    stream.probed("", "", 4, 4)  # a tickle without a token proves that the session can be used, too
+    stream.probed("", "", 4, 4)  # no token, but the tickle succeeded, so the session works
     assert phase_of(stream) is Phase.READY
     assert [type(each) for each in read(stream)] == [SessionStatus, SessionStatus]
     stream.take_in([LOGGED_OUT], 5)
@@ -486,7 +487,7 @@ def test_orders_are_whole_and_known_once_the_snapshot_is_complete() -> None:
     assert stream.orders.working() == [1, 2]
     stream.take_in([b'{"topic":"sor","args":[{"orderId":2,"status":"Filled"}]}'], 5)
     assert stream.orders.get(2) is None
-    # The stream has not reported the other order, so the state of that order is unknown.
+    # The new connection has not reported order 1, so the client requests the orders.
     assert stream.order_check.next(5) == QUIET
     assert stream.order_check.next(5 + QUIET) == OrderRequest(3)
     assert not stream.orders.known

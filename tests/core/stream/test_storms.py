@@ -1,4 +1,4 @@
-"""State of a stream under random sequences of frames, losses, waits and user calls."""
+"""Tests of a stream's state under random sequences of frames, losses, waits and user calls."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OPEN = (Phase.WAITING, Phase.READY)
 
 
 class Storm(RuleBasedStateMachine):
-    """State machine that plays the socket, the gateway and the user."""
+    """Hypothesis state machine that acts as the socket, the gateway and the user of a stream."""
 
     @initialize(limit=st.integers(1, 6))
     def begin(self, limit: int) -> None:
@@ -32,7 +32,7 @@ class Storm(RuleBasedStateMachine):
         self.interests: list[Interest] = []
         self.gateway: set[str] = set()  # topics that the gateway serves on this connection
         self.numbers = 0
-        self.losses = 0  # interruptions that lost something
+        self.losses = 0  # interruptions in which messages may have been lost
         self.found: list[Message] = []
         self.greeted = False
         self.ever = False
@@ -128,7 +128,7 @@ class Storm(RuleBasedStateMachine):
     def teardown(self) -> None:
         if not hasattr(self, "state"):
             return
-        # After the storm, one good connection restores all of the user's subscriptions.
+        # When the random steps are over, one good connection restores all subscriptions.
         for _ in range(5):
             self.drive()
             self.now += 0.0 if self.state.phase in OPEN else 100.0

@@ -1,4 +1,4 @@
-"""Subscriptions, and the commands that request them from the gateway."""
+"""Tests of subscriptions, and of the commands that request them from the gateway."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ steps = st.lists(
 def test_the_gateway_has_all_subscriptions_after_any_steps(
     steps: list[tuple[int, set[int]] | int],
 ) -> None:
-    """The commands give the gateway every subscribed field, and no other contract."""
+    """After the commands, the gateway has every subscribed field and only subscribed contracts."""
     registry = SubscriptionRegistry()
     held: list[Interest] = []
     gateway: dict[str, set[str]] = {}
@@ -227,7 +227,8 @@ def test_endings() -> None:
     registry.add(ladder.request("U2", 1))
     assert commands == ["sbd+U1+1"]
     assert registry.remove(executions) == ["utr"]
-    # IBKR ends all ladders of an account with one command, so the other ladder is requested again.
+    # IBKR has only one command to end all price ladders of an account. So the remaining ladder is
+    # requested again.
     assert registry.remove(first) == ["ubd+U1", "sbd+U1+2"]
 
 

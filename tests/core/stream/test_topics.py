@@ -1,4 +1,4 @@
-"""Table of topics: one row in each module, and all of them in the registry."""
+"""Tests of the table of topics: each topic's module has one row, and the registry has all rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Absurdly large numbers: found in any spelling, and dropped without other values."""
+"""Tests of absurdly large numbers: detected in any spelling, and dropped without other values."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_types_of_the_users_own(type_: Any) -> None:
 
 
 class Attrs:
-    """Class that msgspec sees as an attrs class."""
+    """Class that msgspec treats as an attrs class."""
 
     def __init__(self, number: Decimal) -> None:
         self.number = number

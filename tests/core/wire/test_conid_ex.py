@@ -1,4 +1,4 @@
-"""Contracts as IBKR writes them: a conid, an exchange, the legs of a combination."""
+"""Tests of contracts as IBKR writes them: a conid, an exchange, the legs of a combination."""
 
 from __future__ import annotations
 

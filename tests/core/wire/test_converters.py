@@ -1,4 +1,4 @@
-"""Conversion of the spellings of numbers, flags, texts and times."""
+"""Tests of converting IBKR's spellings of numbers, flags, texts and times."""
 
 from __future__ import annotations
 

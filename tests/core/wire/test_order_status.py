@@ -1,4 +1,4 @@
-"""Order states, by the spellings of their names."""
+"""Tests of order states, and of the spellings of their names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reprs of plain value classes, which show no secrets."""
+"""Tests that the reprs of plain value classes show no secrets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bezant._core.settings.connection import PacingStore, Tls
 def test_hidden_fields_are_not_shown() -> None:
     store = PacingStore("redis", "redis://:secret@host/0", "name")
     assert repr(store) == "PacingStore(kind='redis', name='name')"
-    # Some consoles use this method instead of `repr`.
+    # The library rich calls this method instead of `repr`.
     assert store.__rich_repr__() == [("kind", "redis"), ("name", "name")]
     assert repr(Response(200, {"set-cookie": "secret"}, b"secret")) == "Response(status=200)"
     assert "secret" not in repr(Payload(b"secret")) + repr(Tls("context", context="secret"))

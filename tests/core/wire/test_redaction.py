@@ -1,4 +1,4 @@
-"""Redaction of secrets in errors and logs."""
+"""Tests of redacting secrets in errors and logs."""
 
 from __future__ import annotations
 

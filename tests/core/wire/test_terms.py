@@ -1,4 +1,4 @@
-"""Spellings of sides, order types and times in force: one in models, whatever the wire writes."""
+"""Tests of sides, order types and times in force: models have one spelling, the gateway several."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ TRADE: dict[str, object] = {
     "execution_id": "0001", "account": "DU1000001", "conid": 4711, "symbol": "ACME",
     "sec_type": "STK", "side": "B", "size": 4.0, "price": "101.5", "trade_time_r": 1757352788000,
 }  # fmt: skip
-# What the gateway wrote in recordings and fixtures, or in IBKR's documentation.
+# Kind of term, spelling from a recording, a fixture or IBKR's documentation, and spelling in
+# models.
 WRITTEN = [
     ("orderType", "Limit", "LMT"), ("orderType", "LIMIT", "LMT"), ("orderType", "limit", "LMT"),
     ("orderType", "Market", "MKT"), ("orderType", "MARKETONCLOSE", "MOC"),

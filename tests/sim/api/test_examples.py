@@ -1,4 +1,4 @@
-"""Every operation with both clients: the simulated gateway knows it and causes no drift."""
+"""Tests of every operation with both clients: the simulated gateway supports it without drift."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ from bezant.operations import OPERATIONS, OperationEntry
 from bezant.sim import SimulatedGateway
 from bezant.sim._api.examples import Examples, find
 
-# Calls that create something come first; calls that end something come last.
+# Prefixes of the calls to make first (they create something) and last (they end something).
 _FIRST = ("create_", "submit_", "preview_")
 _LAST = ("close_md_stream", "delete_", "logout", "reset_")
-# The test of orders places an order that raises a question, confirms it, changes and cancels it.
+# Calls of the order test, in order: it places an order that raises a question, confirms the
+# question, and changes and cancels the order.
 _ORDERS = [
     "submit_new_orders",
     "confirm_order_reply",
@@ -29,8 +30,8 @@ _ORDERS = [
     "modify_open_order",
     "cancel_open_order",
 ]
-# The first response of a session is empty, as with the real gateway.
-# IBKR refuses it for an account without combinations.
+# IBKR refuses the first of these calls for accounts without combination positions. The second
+# responds with an empty list when it is first called in a session, as at the real gateway.
 _REFUSED = {"get_combo_positions"}
 _MAY_BE_EMPTY = {"get_trade_history"}
 GROUPS = sorted({entry.group for entry in OPERATIONS.values()})
@@ -64,7 +65,7 @@ _VALUES: dict[str, Any] = {
     "type_": "TOP_PERC_GAIN",
     "type_code": "BA",
 }
-# This price is so far from the market that the gateway asks a question.
+# This price is so far from the market that the gateway asks for confirmation.
 _TICKET = {"conid": AAPL, "side": "BUY", "orderType": "LMT", "price": 10, "tif": "DAY"} | {
     "quantity": 1
 }
@@ -165,7 +166,7 @@ class Caller:
 def test_blocking(gateway: SimulatedGateway, group: str) -> None:
     caller = Caller(gateway)
     options: dict[str, Any] = {"pacing": False, "retries": 0, "strict": True}
-    # The client refuses operations that need OAuth, unless it has a transport of its own.
+    # Without a custom transport, the client refuses operations that need OAuth.
     transport = httpx.HTTPTransport(verify=False) if group in OAUTH_GROUPS else None
     with Client(gateway.base_url, transport=transport, **options) as client:
         client.accounts()

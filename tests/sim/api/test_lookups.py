@@ -1,4 +1,4 @@
-"""Lookups and stored items: contracts, scanners, watchlists, alerts, notifications."""
+"""Tests of lookups and stored items: contracts, scanners, watchlists, alerts, notifications."""
 
 from __future__ import annotations
 
@@ -286,7 +286,7 @@ def test_all_alerts_are_deleted_at_once(gateway: SimulatedGateway, client: Clien
         for _ in range(3):
             plain.post(f"{url}/alert", json=alert)
         assert len(plain.get(f"{url}/alerts").json()) == 3
-        # Only 0 means all alerts.
+        # An unknown id deletes nothing. The id 0 below deletes all alerts.
         assert plain.delete(f"{url}/alert/nosuch").json() == {"error": "Alert not found"}
         assert len(plain.get(f"{url}/alerts").json()) == 3
         assert plain.post(f"{url}/alert", json=alert | {"conditions": ["x"]}).status_code == 400

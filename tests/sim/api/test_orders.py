@@ -1,4 +1,4 @@
-"""Orders over REST and WebSocket, with a stopped clock."""
+"""Tests of orders over REST and WebSocket, with a stopped clock."""
 
 from __future__ import annotations
 
@@ -199,7 +199,8 @@ def test_cancelling_everything(gateway: SimulatedGateway, trader: httpx.Client) 
 
 
 def test_bracket(gateway: SimulatedGateway, trader: httpx.Client) -> None:
-    gain, loss, parent = place(  # the exits come first, as in recordings
+    # The response lists the exits before the parent, as recorded responses do.
+    gain, loss, parent = place(
         trader,
         row(price=249, cOID="entry"),
         row("SELL", price=260, parentId="entry", tif="GTC"),
@@ -291,8 +292,8 @@ def test_questions_that_went(gateway: SimulatedGateway, trader: httpx.Client) ->
     assert (answer.status_code, answer.json()) == (200, {"error": "reply id not found: 'none'"})
     [first] = place(trader, row(price=300))
     [second] = place(trader, row(price=310))
-    # The client asks about one order at a time: the question about another order dropped the first
-    # one.
+    # The gateway keeps open questions about one order only: the question about the second order
+    # replaced the first one.
     assert reply(first["id"]).status_code == 503
     gateway.clock.advance(61)
     answer = reply(second["id"])
@@ -348,7 +349,7 @@ def test_midprice(gateway: SimulatedGateway, trader: httpx.Client) -> None:
     [placed] = place(trader, row(kind="MIDPRICE"))
     shown = orders(trader)[int(placed["order_id"])]
     assert (shown["orderType"], shown["avgPrice"]) == ("MidPrice", "250.00")
-    # A cap (the limit of MIDPRICE) far from the market raises no question.
+    # For MIDPRICE, `price` is a cap. A cap far from the market raises no question.
     [waiting] = place(trader, row(kind="MIDPRICE", price=100))
     assert waiting["order_status"] == "Submitted"
     [future, *_] = gateway._state.catalogue.futures("ES")
@@ -741,5 +742,5 @@ def test_a_new_gateway_is_quick() -> None:
     begin = time.process_time()
     for _ in range(10):
         SimulatedGateway()
-    # The call takes about 10 ms; the rest is for tests that run in parallel.
+    # It takes about 10 ms; the limit leaves time for tests that run in parallel.
     assert (time.process_time() - begin) / 10 < 0.1

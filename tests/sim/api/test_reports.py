@@ -1,4 +1,4 @@
-"""Summaries by segment, positions by contract, performance, transactions."""
+"""Tests of account summaries by segment, positions by contract, performance and transactions."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_market_values_are_by_currency(filled: SimulatedGateway) -> None:
 def test_positions_by_contract(filled: SimulatedGateway) -> None:
     with filled, httpx.Client(base_url=filled.base_url, verify=False, timeout=60) as api:
         path = f"/portfolio/positions/{AAPL}"
-        assert api.get(path).json() == {}  # the accounts were not asked for yet
+        assert api.get(path).json() == {}  # empty, because the accounts have not been requested yet
         api.get("/portfolio/accounts")
         [row] = api.get(path).json()[ACCOUNT]
         assert (row["conid"], row["position"]) == (AAPL, 100.0)

@@ -1,4 +1,4 @@
-"""Control endpoint of the simulated gateway, over plain HTTP as from other languages."""
+"""Tests of the simulated gateway's control endpoint, over plain HTTP as other languages use it."""
 
 from __future__ import annotations
 
@@ -190,7 +190,8 @@ def test_the_clock_and_prices() -> None:
             client.accounts()
             asked = {"conids": f"{AAPL},272093", "fields": "7635"}
             path = "/iserver/marketdata/snapshot"
-            client.request("GET", path, params=asked)  # the first call only starts the data
+            # The first call has no values: it only starts the data.
+            client.request("GET", path, params=asked)
             rows = client.request("GET", path, params=asked)
             assert [row["7635"] for row in rows] == ["123.25", "99.50"]
 

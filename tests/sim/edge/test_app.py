@@ -155,7 +155,7 @@ def test_tickle_sets_one_cookie_twice_and_both_together_are_accepted(
     one, two = (cookie.partition(";")[0] for cookie in cookies)
     assert api.get("/tickle", headers={"Cookie": one}).status_code == 200
     assert api.get("/tickle", headers={"Cookie": f"{one}; {two}"}).status_code == 200
-    # A cookie jar that is keyed by name and path sends both.
+    # httpx's cookie jar distinguishes cookies by name and path, so it sends both cookies.
     with httpx.Client(base_url=gateway.base_url, verify=False, timeout=60) as naive:
         paths = ("/portfolio/accounts", "/tickle", "/portfolio/accounts", "/iserver/auth/status")
         assert [naive.post(path).status_code for path in paths[1::2]] == [200, 200]

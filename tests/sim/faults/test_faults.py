@@ -1,4 +1,4 @@
-"""Faults of requests and of the gateway itself, observed with plain HTTP clients."""
+"""Tests of simulated faults of requests and of the gateway, observed with plain HTTP clients."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_refused_for_a_while(
 ) -> None:
     assert connected(api)
     gateway.faults.refuse(60)
-    with pytest.raises(httpx.TransportError):  # the kept-alive connection was closed
+    with pytest.raises(httpx.TransportError):  # the fault has also closed the open connection
         api.get(STATUS)
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", gateway.port), timeout=30)
@@ -179,7 +179,8 @@ def test_faults_of_a_handshake(gateway: SimulatedGateway, open_ws: Callable[...,
         with pytest.raises(TimeoutError):
             open_ws(open_timeout=seconds)
         if silent.hits:
-            break  # on a slow machine the time may be over before the request is sent
+            # Otherwise the timeout has expired before the request was sent, as on a slow machine.
+            break
     gateway.faults.slow(0.02, "/ws", times=1)
     open_ws()
     assert (dropped.hits, silent.hits) == (1, 1)
@@ -250,7 +251,8 @@ def test_a_storm_of_everything_ends(
     while not {"restart", "logout", "silence"} <= {each.kind for each in storm.injected}:
         assert time.monotonic() < ends, storm
         outcomes(gateway, api, 1)
-    until(lambda: storm.injected == gateway.faults.happened)  # a fault may just be happening
+    # The last fault may still be in progress.
+    until(lambda: storm.injected == gateway.faults.happened)
     gateway.faults.storm(0, one_in=1, kinds=["penalty"])
     storm.stop()
     while not gateway.faults.count("penalty"):
@@ -306,7 +308,7 @@ def test_faults_after_the_gateways_end_do_nothing() -> None:
     assert thread is not None
 
     async def work() -> None:
-        """Do nothing: this task is never started."""
+        """Do nothing; this coroutine is never run."""
 
     thread.run(work())
     thread.run_soon(work())

@@ -1,4 +1,4 @@
-"""Faults of WebSockets, observed with a plain client."""
+"""Tests of simulated faults of WebSockets, observed with a plain client."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ Until = Callable[[Callable[[], object]], None]
 
 
 def closed_with(ws: Ws) -> tuple[int, str] | None:
-    """Read until the connection ends; return code and reason of its Close frame, or None."""
+    """Read until the connection ends; return the code and reason of its Close frame.
+
+    The result is None if the connection ended without a Close frame.
+    """
     with pytest.raises(ConnectionClosed) as caught:
         collections.deque((ws.raw() for _ in itertools.count()), maxlen=0)
     frame = caught.value.rcvd

@@ -1,4 +1,4 @@
-"""IBKR's rate limits in the simulated gateway, alone and compared with the client's pacing."""
+"""Tests of the rate limits of the simulated gateway, also compared with the client's pacing."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_the_published_limits() -> None:
             windows.append((each["and_limit"], each["and_per_seconds"]))
         for requests, seconds in windows:
             if (requests, seconds) == (10, 1):
-                continue  # the limit of the whole session
+                continue  # not a path's own limit, but that of the whole session
             judge = Judge(penalty=0)
             step = seconds / requests / 2
             for number in range(requests):
@@ -149,7 +149,7 @@ def test_the_published_limits() -> None:
             assert judge.arrive(each["method"], path, HERE, seconds), path
 
 
-# These fractions add up exactly, so that both sides compute the same times.
+# Sums of these fractions are exact, so that both sides compute the same times.
 PAUSES = st.integers(0, 2048).map(lambda count: count / 1024)
 
 

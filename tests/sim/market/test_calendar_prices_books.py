@@ -1,4 +1,4 @@
-"""Calendar, prices and books of the simulated exchange, without a gateway."""
+"""Tests of the simulated exchange's calendar, prices and account books, without a gateway."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CONTRACTS = {each.conid: each for each in (STOCK, FUTURE, OPTION, FOREIGN)}
 
 
 def test_pure() -> None:
-    """The modules import no clock and no I/O, and open no files."""
+    """The market's modules import nothing that reads a clock or does I/O, and open no files."""
     allowed = {"__future__", "collections", "dataclasses", "datetime", "decimal",
                "functools", "itertools", "math", "random", "typing"}  # fmt: skip
     files = list(pathlib.Path(_market.__file__ or "").parent.glob("*.py"))
@@ -71,7 +71,8 @@ def test_sessions() -> None:
     assert day is not None
     assert (day.closes - day.opens, day.extended_closes - day.extended_opens) == (23_400, 57_600)
     assert day.opens == NOON - 9000
-    # On Sunday the 8th the clocks go forward, so the session begins an hour earlier in UTC.
+    # On Sunday 2026-03-08 the clocks in New York go forward. So Monday's session begins an hour
+    # earlier in UTC.
     monday = calendar.following(calendar.following(calendar.following(day)))
     assert monday.date == dt.date(2026, 3, 9)
     assert monday.opens - day.opens == 5 * 86_400 - 3600
@@ -156,7 +157,10 @@ def test_how_far_noise_gets(
 
 @given(st.decimals("0.01", "0.2", places=2), st.integers(0, 50), st.floats(0, 1e6))
 def test_how_far_a_price_gets(start: Decimal, seed: int, offset: float) -> None:
-    """The price stays within the bounds, even for cheap contracts whose price rarely changes."""
+    """Until the time that `within` returns, the price stays within the given bounds.
+
+    This also holds for cheap contracts, whose price rarely changes.
+    """
     path = Path(STOCK, start, seed, 0.5, NOON)
     when = NOON + offset
     last = path.last(when)
@@ -219,11 +223,11 @@ def test_average_cost() -> None:
     assert held.average_cost == Decimal("10.01")
     held.trade(Decimal(100), Decimal(12), Decimal(1))
     assert held.average_cost == Decimal("11.01")
-    # After the sale of half of the position, the average cost stays and the gain is realised.
+    # Selling half of the position realises its gain and leaves the average cost unchanged.
     paid = held.trade(Decimal(-100), Decimal(13), Decimal(1))
     assert (paid, held.average_cost) == (Decimal(1299), Decimal("11.01"))
     assert held.realized == Decimal(13 * 100 - 1101 - 1)
-    # The position goes from long to short, and the short position gets its own average cost.
+    # This sale turns the long position into a short one, which gets its own average cost.
     held.trade(Decimal(-300), Decimal(14), Decimal(3))
     assert (held.quantity, held.average_cost) == (Decimal(-200), Decimal("13.99"))
     assert held.unrealized(Decimal(13)) == 2 * Decimal(99)

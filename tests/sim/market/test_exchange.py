@@ -1,4 +1,4 @@
-"""Order matching of the simulated exchange, without a gateway."""
+"""Tests of the simulated exchange's order matching, without a gateway."""
 
 from __future__ import annotations
 
@@ -81,10 +81,10 @@ def test_large_orders_fill_in_parts() -> None:
     here.advance(NOON + 0.5)
     assert (filled(order), status(order)) == (60, "Submitted")
     here.advance(NOON + 1)
-    # The older order is filled first, and the rest goes to the younger one.
+    # The older order fills first. The newer order gets what is left.
     assert (filled(order), filled(other)) == (70, 20)
     assert [each.quantity for each in here.executions] == [30, 30, 10, 20]
-    # The minimum commission is due once per order, not per execution.
+    # The minimum commission is charged once per order, not per execution.
     assert [each.commission for each in here.executions] == [1, 0, 0, 1]
 
 
@@ -96,7 +96,8 @@ def test_stop_orders() -> None:
     at(here, "94.5")
     assert (status(stop), stop.average_price) == ("Filled", Decimal("94.49"))
     at(here, 107)
-    # The market has reached the stop but not the limit, so the order is now a limit order.
+    # The price is beyond both the stop and the limit: the order has become a limit order, without a
+    # fill.
     assert (status(limited), filled(limited)) == ("Submitted", 0)
     at(here, 104)
     assert status(limited) == "Filled"
@@ -123,7 +124,7 @@ def test_day_orders_end_with_the_day() -> None:
     assert (status(longer), status(good)) == ("Submitted", "Submitted")
     here.advance(close + 40 * 86_400)
     assert (status(longer), status(good)) == ("Cancelled", "Submitted")
-    # At the end of the next quarter, the other order ends too.
+    # The good-till-cancelled order ends at the end of the next quarter.
     here.advance(close + 119 * 86_400)
     assert (status(good), good.updated) == ("Cancelled", 1_782_849_600.0)
 
@@ -149,7 +150,7 @@ def test_due_events_happen_in_order() -> None:
     [day] = place(here, spec(limit=90))
     [other] = place(here, spec(limit=90))
     here.cancel(other.order_id)
-    # The exchange takes one long step in which both orders end.
+    # Process one long step in which both orders end, each at its own time.
     here._due(NOON + 86_400)
     assert other.updated == NOON + 0.25
     assert day.updated == calendar.last_session(NOON).closes
@@ -235,7 +236,7 @@ def test_bracket_whose_parent_ends() -> None:
     parent, gain, loss = bracket(here)
     here.cancel(parent.order_id)
     here.advance(NOON + 0.3)
-    # The exits protect exactly the filled part.
+    # The parent was filled with 3 before its cancellation, so its exits have this quantity.
     assert (status(parent), filled(parent)) == ("Cancelled", 3)
     assert gain.spec.quantity == loss.spec.quantity == 3
 
@@ -288,7 +289,7 @@ def test_buying_power() -> None:
     with pytest.raises(OrderRefused, match=r"initial margin of 1000\.10 USD, and 1000\.00"):
         here.check([spec("BUY", 40, "MKT")])
     [order] = place(here, spec(quantity=20, limit=90, tif="GTC"))
-    # The open order already uses its part of the funds.
+    # The open order reserves 450 USD of the 1,000 USD.
     with pytest.raises(OrderRefused, match=r"550\.00 USD are available"):
         place(here, spec(quantity=30, limit=90))
     with pytest.raises(OrderRefused, match="initial margin"):
@@ -296,7 +297,8 @@ def test_buying_power() -> None:
     here.modify(order.order_id, spec(quantity=40, limit=90))
     at(here, 89)
     assert status(order) == "Filled"
-    # Closing a position needs no margin, and neither does the same size on the other side.
+    # Selling the position of 40 needs no margin, and neither does a short position of the same
+    # size.
     assert here.margin(spec("SELL", 40, "MKT"), Decimal(89)) == 0
     assert here.margin(spec("SELL", 80, "MKT"), Decimal(89)) == 0
     assert here.margin(spec("SELL", 84, "MKT"), Decimal(100)) == 100
@@ -384,7 +386,7 @@ def test_steps_in_which_nothing_can_happen_are_passed_over(
     now: float,
     seconds: float,
 ) -> None:
-    """Skipping steps gives the same result as computing every step."""
+    """Skipping steps in which nothing can happen gives the same result as computing every step."""
 
     def outcome(parts: int, *, every: bool) -> tuple[list[Order], list[Any]]:
         market = Market(CONTRACTS, seed=seed, start=now, hours=hours)
@@ -449,7 +451,7 @@ def test_a_trail_in_per_cent() -> None:
     down, up = place(here, trailing("SELL", 10, percent=True), trailing("BUY", 10, percent=True))
     assert (levels(down), levels(up)) == ((90, 0), (110, 0))
     at(here, "105.55")
-    # The levels are rounded to whole cents.
+    # A trailing stop is rounded to whole cents: 10 per cent below 105.55 is 95.
     assert (levels(down), levels(up)) == ((95, 0), (110, 0))
     at(here, 96)
     assert (levels(down), levels(up)) == ((95, 0), (105.6, 0))
@@ -458,7 +460,8 @@ def test_a_trail_in_per_cent() -> None:
 def test_the_limit_goes_with_the_stop_until_it_is_reached() -> None:
     here = exchange()
     [order] = place(here, trailing("SELL", 3, "TRAILLMT", stop=96, limit="95.50"))
-    # The market is further above the stop than the trailing amount.
+    # The market, at 100, is more than the trailing amount of 3 above the stop of 96, so the stop
+    # moves up to 97.
     assert levels(order) == (97, 96.5)
     at(here, 101)
     assert levels(order) == (98, 97.5)
@@ -486,7 +489,7 @@ def test_changing_a_stop_that_trails() -> None:
     here = exchange()
     [order] = place(here, trailing("SELL", 2))
     at(here, 105)
-    # A change without a stop keeps the current stop; a new distance sets a new stop.
+    # A modification without a stop keeps the current stop. A new trailing amount sets a new stop.
     at(here, 104)
     here.modify(order.order_id, replace(order.spec, quantity=Decimal(5), stop=None))
     assert (levels(order), order.remaining) == ((103, 0), Decimal(5))
@@ -512,7 +515,7 @@ def test_a_change_that_takes_up_more_margin_has_to_be_afforded() -> None:
     with pytest.raises(OrderRefused, match="initial margin"):
         here.modify(order.order_id, replace(order.spec, limit=Decimal(105)))
     assert here.modify(order.order_id, replace(order.spec, limit=Decimal(95))).spec.limit == 95
-    # Reducing an order is always allowed, even if the account's funds are gone.
+    # An order may always be reduced, even without funds.
     here.books.cash["USD"] = Decimal(-1000)
     assert here.modify(order.order_id, replace(order.spec, quantity=Decimal(30))).remaining == 30
 

@@ -1,4 +1,4 @@
-"""Invariants of the simulated exchange under random actions."""
+"""Tests of invariants of the simulated exchange under random actions."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def specs(draw: st.DrawFn) -> OrderSpec:
 
 
 class ExchangeMachine(RuleBasedStateMachine):
-    """State machine of orders, changes, cancellations, prices and time, in random order."""
+    """Hypothesis state machine: orders, changes, cancellations, prices and time in random order."""
 
     @initialize(seed=st.integers(0, 50), cash=st.integers(1000, 10_000_000))
     def begin(self, seed: int, cash: int) -> None:
@@ -132,7 +132,8 @@ class ExchangeMachine(RuleBasedStateMachine):
             assert books.position(conid) == quantity
         assert set(books.holdings) == set(held)
         if 2 not in held:
-            # Futures are settled when they are closed.
+            # This does not hold with futures (contract 2), whose gains reach the cash only when
+            # closed.
             assert books.cash == flows
         value = sum(
             books.holdings[conid].value(here.market.quote(conid, here.now).last)
@@ -141,7 +142,8 @@ class ExchangeMachine(RuleBasedStateMachine):
         )
         cash = sum(amount * RATES[name] for name, amount in books.cash.items())
         totals = books.totals()
-        # Decimals are rounded to 28 digits, and the two sides add them in different orders.
+        # Both sides add decimals, rounded to 28 digits, in different orders, so they may differ a
+        # little.
         assert abs(totals.net_liquidation - cash - value) < CLOSE_ENOUGH
         gained = totals.realized + totals.unrealized
         assert abs(totals.net_liquidation - self.base - gained) < CLOSE_ENOUGH

@@ -112,6 +112,6 @@ def test_gateway_keeps_to_its_clock(open_ws: Open) -> None:
         assert topics == {"system", "smd+265598"}
         assert ws.collect(0.05) == []
         clock.advance(100)
-        # The subscription has ended, but the heartbeat continues.
+        # The subscription has expired, but the heartbeat continues.
         beat = json.loads(ws.raw())
         assert beat == {"topic": "system", "hb": int(clock.now() * 1000)}

@@ -1,4 +1,4 @@
-"""Scenarios in TOML files, and the errors for invalid ones."""
+"""Tests of scenarios in TOML files, and of the errors for invalid ones."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def test_drop_brokerage(gateway: SimulatedGateway, api: httpx.Client) -> None:
     assert answer.status_code == 400
     assert answer.json() == {"error": "Init session first", "statusCode": 400}
     assert api.get("/trsrv/stocks?symbols=AAPL").status_code == 200
-    # The login still works, and so does the portfolio.
+    # The login is still valid, so calls outside the brokerage session work.
     assert len(api.get("/portfolio/accounts").json()) == 1
     assert api.get("/portfolio/DU1234567/positions/0").json()
     assert api.post("/iserver/reauthenticate").json() == {"message": "triggered"}
@@ -118,7 +118,7 @@ def test_compete_and_init(gateway: SimulatedGateway, api: httpx.Client) -> None:
     taken = api.post(path, data={"publish": "true", "compete": "true"}).json()
     assert (taken["authenticated"], taken["established"], taken["competing"]) == (True, True, False)
     assert flags(api) == (True, True, True, False)
-    # A second call on a good session changes nothing.
+    # Calling it again on a working session changes nothing.
     assert api.post(path, json={"publish": True}).json()["authenticated"] is True
 
 

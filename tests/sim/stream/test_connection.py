@@ -112,7 +112,7 @@ def test_sixth_socket_waits_for_a_place(gateway: SimulatedGateway, open_ws: Open
 
 def test_echo_and_tic(gateway: SimulatedGateway, open_ws: Open, until: Until) -> None:
     ws = open_ws()
-    # The token of the session, as most clients send it first, has no response.
+    # Most clients first send the session's token. The gateway does not respond to it.
     ws.send('{"session":"0123456789abcdef0123456789abcdef"}')
     ws.send("tic")
     ws.connection.send(b"ech+hb")
@@ -133,7 +133,7 @@ def test_market_data(open_ws: Open) -> None:
     ws.send(smd(265598, *fields))
     full = ws.message("smd+265598")
     assert full.keys() == SMD_META | set(fields)
-    # The first values come twice, in another order of the keys.
+    # The gateway sends the first values twice, the second time with its keys in another order.
     again = ws.message("smd+265598")
     assert again == full
     assert list(again) != list(full)
@@ -245,7 +245,7 @@ def test_trades(open_ws: Open) -> None:
     first = ws.message("str")["args"][0]
     assert "commission" not in first
     second = ws.message("str")["args"][0]
-    # The minimum commission is due once per order, not per execution.
+    # The order's first execution has the minimum commission of 1.00, and further ones have none.
     assert second == first | {"commission": "1.00"}
     assert ws.message("str")["args"][0]["execution_id"] != first["execution_id"]
     assert ws.message("str")["args"][0]["commission"] == "0.00"
@@ -262,7 +262,7 @@ def test_account_summary_and_ledger(open_ws: Open) -> None:
     ws.send(f"sld+{ACCOUNT}+{{}}")
     whole = ws.message(f"sld+{ACCOUNT}")["result"]
     assert {row["key"] for row in whole} == {f"LedgerList{name}" for name in LEDGERS}
-    # The fields in IBKR's documentation of the topic.
+    # These are the fields that IBKR documents for this topic.
     assert whole[0].keys() >= {
         "timestamp", "acctCode", "secondKey", "cashbalance", "cashBalanceFXSegment", "dividends",
         "exchangeRate", "interest", "marketValue", "netLiquidationValue", "settledCash",

@@ -1,4 +1,7 @@
-"""Internals of uvicorn that the simulated gateway uses; they can change without notice."""
+"""Tests of uvicorn's internals that the simulated gateway uses.
+
+These internals can change without notice.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ CHANGED = f"uvicorn {uvicorn.__version__} has changed, see bezant/sim/_transport
 
 def state() -> tuple[uvicorn.Config, ServerState]:
     async def app(scope: object, receive: object, send: object) -> None:
-        """Do nothing."""
+        """ASGI application that does nothing."""
 
     return uvicorn.Config(
         app, http="h11", ws="none", log_config=None, lifespan="off"
@@ -54,7 +57,7 @@ def test_a_websocket_has_the_state_of_its_request() -> None:
 def test_the_server_has_the_internals_that_bezant_uses(name: str) -> None:
     config, shared = state()
     server = uvicorn.Server(config)
-    # Some names are attributes that `Server` sets when it starts, so the source is searched too.
+    # `Server` sets some of these attributes only when it starts, so its source is searched as well.
     there = hasattr(server, name) or f"self.{name} = " in inspect.getsource(uvicorn.Server)
     assert there, f"{CHANGED}there is no Server.{name}"
     assert {"connections", "tasks"} <= vars(shared).keys(), f"{CHANGED}no connections, no tasks"

@@ -58,7 +58,7 @@ RULES = {"incrementRules", "displayRule"}
 
 @pytest.fixture
 def gateway() -> Iterator[SimulatedGateway]:
-    # The clock is stopped, so prices do not move and two equal requests get equal responses.
+    # The clock is stopped, so that prices do not move and equal requests get equal responses.
     with SimulatedGateway(clock=Clock.by_hand()) as running:
         yield running
 
@@ -131,7 +131,7 @@ def test_page_that_is_no_number(primed: httpx.Client) -> None:
 
 def test_position_quirks(primed: httpx.Client) -> None:
     rows = page(primed, 0)
-    # Some rows of contracts that trade say that they have expired.
+    # Some rows have the key `expired` although their contract still trades.
     forms = (SHORT_KEYS, LONG_KEYS | RULES, LONG_KEYS | {"expired"})
     assert {frozenset(row) for row in rows} == set(map(frozenset, forms))
     assert len({row["contractDesc"] for row in rows}) == len(rows)

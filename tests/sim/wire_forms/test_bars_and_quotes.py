@@ -82,7 +82,7 @@ def test_first_snapshot_has_no_values(api: httpx.Client) -> None:
     [first] = snapshot(api, "265598", FIELDS)
     assert first.keys() == META
     [second] = snapshot(api, "265598", FIELDS)
-    # Without being asked for, the volume comes as a number, too.
+    # The gateway adds `87_raw`, the volume as a number, without a request for it.
     assert second.keys() == META | set(FIELDS.split(",")) | {"87_raw"}
     assert all(type(second[name]) is str for name in FIELDS.split(",") if name != "83")
     assert type(second["87_raw"]) is type(second["83"]) is float
@@ -159,7 +159,7 @@ def bars(api: httpx.Client, **params: str) -> dict[str, Any]:
 
 
 def test_history() -> None:
-    # The clock starts on a Thursday after the close.
+    # The clock is stopped on a Thursday after the market's close.
     with SimulatedGateway(clock=Clock.by_hand(1_772_748_000.0)) as gateway:
         with httpx.Client(base_url=gateway.base_url, verify=False, timeout=60) as api:
             body = bars(api)
@@ -177,7 +177,8 @@ def test_history() -> None:
             long = bars(api, period="5y", bar="1d")
             assert len(long["data"]) == 1000
             assert long["barLength"] == 86400
-            # The prices do not depend on the bar size: a day opens and closes as its minutes do.
+            # Prices do not depend on the bar size: the day's bar opens and closes like its minute
+            # bars.
             [day] = bars(api, period="1d", bar="1d")["data"]
             assert (day["t"], day["o"]) == (times[0], body["data"][0]["o"])
             assert day["c"] == body["data"][-1]["c"]
@@ -197,8 +198,8 @@ def test_history() -> None:
 @pytest.mark.parametrize(
     ("period", "bar", "count", "first"),
     [
-        # On Wednesday at 10:00 half an hour of the day has passed, so the rest comes from the day
-        # before.
+        # The time is Wednesday 10:00, 30 minutes after the opening. Longer periods begin on earlier
+        # days.
         ("30min", "1min", 30, "0304 0930"),
         ("1h", "10min", 6, "0303 1530"),
         ("1d", "1h", 1, "0304 0930"),
@@ -221,7 +222,7 @@ def test_periods(period: str, bar: str, count: int, first: str) -> None:
 
 
 def test_bars_of_the_hours_before_the_opening() -> None:
-    """Bars of the hours before the opening exist during those hours, not only after the opening."""
+    """Bars of the hours before the opening already exist during those hours."""
     clock = Clock.by_hand(BY_HAND_START - 4.5 * 3600)
     history = History(SimulatedGateway(clock=clock)._state)
     rows = history.bars(756733, "1h", "30min", extended=True)["data"]
@@ -244,7 +245,7 @@ def test_bars_that_have_ended_are_kept_and_the_last_one_grows() -> None:
 
 
 def test_the_high_and_low_are_of_the_whole_session() -> None:
-    """The high and low do not depend on when a client asks, and include unseen prices."""
+    """A session's high and low include prices at times when no client requested a quote."""
 
     def told(*moments: float) -> dict[str, str]:
         clock = Clock.by_hand()

@@ -1,4 +1,4 @@
-"""Programs of users that read market data and streams."""
+"""Sample user programs that read market data and streams, checked by type checkers."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import bezant
 
 
 def closes(client: bezant.Client, conid: int) -> list[Decimal]:
-    """Return the closes of the last month."""
+    """Return the daily closing prices of the last month."""
     history = client.api.market_data.get_md_history(conid=conid, period="1m", bar="1d")
     return [bar.close for bar in history.data]
 
 
 def change(client: bezant.Client, conid: int) -> Decimal:
-    """Return the change between the first and the last close of a month."""
+    """Return the relative change between the first and the last closing price of the last month."""
     first, *_, last = closes(client, conid)
     return last / first - 1
 
 
 def spreads(client: bezant.Client, conids: list[int]) -> dict[int, Decimal]:
-    """Return the spreads of the contracts that have a bid and an ask."""
+    """Return the spread of each contract that has a bid and an ask."""
     found: dict[int, Decimal] = {}
     for conid, quote in client.snapshots(conids).items():
         if quote.bid is not None and quote.ask is not None:
@@ -30,7 +30,7 @@ def spreads(client: bezant.Client, conids: list[int]) -> dict[int, Decimal]:
 
 
 def alert(client: bezant.Client, symbol: str, limit: Decimal) -> Decimal | None:
-    """Return the first price above a limit."""
+    """Return the first traded price above a limit; None if the stream ends before."""
     conid = bezant.SymbolCache(client).conid_for(symbol)
     with bezant.WsClient.connect(client) as stream:
         stream.subscribe_market_data(conid)
@@ -45,13 +45,13 @@ def alert(client: bezant.Client, symbol: str, limit: Decimal) -> Decimal | None:
 
 
 def listings(client: bezant.Client, symbol: str) -> dict[str, int]:
-    """Return the contract on each exchange in the United States."""
+    """Return the contract id of a symbol on each exchange in the United States."""
     found = bezant.SymbolCache(client).listings(symbol)
     return {each.exchange: each.conid for each in found if each.is_us}
 
 
 async def first_quotes(client: bezant.AsyncClient, conids: list[int]) -> dict[int, Decimal]:
-    """Wait until each contract has a bid."""
+    """Wait until each contract has a bid, and return the bids."""
     bids: dict[int, Decimal] = {}
     async with await bezant.AsyncWsClient.connect(client) as stream:
         for conid in conids:
@@ -65,7 +65,7 @@ async def first_quotes(client: bezant.AsyncClient, conids: list[int]) -> dict[in
 
 
 def record(client: bezant.Client, conid: int, rows: int) -> list[dict[str, object]]:
-    """Return rows for a data frame: all that is known at each new bid or ask."""
+    """Return rows for a data frame: all values of the quote at each new bid or ask."""
     found: list[dict[str, object]] = []
     with bezant.WsClient.connect(client) as stream:
         stream.subscribe_market_data(conid)
@@ -80,7 +80,7 @@ def record(client: bezant.Client, conid: int, rows: int) -> list[dict[str, objec
 
 
 def commissions(client: bezant.Client) -> dict[str, Decimal]:
-    """Return the commissions of executions until the stream ends."""
+    """Read the stream to its end, and return the commission of each execution."""
     found: dict[str, Decimal] = {}
     with bezant.WsClient.connect(client) as stream:
         stream.subscribe_trades()
@@ -92,7 +92,7 @@ def commissions(client: bezant.Client) -> dict[str, Decimal]:
 
 
 def statuses(client: bezant.Client) -> dict[int, str | None]:
-    """Return the newest status of each order until the stream ends."""
+    """Read the stream to its end, and return the last status of each order."""
     found: dict[int, str | None] = {}
     with bezant.WsClient.connect(client) as stream:
         stream.subscribe_orders()

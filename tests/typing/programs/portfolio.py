@@ -1,4 +1,4 @@
-"""Programs of users that only read: totals, weights, positions, P&L."""
+"""Sample user programs that read totals, weights, positions and P&L, checked by type checkers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import bezant
 
 
 def totals_per_currency(client: bezant.Client, account_id: str) -> dict[str, Decimal]:
-    """Add up the market values in each currency."""
+    """Return the total market value of the positions in each currency."""
     totals: defaultdict[str, Decimal] = defaultdict(Decimal)
     for position in client.all_positions(account_id):
         assert_type(position.market_value, Decimal)
@@ -19,7 +19,10 @@ def totals_per_currency(client: bezant.Client, account_id: str) -> dict[str, Dec
 
 
 def total_in_base_currency(client: bezant.Client, account_id: str) -> Decimal:
-    """Convert the market values with the ledger's exchange rates and add them up."""
+    """Return the total market value of the positions, converted at the ledger's exchange rates.
+
+    The result is in the account's base currency.
+    """
     ledger = client.api.portfolio.get_portfolio_ledger(account_id=account_id)
     rates = {currency: row.exchange_rate for currency, row in ledger.items()}
     assert_type(rates, dict[str, Decimal])
@@ -35,7 +38,7 @@ def weights(client: bezant.Client, account_id: str) -> dict[int, Decimal]:
 
 
 def to_close(client: bezant.Client, account_id: str) -> list[tuple[int, bezant.Side, Decimal]]:
-    """Return what closes each position: contract, side and quantity."""
+    """Return the orders that would close all positions: contract, side and quantity."""
     return [
         (each.conid, "SELL" if each.quantity > 0 else "BUY", abs(each.quantity))
         for each in client.all_positions(account_id)
@@ -54,13 +57,13 @@ def print_profit_and_loss(client: bezant.Client) -> None:
 
 
 def cash_by_currency(client: bezant.Client, account_id: str) -> dict[str, Decimal]:
-    """Return the cash in each currency without the sum of all."""
+    """Return the cash in each currency, without the ledger's total of all currencies."""
     ledger = client.api.portfolio.get_portfolio_ledger(account_id=account_id)
     return {key: row.cash_balance for key, row in ledger.items() if key != "BASE"}
 
 
 async def exposure(client: bezant.AsyncClient) -> Decimal:
-    """Add up the absolute values of all positions in all accounts, which have one currency."""
+    """Return the sum of the absolute values of all positions, which must have one currency."""
     total = Decimal(0)
     for account in await client.accounts():
         async for page in client.position_pages(account.account_id):

@@ -1,4 +1,4 @@
-"""Programs of users that trade and read orders."""
+"""Sample user programs that trade and read orders, checked by type checkers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def working_orders(client: bezant.Client) -> dict[int, Decimal]:
 
 
 def executions_of(client: bezant.Client, day: date) -> dict[str, Decimal]:
-    """Return the amounts that were traded on a day, by symbol."""
+    """Return the amount of money traded on a day, by symbol."""
     amounts: dict[str, Decimal] = {}
     for each in client.trades():
         assert_type(each.price, Decimal)
@@ -28,7 +28,7 @@ def executions_of(client: bezant.Client, day: date) -> dict[str, Decimal]:
 
 
 def buy(client: bezant.Client, account_id: str, symbol: str, limit: Decimal) -> None:
-    """Place a limit order for one share and answer the questions about it."""
+    """Place a limit order for one share, and print IBKR's reply."""
     ticket = OrderTicket(
         conid=bezant.SymbolCache(client).conid_for(symbol),
         side="BUY",
@@ -42,11 +42,11 @@ def buy(client: bezant.Client, account_id: str, symbol: str, limit: Decimal) -> 
 
 
 def raise_limits(client: bezant.Client, account_id: str, step: Decimal) -> None:
-    """Raise the limit of each open order to buy."""
+    """Raise the limit price of each open buy order."""
     for order in client.open_orders(account_id):
         side, kind, time_in_force = order.side, order.order_type, order.time_in_force
         if not (bezant.is_side(side) and bezant.is_order_type(kind)):
-            continue  # an option that is exercised, or an order type that only TWS has
+            continue  # skipped: the exercise of an option, or an order type that only TWS has
         if side == "BUY" and order.price is not None and bezant.is_time_in_force(time_in_force):
             assert_type(kind, bezant.OrderType)
             client.api.orders.modify_open_order(
@@ -74,7 +74,7 @@ def ticket_of(
 
 
 def orders_by(client: bezant.Client, states: list[bezant.OrderFilter]) -> dict[str, int]:
-    """Count the orders in some states, by side and type."""
+    """Count the orders in these states, by side and type."""
     counts: dict[str, int] = {}
     for order in client.api.orders.get_open_orders(filters=states).orders:
         assert_type(order.side, bezant.Side | str)
