@@ -188,8 +188,8 @@ _ZONES = {
     "PST": -8, "PDT": -7, "CET": 1, "CEST": 2, "HKT": 8, "JST": 9,
 }  # fmt: skip
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-# Smaller times are taken for seconds since 1970, larger ones for milliseconds: in milliseconds,
-# this is March 1973.
+# Numbers from here on are milliseconds since 1970 (in milliseconds, this is March 1973); smaller
+# numbers are seconds.
 _MILLISECONDS_FROM = 100_000_000_000
 _LARGEST_EPOCH = 1_000_000_000_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -255,7 +255,8 @@ class AsyncStreamWorker:
             _logger.warning("the stream lost its connection and is reconnecting")
             socket.abort()
             await socket.aclose()
-            # A reader may be waiting for a message that came before the connection ended.
+            # A reader may be waiting while the buffer has messages from before the connection
+            # ended.
             self.bell.ring()
 
     async def _connect_again(self) -> None:

@@ -76,7 +76,8 @@ class HttpTransport:
     ) -> Response:
         from .._shared.custom import send_async
 
-        attempt.sent = True  # a transport does not report whether it sent anything
+        # assumed, because a user's transport does not report whether it sent anything
+        attempt.sent = True
         return await send_async(self._custom, request, settings, seconds)
 
     async def aclose(self) -> None:

@@ -240,7 +240,7 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         """Start TLS on the connection."""
         plain = cast("asyncio.Transport", self._transport)
         try:
-            # without this check, the event loop would still wait for a handshake
+            # without this check, `start_tls` would wait for a handshake on a closed connection
             if plain.is_closing():
                 raise ConnectionAbortedError("closed before the TLS handshake")  # noqa: TRY301
             async with asyncio.timeout(timeout):
@@ -249,7 +249,8 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
                 )
             if transport is None or self._aborted:  # uvloop may return a transport that is closed
                 raise ConnectionAbortedError("closed during the TLS handshake")  # noqa: TRY301
-        except BaseException as error:  # httpcore does not close the connection here
+        # closes the connection, because httpcore does not do so after this error
+        except BaseException as error:
             await self.aclose()
             if isinstance(error, TimeoutError):
                 raise httpcore.ConnectTimeout("timeout in the TLS handshake") from error

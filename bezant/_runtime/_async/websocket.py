@@ -71,7 +71,7 @@ class WebSocket:
                 raise GeneratorExit from None
             failure = upgrade_error_from(error, attempt, settings, timeout)
         finally:
-            if backend.attempt is not None:  # the WebSocket was not opened
+            if backend.attempt is not None:  # true if the WebSocket was not opened
                 backend.drop()
         # Raised without the original exception as its cause: that exception's traceback contains
         # the headers with the session's token.

@@ -32,7 +32,8 @@ def _request(request: Request, settings: Settings, seconds: float) -> httpx.Requ
             content=request.body or None,
             extensions={"timeout": limits},
         )
-    except (httpx.InvalidURL, ValueError) as error:  # raised before the transport is called
+    # nothing was sent: the URL or a header is invalid
+    except (httpx.InvalidURL, ValueError) as error:
         raise TransportError(Trouble.CONNECT, str(error), sent=False) from error
 
 
@@ -99,7 +100,7 @@ async def _read_into(body: BodyReader, stream: Any) -> None:
     try:
         async for chunk in chunks:
             body.feed(chunk)
-    except TransportError:  # the body was refused before it was complete
+    except TransportError:  # `body` has refused the rest of the response
         closing: Any = getattr(chunks, "aclose", None)
         if closing is not None:
             await closing()

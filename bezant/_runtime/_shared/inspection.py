@@ -13,7 +13,7 @@ _lock = threading.RLock()
 
 
 def lock_inspections() -> None:
-    """Install the lock in the core. A second call has no effect."""
+    """Make the core use this lock for inspections. You may call this function twice."""
     use_lock(_lock)
 
 

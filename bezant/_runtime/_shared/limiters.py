@@ -119,12 +119,12 @@ class ProcessRateLimiter:
 
     @_changing
     def withdraw(self, queued: QueuedCall) -> None:
-        """Remove a granted call that was not sent; `enter` queues it in its old position."""
+        """Remove a granted call that was not sent; `enter` then queues it in its old position."""
         self._limiter.withdraw(queued)
         self._dispatch(time.monotonic())
 
     def leave(self, queued: QueuedCall, answered_in: float | None = None) -> None:
-        """Remove a call that has ended, or that does not wait any longer.
+        """Remove a call that has ended, or that has stopped waiting.
 
         You may call this method again for the same call, because an interrupt can cut it short.
 
@@ -177,7 +177,8 @@ class ProcessRateLimiter:
     @property
     def _lines(self) -> MarketDataLines:
         if self._line_state is None:
-            from ..._core.marketdata.lines import MarketDataLines  # not every process needs it
+            # imported here because not every process needs it
+            from ..._core.marketdata.lines import MarketDataLines
 
             self._line_state = MarketDataLines()
         return self._line_state

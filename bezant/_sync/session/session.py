@@ -250,8 +250,8 @@ class Session:
         pipeline = self._pipeline
 
         def open_it() -> AuthStatus:
-            # Right after a login the status may wrongly be negative once, so a tickle, which is
-            # reliable, has to confirm it.
+            # Right after a login, the status may wrongly say once that the session is not
+            # authenticated. So the client looks at the response to a tickle, which is reliable.
             tickle = pipeline.call(TICKLE.operation, Tickle, self._settings)
             status = tickle.status
             if status is None:

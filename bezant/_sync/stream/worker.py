@@ -256,7 +256,8 @@ class StreamWorker:
             _logger.warning("the stream lost its connection and is reconnecting")
             socket.abort()
             socket.close()
-            # A reader may be waiting for a message that came before the connection ended.
+            # A reader may be waiting while the buffer has messages from before the connection
+            # ended.
             self.bell.ring()
 
     def _connect_again(self) -> None:
