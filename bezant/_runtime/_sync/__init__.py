@@ -1,4 +1,4 @@
-"""Runtime of the blocking twin on threads: its public names."""
+"""Runtime on threads, for the blocking client: its public names."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import threading
 import weakref
 from typing import TYPE_CHECKING
 
-# The packages are imported here, because imports at a deeper level would make CPython map memory
-# again and again for their frames.
+# The packages are imported here and not by functions called later: at a greater depth of the stack,
+# CPython would allocate and free memory for the frames of the imports again and again.
 from .._shared import http_packages  # noqa: F401  # pyright: ignore[reportUnusedImport]
 from .._shared.limiters import ProcessRateLimiter, limiter_for
 from .._shared.order_turns import OrderTurns, order_turns_for
@@ -66,7 +66,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Import the shared limits and the WebSocket with its libraries at their first use."""
+    """Import the store of shared limits, or the WebSocket with its libraries, on first use."""
     if name == "SharedLimitStore":
         from .store import SharedLimitStore
 
@@ -83,5 +83,8 @@ def __dir__() -> list[str]:
 
 
 def caller() -> object:
-    """Return an identity of the running thread that does not keep it alive; compare by ``==``."""
+    """Return a value that identifies the running thread; compare such values by ``==``.
+
+    The value does not keep the thread alive.
+    """
     return weakref.ref(threading.current_thread())

@@ -1,7 +1,7 @@
 """Clocks, locks, events and background workers on threads; waiting workers can be stopped.
 
-A wake-up may run in the garbage collector, in a thread that is in the middle of a wait. So no
-function here takes a lock that its thread may already hold.
+The garbage collector may call a function that wakes a thread, even in a thread that is waiting
+itself. So no function here takes a lock that its thread may already hold.
 """
 
 from __future__ import annotations
@@ -53,12 +53,12 @@ class Owner:
 
 
 class StateLock:
-    """Lock for state, never held over a wait."""
+    """Lock for state. A thread that holds it never waits for anything."""
 
     def __new__(cls) -> Self:
         """Return Python's own lock.
 
-        Ctrl-C can end a method written in Python at its start and after each call in it. A lock
+        Ctrl-C can end a method written in Python at its start and after each call in it, so a lock
         with such methods could stay locked permanently.
         """
         return cast("Self", threading.Lock())
@@ -79,7 +79,7 @@ def guarded(lock: StateLock, function: Callable[[], T]) -> Callable[[], T]:
 
 
 class Lock:
-    """Lock to hold while sending, so that messages stay in order."""
+    """Lock that a thread holds while it sends a message, so that messages stay in order."""
 
     def __new__(cls) -> Self:
         """Return Python's own lock; see `StateLock`."""
@@ -116,11 +116,11 @@ _current = threading.local()
 
 
 class Stopped(BaseException):
-    """Exception that ends a waiting worker, like a cancellation; only the owner catches it."""
+    """Exception that ends a waiting worker, like a cancellation; only `Worker` catches it."""
 
 
 class _Nap:
-    """One wait of a thread, ended by `wake`, which may also come before the wait."""
+    """One wait of a thread. Another thread ends it with `wake`, even before it begins."""
 
     __slots__ = ("_lock",)
 
@@ -129,8 +129,8 @@ class _Nap:
         self._lock.acquire()
 
     def wake(self) -> None:
-        """End the wait, now or when it begins."""
-        with contextlib.suppress(RuntimeError):  # the wait was already woken
+        """End the wait: at once, or as soon as it begins."""
+        with contextlib.suppress(RuntimeError):  # raised if the wait was already ended
             self._lock.release()
 
     def take(self, timeout: float | None) -> None:
@@ -250,7 +250,7 @@ class Waker:
         self._nap = _Nap()
 
     def wake(self) -> None:
-        """End the wait, now or when it begins."""
+        """End the wait: at once, or as soon as it begins."""
         self._nap.wake()
 
     def wait(self, timeout: float) -> None:

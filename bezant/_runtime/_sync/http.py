@@ -11,7 +11,8 @@ from .._shared.http import TRANSPORT_ERRORS, Attempt, transport_error_from
 from .concurrency import attempting, monotonic
 from .lanes import Lanes
 
-# Closing waits at most this many seconds for the calls that it ends; they need milliseconds.
+# `close` waits at most this many seconds for the calls that it ends. Usually they end within
+# milliseconds.
 _CLOSING_GRACE = 1.0
 
 
@@ -29,7 +30,7 @@ class HttpTransport:
 
     @staticmethod
     def check_custom(transport: object) -> None:
-        """Check that a user's transport has the method to send requests. None is accepted.
+        """Check that a user's transport has the method to send requests; None passes the check.
 
         Raises:
             InvalidRequest: the method is missing.

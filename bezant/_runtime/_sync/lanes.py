@@ -1,4 +1,4 @@
-"""Lanes on threads: connections, each used by one thread at a time.
+"""Lanes on threads: kept connections, each used by one thread at a time.
 
 A lane is one httpcore connection. The connection is kept only after a complete exchange, and is
 closed after any other end, such as an interrupt. httpcore's own pool loses connections when a call
@@ -35,7 +35,8 @@ from .._shared.tls import tls_context
 from .concurrency import _Nap
 from .network import Backend
 
-# A waiting call looks for a lane again after this many seconds, in case a wake-up was lost.
+# A waiting call checks after this many seconds whether a lane is free, because a wake-up can be
+# lost, for example through an interrupt.
 _LOOK_AGAIN = 0.05
 
 
@@ -50,7 +51,7 @@ def pool_for(settings: Settings, backend: Backend) -> httpcore.ConnectionPool:
 
 
 class Lane:
-    """One connection, opened by its first use, and opened again after it was dropped.
+    """One connection. It opens with its first use, and again with the next use after a `drop`.
 
     Attributes:
         user: attempt that uses the lane; None or a dead reference if the lane is free.
@@ -94,8 +95,8 @@ class Lane:
         clean = stream is not None and stream.is_exact
         response.close()
         if stream is not None and stream.at_end and connection.is_idle():
-            # The response to an order may decide about a second send, so the connection must hold
-            # no other bytes that could be mistaken for a response.
+            # Depending on its response, an order may be sent a second time. So the connection must
+            # hold no other bytes that could be mistaken for a response.
             clean = clean and (request.longest_idle is None or stream.is_clean)
             self.last_use = LastUse() if clean else None
         return response_from(response.status, response.headers, data, clean=clean)

@@ -35,7 +35,7 @@ def _wait(sock: socket.socket, deadline: float | None, *, to_write: bool) -> Non
     """
     left = None if deadline is None else max(deadline - time.monotonic(), 0.0)
     if hasattr(select, "poll"):
-        poll = select.poll()  # used because select refuses descriptors above 1023
+        poll = select.poll()  # not `select.select`, which refuses descriptors above 1023
         poll.register(sock, select.POLLOUT if to_write else select.POLLIN)
         # The wait is rounded up, because a wait of 0 ms would be a busy loop.
         ready = bool(poll.poll(None if left is None else math.ceil(left * 1000)))
@@ -69,12 +69,12 @@ class _Plain:
         self._sending = threading.Lock()
 
     def receive(self, max_bytes: int, deadline: float | None) -> bytes:
-        """Return received bytes, at least one, or none at the end of the stream."""
+        """Wait for data and return at least one byte; at the end of the stream, return no bytes."""
         while True:
             _wait(self._sock, deadline, to_write=False)
             try:
                 return self._sock.recv(max_bytes)
-            except BlockingIOError:  # the wake-up was false
+            except BlockingIOError:  # the socket was reported as ready but has no data
                 continue
 
     def receive_now(self, max_bytes: int) -> bytes | None:
@@ -85,7 +85,7 @@ class _Plain:
             return None
 
     def send(self, data: bytes, deadline: float | None) -> None:
-        """Send bytes, not interleaved with the bytes of other threads."""
+        """Send bytes; the bytes of other threads come before or after them, not in between."""
         with self._sending:
             rest = memoryview(data)
             while rest:
@@ -142,7 +142,7 @@ class _Tls:
                 self._inner.send(data, deadline)
 
     def receive(self, max_bytes: int, deadline: float | None) -> bytes:
-        """Return received bytes, at least one, or none at the end of the stream."""
+        """Wait for data and return at least one byte; at the end of the stream, return no bytes."""
         while True:
             data = self._read(max_bytes) if self._has_input else None
             if data is not None:
@@ -179,7 +179,7 @@ class _Tls:
             return b""
 
     def send(self, data: bytes, deadline: float | None) -> None:
-        """Send bytes, not interleaved with the bytes of other threads."""
+        """Send bytes; the bytes of other threads come before or after them, not in between."""
         rest = memoryview(data)
         with self._lock:
             while rest:
@@ -230,7 +230,7 @@ class Stream(httpcore.NetworkStream):
 
     @property
     def at_end(self) -> bool:
-        """Whether the response was read to its end, without other data on an open connection."""
+        """Whether the response was read to its end, on an open connection without more data."""
         return self.is_exact and not self._closed
 
     @property
@@ -252,7 +252,7 @@ class Stream(httpcore.NetworkStream):
             return False
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Return received bytes, at least one, or none at the end of the stream."""
+        """Wait for data and return at least one byte; at the end of the stream, return no bytes."""
         deadline = self._deadline(timeout, httpcore.ReadTimeout)
         left = self._backend.head_left
         if left is not None and left <= 0:
@@ -330,12 +330,12 @@ class Stream(httpcore.NetworkStream):
             raise
         attempt = self._backend.attempt
         if attempt is not None:
-            attempt.sent = False  # so far only the proxy has got a request
+            attempt.sent = False  # so far only the proxy has received a request, not the gateway
         return Stream(self._sock, tls, self._backend)
 
     def get_extra_info(self, info: str) -> Any:
         """Return a property of the connection for httpcore."""
-        if info == "is_readable":  # True tells httpcore not to reuse an idle connection
+        if info == "is_readable":  # if this is True, httpcore does not reuse an idle connection
             return not self.is_clean
         if info == "ssl_object":
             return self._pipe.object if isinstance(self._pipe, _Tls) else None
@@ -351,14 +351,14 @@ class Backend(httpcore.NetworkBackend):
 
     Attributes:
         stream: the connection that was opened last; None for none.
-        head_left: number of bytes that the head of the response to an upgrade may still have; None
-            for no limit.
+        head_left: while a WebSocket is being opened, how many more bytes the head of the response
+            may have; otherwise None.
     """
 
     def __init__(self) -> None:
         self.stream: Stream | None = None
         self.head_left: int | None = None
-        # The reference is weak, because an interrupted call must not keep its lane.
+        # The reference is weak, so that an interrupted call does not keep its lane.
         self._attempt: weakref.ref[Attempt] | None = None
 
     @property
@@ -367,13 +367,21 @@ class Backend(httpcore.NetworkBackend):
         return None if self._attempt is None else self._attempt()
 
     def begin(self, attempt: Attempt, *, checked: bool = False) -> None:
-        """Begin another attempt on the connection, which may have been found clean a moment ago."""
+        """Begin another attempt on the connection.
+
+        Args:
+            attempt: the attempt.
+            checked: whether the connection was found clean a moment ago.
+        """
         self._attempt = weakref.ref(attempt)
         if self.stream is not None:
             self.stream.begin(checked=checked)
 
     def begin_upgrade(self, attempt: Attempt, longest_head: int) -> None:
-        """Begin an attempt to open a WebSocket; the head of its response is limited, in bytes."""
+        """Begin an attempt to open a WebSocket.
+
+        ``longest_head`` is the largest size accepted for the head of the response, in bytes.
+        """
         self.begin(attempt)
         self.head_left = longest_head
 

@@ -17,11 +17,11 @@ class SharedLimitStore:
         self._store = open_store(place)
 
     def change(self, change: Change[T], token: str = "") -> T:
-        """Read, change and write the state in one step; ``change`` may be called more than once.
+        """Change the state in one transaction, and return the result of ``change``.
 
         Args:
             change: function that changes the state.
-            token: unique name of the call; only the asynchronous twin needs it.
+            token: unique name of the call; only the runtime on asyncio needs it.
 
         Raises:
             StoreError: the store cannot be used.
@@ -30,11 +30,11 @@ class SharedLimitStore:
         return self._store.change(change)
 
     def settle(self, change: Change[None], token: str) -> None:
-        """Make a change that must not be lost, after the call's other changes.
+        """Make a change that must not be lost, after all other changes of the same call.
 
         Args:
             change: function that changes the state; calling it twice must do no harm.
-            token: unique name of the call; only the asynchronous twin needs it.
+            token: unique name of the call; only the runtime on asyncio needs it.
 
         Raises:
             StoreError: the store cannot be used.
@@ -43,5 +43,5 @@ class SharedLimitStore:
         self._store.change(change, always=True)
 
     def close(self) -> None:
-        """Close the connections; calls that are ending may still release their slots."""
+        """Close the connections; calls that are ending may still release their slots there."""
         self._store.close()

@@ -1,7 +1,7 @@
 """WebSocket on threads: an upgraded connection of httpcore and a reader of frames.
 
-The package websocket-client makes the frames to send. Unlike the protocol of the reader it keeps no
-state, so one thread can send while another thread reads.
+The package websocket-client makes the frames to send. It keeps no state, unlike the package
+websockets, which the reader uses. So one thread can send while another thread reads.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ from .network import Backend, Stream
 
 _CHUNK = 64 * 1024
 _SEND_TIMEOUT = 10.0
-# Sending a Close frame may take this many seconds. Nobody waits for a response, because the gateway
-# never responds to a Close frame.
+# Sending a Close frame may take this many seconds. The client does not wait for a response, because
+# the gateway never responds to a Close frame.
 _CLOSING_GRACE = 0.5
 
 
@@ -76,8 +76,8 @@ class WebSocket:
                 # the WebSocket was not opened, or Ctrl-C interrupted the opening
                 if backend.attempt is not None:
                     backend.drop()
-        # The error has no cause, because the traceback of the cause holds the headers with the
-        # session's token.
+        # Raised without the original exception as its cause: that exception's traceback contains
+        # the headers with the session's token.
         raise failure
 
     @classmethod
@@ -101,7 +101,7 @@ class WebSocket:
         return cls(stream, network_stream(response), frames)
 
     def receive(self, timeout: float) -> list[bytes]:
-        """Return the received messages, at least one, text or binary.
+        """Wait for messages, text or binary, and return all that were received: at least one.
 
         Raises:
             WsTimeout: no message came within the timeout.
@@ -151,8 +151,8 @@ class WebSocket:
             self.abort()
         else:
             return
-        # The error has no cause, because the traceback of the cause holds the text, which may be
-        # the session's token.
+        # Raised without the original exception as its cause: that exception's traceback contains
+        # the text, which may be the session's token.
         raise WsClosed("the WebSocket is closed (code 1006)", code=1006)
 
     def close(self) -> None:
@@ -199,7 +199,10 @@ def _close_frame() -> bytes:
 def _connection(
     settings: Settings, timeout: float, backend: Backend
 ) -> httpcore.ConnectionInterface:
-    """Return a connection to the gateway that opens with its first use, or an open tunnel."""
+    """Return a connection for the handshake, which opens with its first use.
+
+    If a proxy is used without TLS, return a connection through an open tunnel of that proxy.
+    """
     proxy = proxy_of(settings)
     if proxy is None or settings.base_url.scheme == "https":
         return pool_for(settings, backend).create_connection(origin_of(settings))
