@@ -60,7 +60,7 @@ class Full(Record, frozen=True):
         seconds: least time, in seconds, until the limit may have room; 0 if the request has to wait
             until a request in flight ends.
         bucket: name of the rate limit that is full, "" for the session's; None if too many requests
-            are in flight.
+            are in flight or more urgent ones have to be sent first.
     """
 
     seconds: float
