@@ -76,8 +76,9 @@ class LimitState(msgspec.Struct, omit_defaults=True):
     the limit, from its latest possible arrival.
 
     Attributes:
-        arrivals: latest possible arrivals of requests, by bucket, sorted; "" is the session's.
-        in_flight: requests in flight, by token.
+        arrivals: for each rate limit, the sorted latest times at which past requests can have
+            arrived at IBKR; "" is the session's limit.
+        in_flight: requests without a response yet, by their unique names.
         blocked_until: time at which IBKR's penalty for too many requests ends.
     """
 
