@@ -92,7 +92,8 @@ def listings(symbol: str, response: Mapping[str, list[StockCompany]]) -> list[Li
     """Return the listings that a response has for a symbol, without duplicate contracts.
 
     Raises:
-        MissingValue: a listing has no readable conid; the caller may be looking for that listing.
+        MissingValue: a company's listings or a listing's conid cannot be read, and the caller may
+            be looking for that listing.
     """
     found: dict[int, Listing] = {}
     for company in response.get(symbol) or []:

@@ -78,7 +78,7 @@ _TICKET: Final = tuple(
         r"java\.lang\.\w+ cannot be cast to",
     )
 )
-# IBKR sends these texts if it refuses an order that is formally correct.
+# IBKR sends these texts if it refuses an order as a whole.
 _ORDER: Final = tuple(
     KnownText(pattern, Meaning.REFUSED)
     for pattern in (

@@ -197,7 +197,8 @@ def _sweep(shared: Shared, now: float) -> None:
         request.sent_at = min(request.sent_at, now)
         expires = request.sent_at + request.lease
         if expires <= now:
-            shared.land(token, expires)  # latest possible arrival
+            # The request may have arrived at any time until its lease expired.
+            shared.land(token, expires)
     for token, until in list(shared.urgent.items()):
         if not now < until <= now + _LONGEST_WAIT:
             del shared.urgent[token]

@@ -93,8 +93,8 @@ def hold_back(shared: Shared, now: float, known: frozenset[str]) -> float:
     Args:
         shared: the shared state.
         now: the current time.
-        known: ids of the order questions that the call's own process knows. They are ignored here,
-            because that process itself decides which of its calls wait for them.
+        known: ids of the order questions that the call's own process knows. These questions are
+            ignored here, because that process itself decides which of its calls wait for them.
     """
     waits = [
         min(turn.responded_at + order_turns.READS_WAIT, turn.since + turn.lease) - now
@@ -127,7 +127,7 @@ def _tidy(shared: Shared, now: float) -> tuple[str, ...]:
     """End the turns whose leases have expired; return the warnings to log about them."""
     notices: list[str] = []
     for token, turn in list(shared.turns.items()):
-        turn.since = min(turn.since, now)  # the clock was set back
+        turn.since = min(turn.since, now)  # later if the clock was set back
         if turn.since + turn.lease <= now:
             del shared.turns[token]
             names = f" ({', '.join(turn.names)})" if turn.names else ""
@@ -149,7 +149,7 @@ def _find(shared: Shared, token: str, question: str) -> str:
 
 
 def extend_turn(shared: Shared, now: float, token: str, question: str, lease: float) -> None:
-    """Extend the lease of a turn by `lease` seconds, which a reply to its question may take."""
+    """Extend the lease of a turn to at least `lease` seconds from now, for a reply's duration."""
     found = _find(shared, token, question)
     if found:
         turn = shared.turns[found]

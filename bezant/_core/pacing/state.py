@@ -60,7 +60,7 @@ class Full(Record, frozen=True):
         seconds: least time, in seconds, until the limit may have room; 0 if the request has to wait
             until a request in flight ends.
         bucket: name of the rate limit that is full, "" for the session's; None if too many requests
-            are in flight.
+            are in flight or more urgent ones have to be sent first.
     """
 
     seconds: float
@@ -76,8 +76,9 @@ class LimitState(msgspec.Struct, omit_defaults=True):
     the limit, from its latest possible arrival.
 
     Attributes:
-        arrivals: latest possible arrivals of requests, by bucket, sorted; "" is the session's.
-        in_flight: requests in flight, by token.
+        arrivals: for each rate limit, the sorted latest times at which past requests can have
+            arrived at IBKR; "" is the session's limit.
+        in_flight: requests without a response yet, by their unique names.
         blocked_until: time at which IBKR's penalty for too many requests ends.
     """
 

@@ -30,7 +30,7 @@ def upgrade_headers(base_url: BaseUrl, headers: Sequence[Header], key: bytes) ->
     Args:
         base_url: the gateway.
         headers: headers to send in addition to those of the handshake.
-        key: 16 random bytes, to be checked by `check_upgrade`.
+        key: 16 random bytes; pass the same bytes to `check_upgrade`.
     """
     return [
         ("Host", base_url.authority),
