@@ -1,4 +1,4 @@
-"""Process that makes mixed calls: ``python -m benchmarks.soak._worker URL STORE TWIN COUNT``."""
+"""Process that makes various calls: ``python -m benchmarks.soak._worker URL STORE TWIN COUNT``."""
 
 from __future__ import annotations
 
