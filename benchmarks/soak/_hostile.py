@@ -280,7 +280,7 @@ class HostileServer:
         )
         sock.sendall(frame(b'{"topic":"system","success":"someone"}'))
         for number in range(chance.randrange(20, 5000)):
-            if number % 50 == 0:  # read the client's messages; otherwise it could not go on sending
+            if number % 50 == 0:  # read the messages; else the client could not keep sending
                 sock.settimeout(0.001)
                 with contextlib.suppress(TimeoutError):
                     if not sock.recv(1 << 16):
