@@ -130,7 +130,10 @@ def gateway(session: nox.Session) -> None:
 
 @nox.session(python=[each for each in PYTHONS if each != NEWEST_COMMON])
 def clients(session: nox.Session) -> None:
-    """Drive other people's clients through the simulated gateway; the newest Python at hand."""
+    """Test other people's clients for IBKR's API with the simulated gateway.
+
+    This runs on every Python version but the oldest.
+    """
     # These are the versions for which the tests were written. Raise them to test newer ones.
     packages = ["easyib==0.2.5", "ibcp==0.0.3", "ibind==0.2.2", "ibkr-core-mcp==2.1.0"]
     session.install("-e", ".[sim]", "httpx>=0.28", "pytest>=8", *packages)

@@ -119,7 +119,7 @@ TWINS: tuple[Twin, ...] = (Blocking(), Asynchronous())
 
 
 def close(thing: Any) -> Any:
-    """Close a client or a stream of either twin."""
+    """Close a client or a stream, blocking or async."""
     return thing.aclose() if hasattr(thing, "aclose") else thing.close()
 
 
