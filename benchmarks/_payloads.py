@@ -1,4 +1,4 @@
-"""Responses and messages of the benchmark server: the gateway's shapes with invented values."""
+"""Responses and messages of the benchmark server: as the gateway's, but with invented values."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 ACCOUNT = "DU7654321"
 PAGE = 100
-# A burst of messages repeats this many contracts.
+# The messages of a burst are about this many contracts, in turn.
 CONTRACTS = 50
 FIRST_CONID = 100_000
 
@@ -149,7 +149,7 @@ def history(bars: int) -> bytes:
 
 
 def order(number: int) -> dict[str, Any]:
-    """Return one row of the live orders; a market order has an empty price, as IBKR sends it."""
+    """Return one row of the list of live orders. As at IBKR, a market order has an empty price."""
     conid = FIRST_CONID + number
     market = number % 2 == 0
     return {
@@ -191,7 +191,7 @@ def orders(count: int) -> bytes:
 
 
 def scanner() -> bytes:
-    """Return a scanner parameter file of about 200 kB, the size of the real one."""
+    """Return the response with all scanner parameters: about 200 kB, like the real response."""
     kinds = ["STK", "ETF.EQ.US", "FUT.US", "IND.US", "BOND", "STOCK.EU", "STOCK.HK"]
     return encode(
         {

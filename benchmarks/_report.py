@@ -20,7 +20,7 @@ PACKAGES = [
 
 
 def versions() -> str:
-    """Return the versions of Python and the packages, the system and the number of cores."""
+    """Return a text with the versions of Python and of the packages, the system, and the cores."""
     names = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
     return (
         f"Python {platform.python_version()}, {platform.system()}, {os.cpu_count()} cores; {names}"

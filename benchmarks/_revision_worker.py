@@ -1,8 +1,9 @@
-"""Worker that measures one version of bezant.
+"""Worker process that measures one version of bezant.
 
-``benchmarks.against`` runs this worker in that version's environment. The worker imports nothing of
-the project except `bezant`, and uses only names that every version has, so that the same file can
-measure an older commit. The worker reads one JSON command per line and prints one figure per line.
+``benchmarks.against`` runs this worker in an environment in which that version is installed. To
+measure older commits with the same file, the worker imports nothing of the project except `bezant`,
+and uses only names that every version has. The worker reads one JSON command per line, and prints
+one figure per line.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class Worker:
     """Clients and streams of the measured version, kept open between measurements.
 
     Args:
-        name: name of this worker's streams at the server.
+        name: name of this worker, which tells its streams apart at the server.
         port: the server's port for plain HTTP.
         tls_port: the server's port for HTTPS.
         account: account whose positions the server has.
@@ -52,10 +53,10 @@ class Worker:
         return bezant.AsyncClient(base, pacing=False, max_connections=20)
 
     def measure(self, what: str, number: int) -> float:
-        """Return the seconds for one call or message.
+        """Measure a subject, and return the average seconds for one call or message.
 
         Args:
-            what: name of the subject, as in `benchmarks.against`.
+            what: name of the subject, one of `SUBJECTS` in `benchmarks.against`.
             number: how many calls or messages to measure.
         """
         if what == "get":

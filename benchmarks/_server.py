@@ -1,7 +1,7 @@
-"""HTTP and WebSocket server for the measurements, which only sends prebuilt bytes.
+"""HTTP and WebSocket server for the benchmarks. It only sends prebuilt bytes.
 
-The server must be faster than every client. The subject ``server`` measures its speed with bare
-sockets.
+The server must be faster than every client, because otherwise its speed would be measured.
+``benchmarks.server`` measures the server itself, with bare sockets.
 """
 
 from __future__ import annotations
@@ -134,11 +134,11 @@ class Connection(asyncio.Protocol):
         elif target.endswith(("/ws", "/ws?quiet")):
             self._upgrade(target, head)
         else:
-            if not target.startswith("/v1"):  # the client has a URL prefix of its own
+            if not target.startswith("/v1"):  # the client's base URL has a prefix, its name
                 target = target[target.find("/v1") :]
             self._transport.write(self._content.find(target))
 
-    # Commands of the benchmarks to this server.
+    # Commands that the benchmarks send to this server.
 
     def _control(self, target: str) -> None:
         parts = urlsplit(target)
@@ -185,7 +185,7 @@ class Connection(asyncio.Protocol):
             self._beat()
 
     def _beat(self) -> None:
-        """Send the gateway's heartbeat, which clients expect, and schedule the next."""
+        """Send a heartbeat, as clients expect it from the gateway, and schedule the next one."""
         if not self._transport.is_closing():
             message = {"topic": "system", "hb": int(time.time() * 1000)}
             self._transport.write(frame(payloads.encode(message), _TEXT))
@@ -222,7 +222,10 @@ class Connection(asyncio.Protocol):
             self._transport.write(block)
 
     async def pace(self, count: int, rate: int) -> None:
-        """Send `rate` messages per second; the last price of each is its send time in ns."""
+        """Send `count` messages, `rate` of them per second.
+
+        The field for the last price contains the time at which the message was sent, in ns.
+        """
         begin = time.monotonic()
         sent = 0
         while sent < count:
@@ -249,7 +252,7 @@ async def serve() -> None:
         secure = await loop.create_server(lambda: Connection(content), "127.0.0.1", 0, ssl=context)
         ports[1] = secure.sockets[0].getsockname()[1]
     print(*ports, flush=True)
-    # The server ends with its parent process (end of stdin), or after half an hour at the latest.
+    # The server ends when its parent process does, which closes stdin, or after half an hour.
     ended = asyncio.Event()
     loop.add_reader(sys.stdin, ended.set)
     with contextlib.suppress(TimeoutError):

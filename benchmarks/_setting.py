@@ -16,7 +16,7 @@ API = "/v1/api"
 
 
 class Wire:
-    """HTTP client over a bare socket: the lower bound for the time of a blocking client."""
+    """HTTP client over a bare socket: no blocking client can be faster."""
 
     def __init__(self, port: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), 10)
@@ -68,7 +68,7 @@ class Wire:
 
 @dataclass
 class Setting:
-    """Running benchmark server, and the amount of work to measure.
+    """Access to the running benchmark server, and the amount of work to measure.
 
     Attributes:
         port: the server's port for plain HTTP.
@@ -113,7 +113,7 @@ class Setting:
             raise RuntimeError(f"no stream {to} is open")
 
     def requests(self) -> int:
-        """Return the number of requests to the server since the previous call of this method."""
+        """Return how many requests the server has got since the previous call of this method."""
         return int(self.control.get("/control/count"))
 
 
@@ -123,13 +123,13 @@ def clean_environment() -> None:
     for name in list(os.environ):
         if name.lower().endswith("_proxy") or name.startswith(foreign):
             del os.environ[name]
-    # the other libraries warn about unverified certificates
+    # The other libraries would print warnings about unverified certificates.
     os.environ["PYTHONWARNINGS"] = "ignore"
 
 
 @contextmanager
 def served(*, quick: bool, tls: bool = True) -> Iterator[Setting]:
-    """Run the benchmark server in another process for a `with` block."""
+    """Run the benchmark server in another process, for the duration of a `with` block."""
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks._server", *(["--tls"] if tls else [])],
         stdin=subprocess.PIPE,

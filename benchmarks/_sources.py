@@ -1,4 +1,4 @@
-"""Market data streams of bezant and its peers behind one interface, `Source`."""
+"""Market data streams of bezant and of the libraries compared with it. All are a `Source`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PATIENCE = 60.0
 
 
 class Quote(msgspec.Struct):
-    """Struct for market data in the measurements of the bare WebSocket libraries."""
+    """Type into which market data is decoded when a bare WebSocket library is measured."""
 
     topic: str = ""
     conid: int = 0
@@ -38,12 +38,18 @@ class Quote(msgspec.Struct):
 
 
 class Source(Protocol):
-    """An open stream of market data."""
+    """An open stream of market data, in any library."""
 
     name: str
 
     def receive(self, count: int, start: Callable[[], None], took: Took | None = None) -> None:
-        """Call `start`, then wait until `count` messages were delivered."""
+        """Call `start`, then wait until the stream has delivered `count` messages.
+
+        Args:
+            count: number of messages.
+            start: function that makes the server send the messages.
+            took: called with the last price of each message.
+        """
 
     def close(self) -> None:
         """Close the stream."""
@@ -114,7 +120,7 @@ class Asynchronous:
 
 
 class BareBlocking:
-    """Stream of websocket-client, decoded with msgspec."""
+    """Stream of the bare library websocket-client, with messages decoded by msgspec."""
 
     def __init__(self, setting: Setting) -> None:
         self.name = "websocket-client"
@@ -137,7 +143,7 @@ class BareBlocking:
 
 
 class BareAsynchronous:
-    """Stream of websockets, decoded with msgspec."""
+    """Stream of the bare library websockets, with messages decoded by msgspec."""
 
     def __init__(self, setting: Setting, runner: asyncio.Runner) -> None:
         self.name = "websockets"
@@ -173,7 +179,7 @@ class BareAsynchronous:
 
 
 class Ibind:
-    """Stream of ibind with a callback, in its default or its faster synchronous mode."""
+    """Stream of ibind with a callback, in ibind's default mode or its faster synchronous mode."""
 
     def __init__(self, setting: Setting, *, synchronous: bool) -> None:
         self.name = "ibind-synchronous" if synchronous else "ibind"
@@ -215,7 +221,7 @@ class Ibind:
 
 
 def rate(source: Source, setting: Setting, kind: str, count: int) -> float:
-    """Return the seconds for each message of a burst."""
+    """Return the average seconds that a stream takes for each message of a burst."""
     begin = time.perf_counter()
     source.receive(count, lambda: setting.start("burst", source.name, kind=kind, count=count))
     return (time.perf_counter() - begin) / count

@@ -1,4 +1,4 @@
-"""Rows of the benchmarks' result table, and the table as text."""
+"""Rows of the table of benchmark results, and the table as text."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class Row:
     Attributes:
         subject: group of the row, such as ``calls``.
         what: the measured work.
-        peer: library with which bezant is compared; empty for a figure of bezant alone.
-        value: ratio of bezant's cost to the peer's, or the figure.
+        peer: library with which bezant is compared; empty if the row is about bezant alone.
+        value: bezant's cost divided by the peer's cost; without a peer, a figure of bezant.
         unit: unit of the figure; ``x`` for a ratio.
-        ours: bezant's cost as text.
-        limit: highest value that meets the target; None without a target.
+        ours: bezant's cost as text, such as a time.
+        limit: target: the highest value that is good enough; None without a target.
     """
 
     subject: str

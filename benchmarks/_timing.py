@@ -1,4 +1,4 @@
-"""Measurements in alternating rounds, and their statistics."""
+"""Runs measurements in turn, in several rounds, and computes statistics of the results."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Spread:
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """Return the median and the quartiles; a single value is all three."""
+    """Return the median and the quartiles of some values; for one value, all three are equal."""
     if len(values) == 1:
         return Spread(values[0], values[0], values[0])
     low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
@@ -32,12 +32,13 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def take_turns(measures: Mapping[str, Measure], rounds: int) -> dict[str, list[float]]:
-    """Run all measures in each round, in random order; return the costs by name.
+    """Run all measures once per round, in random order; return the costs of each by its name.
 
-    A slowdown of the machine that lasts longer than a round affects all measures, so ratios within
-    a round are more reliable than times. The garbage collector stays on. A collection before each
-    measurement makes the collector ignore older objects, so that no measure pays for the imports of
-    another.
+    If the machine is slow for longer than a round, this affects all measures of the round.
+    Therefore ratios within a round are more reliable than times.
+
+    The garbage collector stays on. At the start, all existing objects are excluded from it, and it
+    runs before each measurement, so that no measure pays for objects of another.
     """
     order = list(measures)
     found: dict[str, list[float]] = {name: [] for name in order}
@@ -56,30 +57,30 @@ def take_turns(measures: Mapping[str, Measure], rounds: int) -> dict[str, list[f
 
 
 def ratios(ours: Sequence[float], theirs: Sequence[float]) -> Spread:
-    """Return the ratio of our cost to the other library's cost in each round."""
+    """Return median and quartiles of the ratio: our cost divided by theirs, round by round."""
     return spread([one / other for one, other in zip(ours, theirs, strict=True)])
 
 
 def differences(ours: Sequence[float], theirs: Sequence[float]) -> Spread:
-    """Return our cost minus the other cost in each round."""
+    """Return median and quartiles of the difference: our cost minus theirs, round by round."""
     return spread([one - other for one, other in zip(ours, theirs, strict=True)])
 
 
 def exponent(sizes: Sequence[float], costs: Sequence[float]) -> float:
-    """Return the exponent of the growth of the cost with the size: 1 is proportional."""
+    """Return the exponent `e` for which the cost grows as `size ** e`; 1 means proportional."""
     return statistics.linear_regression(
         [math.log(each) for each in sizes], [math.log(each) for each in costs]
     ).slope
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """Return a percentile: the smallest value that `percent` % of all values do not exceed."""
+    """Return the smallest of the values that at least `percent` % of them do not exceed."""
     ordered = sorted(values)
     return ordered[max(math.ceil(len(ordered) * percent / 100) - 1, 0)]
 
 
 def repeated(work: Callable[[], object], number: int) -> Measure:
-    """Return a measure that calls `work` `number` times and gives the seconds per call."""
+    """Return a measure that calls `work` `number` times and returns the seconds per call."""
 
     def measure() -> float:
         times = range(number)

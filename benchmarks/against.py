@@ -1,7 +1,7 @@
-"""Comparison of the current bezant with another commit, in alternating runs.
+"""Compares the speed of the current bezant with that of another commit.
 
 Each version is installed into its own environment, with the same versions of all dependencies. Two
-processes measure the versions in turn, so that other load on the machine slows both.
+processes measure the two versions in turn, so that other load on the machine slows both.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from benchmarks._table import Row, duration
 from benchmarks._timing import Measure, ratios, spread, take_turns
 
 WORKER = Path(__file__).with_name("_revision_worker.py")
-# Each row has the name of a subject in the worker, its name in the table, and the number of calls
-# or messages per measurement.
+# Each row has the name of a subject in `benchmarks._revision_worker`, its name in the table, and
+# the number of calls or messages per measurement.
 SUBJECTS = [
     ("get", "GET, blocking", 100),
     ("tls", "GET over TLS, blocking", 100),
@@ -63,7 +63,7 @@ class Version:
         return line.strip()
 
     def measure(self, what: str, number: int) -> float:
-        """Return the seconds that the version's worker measures for one call or message."""
+        """Let the version's process measure a subject; return the seconds per call or message."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps({"what": what, "number": number}) + "\n")
         self._process.stdin.flush()
@@ -79,7 +79,7 @@ class Version:
 
 @contextmanager
 def checked_out(revision: str) -> Iterator[Path]:
-    """Check out a commit into a temporary folder.
+    """Check out a commit into a temporary folder, and yield the folder.
 
     Raises:
         SystemExit: git does not know the commit.
@@ -106,7 +106,7 @@ def install(tree: Path, folder: Path) -> Path:
 
 
 def rows(setting: Setting, revision: str) -> Iterator[Row]:
-    """Yield the table's rows, which compare the times of this code and of another commit."""
+    """Yield the rows of the table, which compare this code's times with another commit's."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bezant-env-")))
         tree = stack.enter_context(checked_out(revision))
@@ -158,5 +158,5 @@ def _process(python: Path, code: str) -> Measure:
 
 
 def _environment() -> dict[str, str]:
-    """Return the environment variables without PYTHONPATH, which could lead to another bezant."""
+    """Return the environment variables, except PYTHONPATH: it could select another bezant."""
     return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}

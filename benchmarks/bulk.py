@@ -1,7 +1,7 @@
 """Benchmarks of bulk work: 10,000 positions and 1,000 symbols.
 
-Bulk work under IBKR's rate limits (300 histories, 1,000 snapshots) is in `benchmarks.soak.limits`,
-because it takes minutes of waiting.
+These benchmarks run without rate limits. Bulk work under IBKR's rate limits (300 histories, 1,000
+snapshots) is in `benchmarks.soak.limits`, because it takes minutes of waiting.
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ def _positions(setting: Setting) -> Iterator[Row]:
         found = take_turns(measures, setting.rounds(9))
     plain.close()
     ibind.close()
-    # A full page does not show that it is the last page, so the client needs one more request.
+    # The last page is full, so the client cannot know that it is the last, and needs one more
+    # request.
     least = POSITIONS // payloads.PAGE + 1
     yield _count("requests for 10,000 positions", asked, least)
     for peer in ("httpx", "ibind"):

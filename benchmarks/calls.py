@@ -1,4 +1,4 @@
-"""Benchmark of one typed GET over a kept-alive connection, blocking and async."""
+"""Benchmark of a GET with a typed result over an open connection, blocking and async."""
 
 from __future__ import annotations
 

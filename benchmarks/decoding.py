@@ -1,4 +1,4 @@
-"""Benchmark of decoding a response into typed values, against the untyped `json.loads`."""
+"""Benchmark of decoding a response into typed values, compared with the untyped `json.loads`."""
 
 from __future__ import annotations
 

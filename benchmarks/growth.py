@@ -1,4 +1,4 @@
-"""Benchmark of how the cost grows with the amount of work, as an exponent: 1 is proportional."""
+"""Benchmark of how cost grows with the amount of work: the exponent, where 1 is proportional."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Benchmark of the cost of pacing, session, retries and drift for one call, as a difference.
+"""Benchmark of the time that pacing, session, retries and drift detection add to one call.
 
-The difference is the time of a whole call minus the time to build the request, pass the transport
-and read the response. The transport responds at once, so the difference contains only the cost of
-these layers.
+The result is the time of a whole call, minus the time of only building the request, passing it to
+the transport and reading the response. The transport here responds at once, so the network has no
+part in either time.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def _row(what: str, whole: list[float], bare: list[float]) -> Row:
 def _prepare(client: Any, transport: Any) -> Any:
     pipeline: Any = client._pipeline
     pipeline._transport = transport
-    # This is the real rate limiter with its queue; the limit is so high that no call waits.
+    # Use the real rate limiter with its queue, but with a limit so high that no call waits.
     pipeline.limiter._limiter = RateLimiter(Limit(10**9, 1.0))
     return pipeline
 

@@ -15,7 +15,7 @@ from benchmarks._sources import Blocking
 from benchmarks._table import Row
 from benchmarks._timing import Spread, ratios, spread, take_turns
 
-# This code prints the resident memory of the process in KiB. It is appended to each code of IDLE.
+# This code prints the resident memory of the process in KiB. It is appended to each code in IDLE.
 PRELUDE = "import gc, re\n"
 RESIDENT = (
     "\ngc.collect()\nprint(re.search(r'VmRSS:\\s+(\\d+)', open('/proc/self/status').read())[1])"
@@ -63,7 +63,7 @@ def _idle(setting: Setting) -> Iterator[Row]:
 
 
 def _pages(setting: Setting) -> Row:
-    """Measure how much the peak memory grows for ten times as many positions, read page by page."""
+    """Compare the peak memory of reading 100 pages of positions with that of reading 10 pages."""
     with bezant.Client(setting.base, pacing=False) as client:
 
         def peak(pages: int) -> int:
@@ -90,7 +90,7 @@ def _pages(setting: Setting) -> Row:
 
 
 def _stream(setting: Setting) -> Row:
-    """Measure how much the memory grows from the first `count` messages to twice as many."""
+    """Measure how much the memory of a stream grows from `count` to twice as many messages."""
     source = Blocking(setting, "memory")
     count = 2_000 if setting.quick else 50_000
 

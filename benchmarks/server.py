@@ -1,4 +1,4 @@
-"""Speed of the benchmark server with bare sockets, which must exceed every client's."""
+"""Measures the benchmark server's speed with bare sockets. It must be faster than every client."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class BareStream:
         self._wire = Wire(setting.port)
         self._wire.send(_HANDSHAKE.format(api=API).encode())
         self._wire.answer()
-        # This is the average size in bytes of a frame in the burst.
+        # Average size of a frame in the burst, in bytes.
         block = [frame(payloads.quote(each), 1) for each in range(500)]
         self._size = sum(map(len, block)) // len(block)
         hello = [

@@ -31,7 +31,7 @@ JOBS = {
 
 
 def process(code: str) -> Measure:
-    """Return a measure that runs some code in a new process."""
+    """Return a measure that runs some Python code in a new process."""
 
     def measure() -> float:
         begin = time.perf_counter()
@@ -43,15 +43,14 @@ def process(code: str) -> Measure:
 
 
 def rows(setting: Setting) -> Iterator[Row]:
-    # All files are compiled first, as an installation does; an editable installation would compile
-    # them only on import.
+    # Compile all files first, as an installation does. In an editable installation, the first
+    # import would compile them.
     compileall.compile_dir(ROOT / "bezant", quiet=2)
     measures = {"nothing": process("pass")}
     measures |= {name: process(code) for name, code in IMPORTS.items()}
     found = _turns(measures, setting.rounds(15))
     nothing = found.pop("nothing")
-    # The cost of an import is the time of the process minus that of an interpreter that imports
-    # nothing, at least 10 µs.
+    # Subtract the time of a process that imports nothing. Keep at least 10 µs, to divide by it.
     net = {
         name: [max(one - none, 1e-5) for one, none in zip(costs, nothing, strict=True)]
         for name, costs in found.items()
@@ -85,6 +84,6 @@ def rows(setting: Setting) -> Iterator[Row]:
 
 
 def _turns(measures: dict[str, Measure], rounds: int) -> dict[str, list[float]]:
-    for each in measures.values():  # load the files into the system's cache
+    for each in measures.values():  # load the files into the operating system's cache
         each()
     return take_turns(measures, rounds)

@@ -1,4 +1,4 @@
-"""Benchmark of market data, from the socket to typed messages at the consumer."""
+"""Benchmark of market data streams, from the socket to the typed messages that the user gets."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from benchmarks._sources import (
 from benchmarks._table import Row, duration
 from benchmarks._timing import Measure, percentile, ratios, spread, take_turns
 
-# A burst must stay below ibind's buffer, which holds at most 10,000 messages.
+# Messages in a burst. ibind's buffer holds at most 10,000 messages, so a burst must be smaller.
 BURST = 8000
 RATE = 5000
-# The time per message may be at most these ratios of the bare library's time (first) and, for text
-# frames, of ibind's time.
+# bezant's time per message may be at most this many times that of the bare library (first), and of
+# ibind, for text frames (second line).
 BARE_LIMIT = 1.6
 BLOCKING_LIMIT, ASYNC_LIMIT = 1 / 5, 1 / 8
 

@@ -67,7 +67,7 @@ BY_HAND = frozenset(
 
 @dataclass
 class Result:
-    """Result of a run: the generated files, and the problems. If there is one, the run fails."""
+    """Result of a run: the generated files, and the problems. A run with problems fails."""
 
     root: Path
     files: dict[str, bytes] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Write the blocking twins of the async source trees.
+"""Generate blocking code, called the twin, from each of the async source trees.
 
 `python tools/gen_sync.py` renders every file in memory and writes the files whose bytes change;
 `python tools/gen_sync.py --check` compares and writes nothing. In both cases a run with problems
@@ -64,7 +64,7 @@ RUFF_FIXES = "I001,RUF022,RUF100"
 
 @dataclass
 class Result:
-    """Result of a run: the generated files, and the problems. If there is one, the run fails."""
+    """Result of a run: the generated files, and the problems. A run with problems fails."""
 
     root: Path
     files: dict[str, bytes] = field(default_factory=dict)

@@ -18,7 +18,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=SUBJECTS, default=SUBJECTS, metavar="SUBJECT")
     options = parser.parse_args()
     clean_environment()
-    logging.disable(logging.ERROR)  # the faults would fill the log
+    logging.disable(logging.ERROR)  # the injected faults would fill the log
     begin = time.monotonic()
     for name in options.only:
         subject = importlib.import_module(f"benchmarks.soak.{name}")

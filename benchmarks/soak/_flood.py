@@ -1,6 +1,7 @@
 """Process that floods a gateway with reads: ``python -m benchmarks.soak._flood URL STORE TWIN``.
 
-The process runs until it is killed.
+``STORE`` holds the rate limits that several processes share; ``TWIN`` is `blocking` or `async`. The
+process runs until it is killed.
 """
 
 from __future__ import annotations
@@ -20,7 +21,15 @@ PATIENCE = 3.0
 
 
 def flood(client: Any, place: int, ended: Sized) -> Script[None]:
-    """Send reads in a loop: one read in five is slow, one in seventeen gets no response."""
+    """Send reads until `ended` has an item.
+
+    One read in five is slow, and about one in seventeen gets no response.
+
+    Args:
+        client: the client.
+        place: number of this loop among those of the process.
+        ended: collection that is empty until the flood should end.
+    """
     patient = client.with_options(timeout=PATIENCE, max_wait=20)
     history = {"conid": APPLE, "period": "1d", "bar": "1h"}
     quick = {"conids": APPLE, "fields": "31"}

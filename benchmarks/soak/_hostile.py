@@ -1,8 +1,8 @@
-"""Server with hostile responses: broken heads, hostile JSON, stray responses, silence.
+"""Server with hostile responses: broken headers, hostile JSON, stray responses, silence.
 
-This module writes every byte itself, so it does not share an assumption with the client or with the
-simulated gateway. A seeded random generator decides what the server does, so that a run can be
-repeated.
+This module uses no HTTP library and writes every byte itself, so it shares no assumption with the
+client or with the simulated gateway. A seeded random generator decides what the server does, so
+that a run can be repeated.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def text(chance: random.Random, found: Any = None) -> bytes:
 
 
 def changed(chance: random.Random, found: Any) -> Any:
-    """Return a copy of a good JSON value in which one part is replaced by a hostile value."""
+    """Return a copy of a good JSON value in which a hostile value replaces one part."""
     if isinstance(found, dict) and found and chance.random() < 0.9:
         name = chance.choice(list(found))
         return {**found, name: changed(chance, found[name])}
@@ -97,12 +97,12 @@ def changed(chance: random.Random, found: Any) -> Any:
     return value(chance, 3)
 
 
-# This order id appears only in responses that belong to no request.
+# Order id that appears only in stray responses, which belong to no request.
 STRAY_ID = "6600000001"
 
 
 def order_id(client_order_id: str) -> str:
-    """Return the unique order id that this server gives to an order."""
+    """Return the order id that this server gives to an order; it is unique."""
     return f"77{zlib.crc32(client_order_id.encode()):010d}"
 
 
@@ -118,7 +118,7 @@ def response(body: bytes, status: str = "200 OK", *headers: str) -> bytes:
 
 
 class HostileServer:
-    """HTTP and WebSocket server with good and hostile responses; it uses a thread per connection.
+    """HTTP and WebSocket server with good and hostile responses. Each connection has a thread.
 
     Args:
         seed: seed of all random decisions; the same requests in the same order get the same
@@ -127,9 +127,10 @@ class HostileServer:
         tls: server side of TLS; None for plain HTTP.
 
     Attributes:
-        sent: number of times that each order reached the server, by client order id.
-        owners: client order id by order id, for each order id that this server has given.
-        excused: number of refusals with "Please query /accounts first", by client order id.
+        sent: how often each order has reached the server, by client order id.
+        owners: for each order id that this server has given, the client order id of the order.
+        excused: how often the server has refused each order with "Please query /accounts first", by
+            client order id. After such a refusal, the client may send the order again.
         open: number of open connections.
         hostile: share of hostile responses; you can change it at any time.
     """
@@ -279,7 +280,7 @@ class HostileServer:
         )
         sock.sendall(frame(b'{"topic":"system","success":"someone"}'))
         for number in range(chance.randrange(20, 5000)):
-            if number % 50 == 0:  # read the client's messages, so that the client can keep sending
+            if number % 50 == 0:  # read the messages; else the client could not keep sending
                 sock.settimeout(0.001)
                 with contextlib.suppress(TimeoutError):
                     if not sock.recv(1 << 16):
@@ -299,7 +300,7 @@ class HostileServer:
 
 
 def frame(data: bytes, opcode: int = 1, *, final: bool = True, reserved: int = 0) -> bytes:
-    """Return one WebSocket frame."""
+    """Return one WebSocket frame, which may violate the protocol."""
     head = bytes([(0x80 if final else 0) | reserved << 4 | opcode])
     if len(data) < 126:
         return head + bytes([len(data)]) + data
@@ -342,8 +343,8 @@ def hostile_frame(chance: random.Random) -> bytes:
     return frame(body, chance.choice([1, 1, 1, 2]))
 
 
-# Each function below sends one kind of hostile response, and returns whether to keep the
-# connection.
+# Each function below sends one kind of hostile response. It returns whether the connection stays
+# open.
 
 Fault = Callable[[socket.socket, Any, random.Random], bool]
 
@@ -378,8 +379,8 @@ def _cut(sock: socket.socket, good: Any, chance: random.Random) -> bool:
 def _stray(sock: socket.socket, good: Any, chance: random.Random) -> bool:
     """Send a good response, then all or part of a stray response that belongs to no request.
 
-    One write sends both. If the stray response came after the client's next request, no client
-    could distinguish it from the response to that request.
+    Both are sent at once: if the stray response arrived after the client's next request, no client
+    could tell it from the response to that request.
     """
     body = json.dumps([{"order_id": STRAY_ID, "order_status": "Submitted"}])
     stray = response(body.encode())
@@ -449,7 +450,7 @@ def _encoded(sock: socket.socket, good: Any, chance: random.Random) -> bool:
 
 
 def _silence(sock: socket.socket, good: Any, chance: random.Random) -> bool:
-    """Send a part of the response, or nothing, and wait until the client disconnects."""
+    """Send a part of the response, or nothing; wait up to 2 s for the client to disconnect."""
     data = response(json.dumps(good).encode())
     sock.sendall(data[: chance.randrange(len(data)) if chance.random() < 0.5 else 0])
     sock.settimeout(2)

@@ -1,6 +1,6 @@
-"""Runs one script in both twins, async and blocking.
+"""Runs the same script with both twins: the blocking client and the async client.
 
-A script is a generator that yields calls and receives their results.
+A script is a generator that yields functions to call and receives their results.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Blocking:
 
         Args:
             script: the script.
-            alone: whether a thread that is left at the end is an error.
+            alone: whether to raise an error if threads that the script started are left at the end.
         """
         before = set(threading.enumerate())
         result = self._drive(script)
@@ -57,7 +57,7 @@ class Blocking:
             return result
 
     def together(self, scripts: Sequence[Script[Any]]) -> list[Any]:
-        """Run scripts concurrently; return their results."""
+        """Run scripts concurrently, and return their results."""
         with ThreadPoolExecutor(max(len(scripts), 1)) as pool:
             return list(pool.map(self._drive, scripts))
 
@@ -74,7 +74,10 @@ class Asynchronous:
     WsClient: Any = bezant.AsyncWsClient
 
     def run(self, script: Script[T], *, alone: bool = True) -> T:
-        """Run a script in a new event loop; a task that is left at the end is an error."""
+        """Run a script in a new event loop, and return its result.
+
+        Raise an error if tasks are left at the end.
+        """
         del alone  # no other script has tasks in this loop
 
         async def main() -> T:
@@ -116,7 +119,7 @@ TWINS: tuple[Twin, ...] = (Blocking(), Asynchronous())
 
 
 def close(thing: Any) -> Any:
-    """Close a client or a stream of either twin."""
+    """Close a client or a stream, blocking or async."""
     return thing.aclose() if hasattr(thing, "aclose") else thing.close()
 
 

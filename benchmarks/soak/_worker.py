@@ -1,4 +1,7 @@
-"""Process that makes mixed calls: ``python -m benchmarks.soak._worker URL STORE TWIN COUNT``."""
+"""Process that makes various calls: ``python -m benchmarks.soak._worker URL STORE TWIN COUNT``.
+
+``STORE`` holds the rate limits that several processes share; ``TWIN`` is `blocking` or `async`.
+"""
 
 from __future__ import annotations
 

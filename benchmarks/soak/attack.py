@@ -1,7 +1,7 @@
 """Attacks on the client: hostile responses, cancellation, Ctrl-C, thread races, large inputs.
 
-After each part the client must work, no order may have been sent twice, and no connection may be
-open. The full run takes an hour, the quick one about two minutes.
+After each attack the client must still work, no order may have been sent twice, and no connection
+may be left open. The full run takes an hour, the quick run about two minutes.
 """
 
 from __future__ import annotations
@@ -32,15 +32,19 @@ from bezant.models.orders import OrderTicket
 ROOT = Path(__file__).parent.parent.parent
 APPLE = 265598
 TIMEOUT = 0.3
-# A busy machine may wake a caller late by up to this many seconds; a call that hangs takes longer.
+# How many seconds a call may take longer than its timeouts, because the machine may be busy. A call
+# that hangs takes longer.
 GRACE = 20.0
-# Each part takes this many seconds in the full run and in the quick run.
+# Duration of each attack in seconds, in the full run and in the quick run.
 FULL, QUICK = 300.0, 6.0
 Figure = tuple[str, str]
 
 
 def figures(*, quick: bool) -> Iterator[Figure]:
-    """Run every attack and yield its figures; a hanging one ends the process with tracebacks."""
+    """Run every attack, and yield its figures.
+
+    If an attack hangs, the process ends and prints the tracebacks of all threads.
+    """
     seconds = QUICK if quick else FULL
     for part in _parts(seconds, quick=quick):
         faulthandler.dump_traceback_later(2 * seconds + 120, exit=True)
@@ -129,8 +133,8 @@ def _caller(
         order = f"o-{name}-{turn}"
         try:
             if is_order:
-                # Each order gets its own account, because an open question would block the
-                # account's other orders.
+                # Use another account for each order: an unanswered question about an order would
+                # block the account's other orders.
                 found = yield _order(client, f"DU{name}{turn}", order, raw=chance.random() < 0.3)
                 _check_order(found, order, owners)
             else:
@@ -149,7 +153,7 @@ def _caller(
 
 
 def _ignore(_: object) -> None:
-    """Ignore drift, which hostile responses cause on purpose."""
+    """Ignore a report of drift (unexpected fields in responses); hostile responses cause it."""
 
 
 def _order(client: Any, account: str, name: str, *, raw: bool) -> Callable[[], Any]:
@@ -165,9 +169,9 @@ def _order(client: Any, account: str, name: str, *, raw: bool) -> Callable[[], A
 
 
 def _check_order(found: Any, name: str, owners: Mapping[str, str]) -> None:
-    """Check that the order id in a result is not that of another order or of a stray response.
+    """Check that a result does not contain the order id of another order or a stray response.
 
-    Hostile responses also change ids, so a result may contain an id that the server never gave.
+    An id that the server never gave is allowed, because hostile responses also change ids.
     """
     rows = found if isinstance(found, list) else [found]
     for row in rows:
@@ -179,7 +183,7 @@ def _check_order(found: Any, name: str, owners: Mapping[str, str]) -> None:
 
 
 def _works(client: Any) -> Script[None]:
-    """Check that the client works; its first calls may fail from leftover bytes on a connection."""
+    """Check that the client works, by twenty calls to a server that is no longer hostile."""
     patient = client.with_options(timeout=GRACE)
     for _ in range(20):
         yield lambda: patient.request("GET", "/x")
@@ -194,7 +198,7 @@ def _closed(server: HostileServer) -> None:
 
 
 def hostile_streams(twin: Twin, seconds: float, seed: int = 2) -> Figure:
-    """Read streams of hostile frames, which may give nothing but typed messages and errors."""
+    """Read streams with hostile frames. They must yield only typed messages and bezant's errors."""
     log: Counter[str] = Counter()
     with HostileServer(seed, 0.7) as server:
         twin.run(_listen_for(twin, server, seconds, log), alone=False)
@@ -267,7 +271,7 @@ def _subscribed(stream: Any) -> Any:
 
 
 def cancellations(seconds: float, together: int, *, tls: bool, loop: str = "asyncio") -> Figure:
-    """Cancel calls at random awaits, then check that the client works and nothing is left open."""
+    """Cancel async calls at random moments; check that the client works and leaves nothing open."""
     counts: Counter[str] = Counter()
 
     async def main(server: HostileServer) -> None:
@@ -355,7 +359,7 @@ def _server_tls() -> ssl.SSLContext:
 
 
 class _Interrupt(KeyboardInterrupt):
-    """Interrupt that this attack raises, as opposed to the user's Ctrl-C."""
+    """The interrupt that this attack raises, to tell it from a Ctrl-C of the user."""
 
 
 def interrupts(seconds: float, *, tls: bool) -> Figure:
@@ -380,8 +384,8 @@ def interrupts(seconds: float, *, tls: bool) -> Figure:
             for _ in range(10):
                 client.request("GET", "/x")
             usual = (time.monotonic() - began) / 10
-            # The first order loads modules. It is sent before the interrupts, because an
-            # interrupted import leaves a file open.
+            # Send one order before the interrupts: it imports modules, and an interrupted import
+            # would leave a file open.
             _order(client, "DU0", "i-0", raw=True)()
             while time.monotonic() < ends:
                 turn += 1
@@ -451,7 +455,7 @@ with HostileServer(int(sys.argv[1]), 0.0) as server:
 
 
 def races(processes: int) -> Figure:
-    """Start processes whose threads decode the same types for the first time simultaneously."""
+    """Start processes in which several threads decode a type for the first time at once."""
     for number in range(processes):
         done = subprocess.run(
             [sys.executable, "-c", _RACE, str(number)],

@@ -1,4 +1,4 @@
-"""Interrupted calls: random cancellations in asyncio, Ctrl-C in the blocking twin.
+"""Soak test of interrupted calls: cancelled calls in asyncio, Ctrl-C in the blocking client.
 
 ``python -m benchmarks.soak.breaks cancel COUNT`` runs the cancellations,
 ``python -m benchmarks.soak.breaks interrupt COUNT`` the interrupts.
@@ -33,7 +33,7 @@ RESPONSE = (
 
 
 class Answering(asyncio.Protocol):
-    """Protocol that responds to every request after a delay, in two parts."""
+    """Server protocol that sends each response in two parts, after a random delay."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
@@ -108,7 +108,7 @@ class Server:
 
 @dataclass
 class Report:
-    """Numbers of calls by their result, and the first problem found.
+    """Result of a test: the numbers of calls by their outcome, and the first problem found.
 
     Attributes:
         broken: calls that were cancelled or interrupted.
@@ -135,7 +135,7 @@ async def cancelled_calls(
     together: int = 4,
     call: Callable[[bezant.AsyncClient], Awaitable[object]] | None = None,
 ) -> Report:
-    """Cancel calls after a random number of loop iterations or a random time.
+    """Cancel calls, each after a random number of event loop iterations or after a random time.
 
     Args:
         server: server that receives the calls.
@@ -206,7 +206,10 @@ async def _left(server: Server, before: set[asyncio.Task[object]], most: int) ->
 
 @contextlib.contextmanager
 def _alarm() -> Iterator[Callable[[float], None]]:
-    """Yield a function that interrupts this thread after the given seconds; 0 turns it off."""
+    """Yield a function that sets an alarm.
+
+    The alarm raises KeyboardInterrupt in this thread after the given seconds; 0 cancels the alarm.
+    """
     armed = False
 
     def ring(*_: object) -> None:
@@ -229,11 +232,14 @@ def _alarm() -> Iterator[Callable[[float], None]]:
 
 
 def interrupted_calls(server: Server, count: int, *, seed: int = 1, pacing: bool = False) -> Report:
-    """Interrupt blocking calls at random moments, in the main thread only and not on Windows."""
+    """Interrupt blocking calls at random moments.
+
+    Call this in the main thread; it does not work on Windows.
+    """
     report = Report()
     chance = random.Random(seed)
     client = bezant.Client(server.base_url, timeout=60, pacing=pacing, retries=0)
-    if pacing:  # calls take slots as usual, but never wait for a slot
+    if pacing:  # use the rate limiter, but with a limit so high that no call waits
         client._pipeline.limiter._limiter = RateLimiter(Limit(10**9, 0.001))
     with client, _alarm() as arm:
         began = time.monotonic()

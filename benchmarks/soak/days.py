@@ -1,4 +1,7 @@
-"""Ten days of a session with a keepalive; each tickle is one minute of the gateway's clock."""
+"""Soak test of a session with a keepalive, over ten simulated days.
+
+The gateway's clock moves forward one minute for each tickle, which is one call of the keepalive.
+"""
 
 from __future__ import annotations
 
@@ -14,21 +17,21 @@ from bezant.sim import Clock, SimulatedGateway
 MINUTE = 60.0
 DAY = 1440
 OUTAGE = 0.05
-# These are minutes after Wednesday 10:00 in New York: the session ends at midnight, and a login
-# follows at six in the morning.
+# In minutes after 10:00 in New York, when the simulation starts on a Wednesday: each session ends
+# at midnight, and the next login is at 06:00.
 MIDNIGHT, MORNING = 14 * 60, 20 * 60
 Figure = tuple[str, str]
 Deed = tuple[int, Callable[[SimulatedGateway], object], tuple[SessionState, ...]]
 
 
 def figures(*, quick: bool, days: int | None = None) -> Iterator[Figure]:
-    """Yield the figures of both twins."""
+    """Run the test with the blocking and the async client, and yield the figures of each."""
     for twin in TWINS:
         yield live(twin, days or (1 if quick else 10))
 
 
 def _plan(days: int) -> list[Deed]:
-    """Return the planned events: minute, action, and the session states that must follow."""
+    """Return the planned events: minute, action, and the session states that it must cause."""
     state = SessionState
     plan: list[Deed] = []
     for day in range(days):
@@ -46,7 +49,11 @@ def _plan(days: int) -> list[Deed]:
 
 
 def live(twin: Twin, days: int) -> Figure:
-    """Run one twin with a keepalive for `days` simulated days, and return its figures."""
+    """Run the blocking or the async client with a keepalive for some simulated days.
+
+    Returns:
+        The figures of the run.
+    """
     began = time.monotonic()
     changes: list[SessionChange] = []
     events: list[SessionChange] = []

@@ -1,7 +1,7 @@
-"""Soak test of bulk work, which must be as fast as IBKR's rate limits allow and never faster.
+"""Soak test of bulk work, which must be as fast as IBKR's rate limits allow, and never faster.
 
-The simulated gateway checks the limits, with code that shares nothing with the client's pacing. The
-limits are IBKR's, in real time.
+The simulated gateway checks IBKR's limits in real time. Its code for this shares nothing with the
+client's pacing.
 """
 
 from __future__ import annotations
@@ -25,22 +25,24 @@ from bezant.sim import SimulatedGateway
 PAGE = 100
 # In the test of slow responses, each response takes this many seconds.
 SLOW = 0.15
-# The test allows this ratio to the best possible time. The client's window is 1.05 s instead of
-# IBKR's 1 s, because requests can arrive closer together than they were sent.
+# Bulk work may take this many times the best possible time. The client cannot reach the best time:
+# it counts requests over 1.05 s instead of IBKR's 1 s, because requests can arrive closer together
+# than they were sent.
 MOST = 1.1
 ROOT = Path(__file__).parent.parent.parent
 Figure = tuple[str, str]
 
 
 def figures(*, quick: bool) -> Iterator[Figure]:
-    """Yield all figures; IBKR's limits make the full run take about six minutes."""
+    """Run all tests, and yield their figures. The full run takes about six minutes."""
     histories, conids, slow, each = (15, 300, 25, 10) if quick else (300, 1_000, 300, 100)
     for twin in TWINS:
         yield _bulk(twin, "snapshots", conids, quick=quick)
     with ThreadPoolExecutor(len(TWINS)) as pool:
         yield from pool.map(lambda twin: _slow(twin, slow, quick=quick), TWINS)
     yield from _processes(each, quick=quick)
-    # The twins run concurrently, because they mostly wait and each has its own gateway.
+    # The blocking and the async client run concurrently: they mostly wait, and each has its own
+    # gateway.
     with ThreadPoolExecutor(len(TWINS)) as pool:
         yield from pool.map(lambda twin: _bulk(twin, "histories", histories, quick=quick), TWINS)
 
@@ -56,14 +58,17 @@ def _bulk(twin: Twin, what: str, number: int, *, quick: bool) -> Figure:
     if what == "histories":
         times = sorted(one.at for one in arrivals if one.path.endswith("/history"))
         best = _least(len(times), [(10, 1.0), (50, 60.0)])
-    else:  # the prerequisites count under the same limit
+    else:  # all requests count, because the limit is for all of them
         times = sorted(one.at for one in arrivals)
         best = _least(len(times), [(10, 1.0)])
     return _judged(f"{number:,} {drawn}, {twin.name}", times, best, quick=quick)
 
 
 def _slow(twin: Twin, number: int, *, quick: bool) -> Figure:
-    """Measure calls with slow responses, whose slots may stay occupied until the response."""
+    """Measure calls with slow responses.
+
+    Until its response, a request may still be on its way, so the client must count it.
+    """
     with SimulatedGateway() as gateway:
         pacing = gateway.enforce_pacing()
         gateway.faults.slow(SLOW, path="/summary")
@@ -86,8 +91,8 @@ def _summaries(twin: Twin, url: str, account: str, number: int) -> Script[None]:
 
 def _judged(what: str, times: list[float], best: float, *, quick: bool) -> Figure:
     spent = times[-1] - times[0]
-    # The quick run does not check the time: it is short and runs on busy machines, where single
-    # responses come late.
+    # The quick run does not check the time: it is short, and on the busy machines on which it runs,
+    # a few late responses would make it fail.
     check(quick or spent <= best * MOST, f"{what}: {spent:.2f} s, while {best:.0f} s are possible")
     return _figure(what, len(times), spent, best)
 
@@ -105,7 +110,7 @@ def _least(count: int, limits: list[tuple[int, float]]) -> float:
 
     Args:
         count: number of requests.
-        limits: one or two rate limits, each as requests and seconds.
+        limits: one or two rate limits, each as a pair: number of requests, and seconds.
     """
     if len(limits) == 1:
         [(most, seconds)] = limits
@@ -145,7 +150,7 @@ def _snapshots(twin: Twin, url: str, account: str, number: int) -> Script[str]:
         def ask(page: list[int]) -> Any:
             return client.api.market_data.get_md_snapshot(conids=page, fields=["31", "84", "86"])
 
-        yield lambda: client.gather(ask, pages)  # the first snapshots have no prices yet
+        yield lambda: client.gather(ask, pages)  # the first call returns no prices yet
         found = yield lambda: client.gather(ask, pages)
         quotes = list(itertools.chain.from_iterable(found))
         check(len(quotes) == number, "quotes are missing")

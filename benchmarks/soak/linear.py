@@ -1,8 +1,9 @@
 """Check that every function that reads text from the network takes linear time.
 
-A reader fails if it takes more than `LIMIT` times as long for `GROWTH` times the bytes: a quadratic
-reader takes a hundred times as long, while a linear one can take up to thirty times as long because
-of memory allocation. A reader that takes less than `FLOOR` seconds passes with any ratio.
+A reader (such a function) fails if it takes more than `LIMIT` times as long for `GROWTH` times the
+bytes. For ten times the bytes, a quadratic reader takes a hundred times as long. A linear reader
+can take up to thirty times as long, because of memory allocation. A reader that takes less than
+`FLOOR` seconds passes with any ratio.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ ORDER: Final = SUBMIT_NEW_ORDERS.operation
 
 
 def texts() -> dict[str, str]:
-    """Return, by name, texts that could make a regular expression backtrack when repeated."""
+    """Return texts, by name, that could make a regular expression backtrack if repeated often."""
     return {
         "digits": "1",
         "blanks within": "1" + " " * 50,
@@ -172,8 +173,8 @@ def readers() -> dict[str, Callable[[str], object]]:
                 converters.quoted,
             )
         },
-        # `redact` gets less text: its callers pass a few kB at most, and it is the slowest reader
-        # by far.
+        # `redact` is by far the slowest reader, and its callers pass it at most a few kB. So give
+        # it less text.
         "redact": lambda text: redact(text[: len(text) // GROWTH]),
         "cookies": cookies,
         "handshake": head,
@@ -184,13 +185,13 @@ def readers() -> dict[str, Callable[[str], object]]:
 
 
 def _seconds(reader: Callable[[str], object], text: str) -> float:
-    begin = time.process_time()  # CPU time, because other programs run as well
+    begin = time.process_time()  # CPU time: other programs do not affect it
     reader(text)
     return time.process_time() - begin
 
 
 def figures(*, quick: bool) -> Iterator[tuple[str, str]]:
-    """Yield the worst ratio of the times for ten times the bytes, for each reader.
+    """Yield, for each reader, how many times as long it takes for ten times the bytes, at worst.
 
     Raises:
         AssertionError: a reader takes too long for the larger text.
@@ -199,12 +200,12 @@ def figures(*, quick: bool) -> Iterator[tuple[str, str]]:
     for name, reader in readers().items():
         worst, slowest, at = 0.0, 0.0, "nothing"
         for what, text in texts().items():
-            # The last character matches no pattern, so that patterns backtrack from the end.
+            # The last character matches no pattern, so that a regular expression fails there and
+            # backtracks.
             small, large = (f"1{text * (each // len(text))}x" for each in (size, size * GROWTH))
             before, after = _seconds(reader, small), _seconds(reader, large)
-            if (
-                after > FLOOR and after > LIMIT * before
-            ):  # the least of three times is nearest to the truth
+            if after > FLOOR and after > LIMIT * before:
+                # Measure twice more: the shortest of three times is the least disturbed.
                 before = min(before, *(_seconds(reader, small) for _ in range(2)))
                 after = min(after, *(_seconds(reader, large) for _ in range(2)))
             ratio = after / max(before, 1e-6)

@@ -1,8 +1,9 @@
-"""Soak test of the time that orders wait while reads flood the gateway.
+"""Soak test of how long orders wait for the rate limits while reads flood the gateway.
 
-Some reads are slow and some get no response, in the order's own process and in other processes that
-share its rate limits. Every second call is a cancel. The gateway refuses orders and cancels at
-once, so that the test measures only the wait. The gateway also checks the rate limits.
+The reads come from the process that sends the orders, and from other processes that share its rate
+limits. Some reads are slow, and some get no response. Every second order call is a cancel. The
+gateway refuses orders and cancels at once, so that the test measures only the wait. The gateway
+also checks that the clients keep the rate limits.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from benchmarks.soak._twin import TWINS, Script, Twin, check, close
 from benchmarks.soak.limits import ROOT, redis_server
 from bezant.sim import SimulatedGateway
 
-# For 99 of 100 orders, the time from the call to its response must be at most this many seconds.
+# For 99 of 100 orders, at most this many seconds may pass from the call to its response.
 MOST = 1.1
 # The response to a history request takes this many seconds.
 SLOW = 3.0
@@ -35,7 +36,7 @@ Figure = tuple[str, str]
 
 
 def figures(*, quick: bool) -> Iterator[Figure]:
-    """Yield all figures; the full run takes about ten minutes."""
+    """Run all tests, and yield their figures. The full run takes about ten minutes."""
     number = 10 if quick else 150
     for slow in (True, False):
         for twin in TWINS:
@@ -80,7 +81,7 @@ def _measured(
 
 @contextmanager
 def _others(url: str, store: str) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Flood the gateway from other processes for a `with` block."""
+    """Flood the gateway from other processes, for the duration of a `with` block."""
     environ = {name: text for name, text in os.environ.items() if "BEZANT" not in name}
     with contextlib.ExitStack() as stack:
         processes: list[subprocess.Popen[bytes]] = []
@@ -93,7 +94,7 @@ def _others(url: str, store: str) -> Iterator[list[subprocess.Popen[bytes]]]:
             processes.append(process)
         for process in processes:
             assert process.stdout is not None
-            process.stdout.readline()  # wait until the process has begun
+            process.stdout.readline()  # wait until the process reports that it has begun
         yield processes
 
 
@@ -110,7 +111,8 @@ def _orders(
 
             def end() -> None:
                 ended.append(True)
-                # otherwise this process's queued reads would wait for theirs
+                # Stop the other processes at once: otherwise the reads that are still queued here
+                # would wait for the reads of those processes.
                 for process in processes:
                     process.kill()
 
@@ -139,7 +141,7 @@ def _one_after_the_other(
         return client.request("POST", f"{path}s", json={"orders": [ticket]})
 
     try:
-        yield lambda: twin.sleep(1.5)  # until the flood has filled the limits
+        yield lambda: twin.sleep(1.5)  # by then, the flood uses the rate limits up
         for place in range(number):
             begin = time.monotonic()
             with contextlib.suppress(*REFUSED):

@@ -1,7 +1,7 @@
-"""Soak test: thousands of calls of all kinds, with a fault in every tenth request.
+"""Soak test: thousands of calls of all kinds, with a fault at every tenth request.
 
-The simulated exchange has the true state of each order: the client's results must agree with it,
-and no request with side effects may have reached the gateway twice.
+The client's results must agree with the true state of each order, which the simulated exchange
+knows. No request with side effects may have reached the gateway twice.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ APPLE = 265598
 ACCOUNT = "DU1234567"
 TIMEOUT = 0.5
 RETRIES = 2
-# An order waits at most this many seconds for its account's turn, and so does a call for an open
-# question.
+# A call waits at most this many seconds for other orders of its account, or for an unanswered
+# question about an order.
 MAX_WAIT = 2.0
-# A busy machine may wake a caller late by up to this many seconds.
+# How many seconds a call may take longer than its timeouts, because the machine may be busy.
 GRACE = 20.0
 KINDS: tuple[StormKind, ...] = (
     "fail", "drop_before", "drop_during", "drop_after", "slow", "silence",
@@ -59,14 +59,14 @@ class Log:
 
 
 def figures(*, quick: bool, calls: int | None = None) -> Iterator[Figure]:
-    """Yield the figures of both twins."""
+    """Run the test with the blocking and the async client, and yield the figures of each."""
     number = calls or (240 if quick else 10_000)
     for twin in TWINS:
         yield storm(twin, number)
 
 
 def storm(twin: Twin, number: int, workers: int = 8) -> Figure:
-    """Run one twin through a storm of faults, and check its results."""
+    """Run the blocking or the async client through a storm of faults, and check its results."""
     scenario = Scenario(held=[Held("AAPL", 100, 200)], orders=[], cash={"USD": 10_000_000})
     began = time.monotonic()
     log = Log()
@@ -118,7 +118,10 @@ def _through(
 
 
 def _weather(twin: Twin, gateway: SimulatedGateway, ended: list[int], workers: int) -> Script[None]:
-    """Cause faults that a storm lacks: refused connections, short penalties, a lost login."""
+    """Cause faults that a storm does not have, until all workers have ended.
+
+    The faults are refused connections, short penalties and lost logins.
+    """
     for turn in range(1_000_000):
         if len(ended) == workers:
             return
@@ -167,7 +170,7 @@ def _attempt(
         log: log to which the result is added.
         kind: name of the call in the log.
         call: function that makes the call.
-        most: highest number of calls that `call` makes, each with its own timeout.
+        most: how many requests `call` makes at most; each has its own timeout.
     """
     began = time.monotonic()
     value, error = None, None
@@ -185,9 +188,12 @@ def _attempt(
 
 
 def _order(client: Any, log: Log, chance: random.Random, name: str) -> Script[None]:
-    """Place an order, confirm its question, modify it and cancel it, until one of these fails."""
+    """Place an order and confirm the question about it; then sometimes modify or cancel the order.
+
+    If placing the order fails, nothing follows.
+    """
     orders = client.api.orders
-    # The lower price is far from the market, so that the gateway asks a question about the order.
+    # The lower price is far from the market's, so the gateway asks a question about such an order.
     price = Decimal("249") if chance.random() < 0.6 else Decimal("200")
     ticket = OrderTicket(
         conid=APPLE, side="BUY", order_type="LMT", price=price, quantity=Decimal(1),
@@ -215,8 +221,7 @@ def _order(client: Any, log: Log, chance: random.Random, name: str) -> Script[No
                 time_in_force="GTC", price=price, quantity=Decimal(2),
             ),
         )  # fmt: skip
-        # The question must get a reply, because an open question would keep the account's other
-        # orders waiting.
+        # Reply to the question: until then, the account's other orders would wait.
         if error is None and (question := next((each.id for each in asked if each.id), None)):
             yield from _attempt(
                 log, "reply",
@@ -231,7 +236,7 @@ def _order(client: Any, log: Log, chance: random.Random, name: str) -> Script[No
 
 
 def _judge(gateway: SimulatedGateway, log: Log) -> None:
-    """Compare the client's results with the gateway's requests and the exchange's orders."""
+    """Check the client's results against the recorded requests and the exchange's orders."""
     sent: dict[str, list[int]] = {}
     accounts_asked: list[int] = []
     for number, request in enumerate(gateway.requests):
@@ -244,8 +249,8 @@ def _judge(gateway: SimulatedGateway, log: Log) -> None:
             sent.setdefault(f"place {ticket['cOID']}", []).append(number)
         else:
             sent.setdefault(f"{request.method} {request.path}", []).append(number)
-    # A second request is allowed only after "Please query /accounts first" and the query of the
-    # accounts.
+    # The client may send an order a second time only if the gateway refused the first request with
+    # "Please query /accounts first" and the client has then requested the accounts.
     twice = [
         what
         for what, numbers in sent.items()

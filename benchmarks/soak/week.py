@@ -1,7 +1,7 @@
 """Soak test: a week of streaming with a fault every ten minutes, in a few minutes.
 
-The gateway's clock runs fast. The stream's own times are scaled less, because sockets limit them: a
-heartbeat every ten seconds would become one every two milliseconds.
+The gateway's clock runs fast. The stream's own timeouts and intervals are shortened less, because
+sockets are not that fast: a heartbeat every ten seconds would become one every two milliseconds.
 """
 
 from __future__ import annotations
@@ -37,8 +37,9 @@ FAULTS = (
     "end_market_data",
 )  # fmt: skip
 FLOOD = 200_000
-# The memory may grow by this many KiB from the middle to the end. A stream remembers up to 5,000
-# executions of about 1.5 KiB each, so that it delivers each execution once and with all its fields.
+# From the middle of the run to its end, the memory may grow by this many KiB. Some growth is
+# normal: to deliver each execution once and with all its fields, a stream remembers up to 5,000
+# executions of about 1.5 KiB each.
 MOST_GROWTH = 8 * 1024
 Figure = tuple[str, str]
 
@@ -49,11 +50,11 @@ class Log:
 
     Attributes:
         messages: number of messages read.
-        trades: by execution id, whether the commission was present in each message about the
-            execution.
-        statuses: last status by order id.
-        gaps: number of gaps.
-        faults: faults by kind.
+        trades: for each execution id, one item per message about the execution: whether the message
+            contained the commission.
+        statuses: last status of each order, by order id.
+        gaps: number of `Gap` messages, which report lost messages.
+        faults: number of faults, by kind.
         held: memory of the client at the beginning, in the middle and at the end, in KiB.
         lag: longest lag in seconds.
     """
@@ -68,13 +69,17 @@ class Log:
 
 
 def figures(*, quick: bool, seconds: float | None = None) -> Iterator[Figure]:
-    """Yield the figures of both twins."""
+    """Run the test with the blocking and the async client, and yield the figures of each."""
     for twin in TWINS:
         yield stream(twin, seconds or (3 if quick else WEEK / FACTOR))
 
 
 def stream(twin: Twin, seconds: float) -> Figure:
-    """Stream with one twin for `seconds` of real time, and return its figures."""
+    """Stream with the blocking or the async client for `seconds` of real time.
+
+    Returns:
+        The figures of the run.
+    """
     log = Log()
     tracemalloc.start()
     try:
@@ -163,13 +168,13 @@ def _break(twin: Twin, gateway: SimulatedGateway, log: Log, chance: random.Rando
 
 
 def _login_in_between(gateway: SimulatedGateway) -> None:
-    """Log out and in again at once, so that all subscriptions are lost but no connection is."""
+    """Log out and at once in again: all subscriptions are lost, but connections stay open."""
     gateway.logout()
     gateway.login()
 
 
 def _order(client: Any, gateway: SimulatedGateway, number: int) -> Script[None]:
-    """Buy or sell with a market order; `_judge` later takes its result from the exchange."""
+    """Buy or sell with a market order. `_judge` later checks the executions of all orders."""
     ticket = OrderTicket(
         conid=APPLE, side="BUY" if number % 2 else "SELL", order_type="MKT",
         quantity=Decimal(1), time_in_force="IOC", client_order_id=f"week-{number}",
@@ -183,7 +188,7 @@ def _order(client: Any, gateway: SimulatedGateway, number: int) -> Script[None]:
 
 
 def _read(ws: Any, log: Log) -> Script[None]:
-    """Read up to 2,000 waiting messages into the log."""
+    """Read the messages that have arrived, at most 2,000, and count them in the log."""
     for _ in range(2_000):
         try:
             message = yield lambda: ws.next_message(timeout=0.002)
@@ -203,7 +208,7 @@ def _read(ws: Any, log: Log) -> Script[None]:
 def _settle(
     twin: Twin, ws: Any, quotes: list[Any], log: Log, gateway: SimulatedGateway
 ) -> Script[None]:
-    """Wait until every quote is live and the last messages about trades and orders were read."""
+    """Wait until all quotes are updated again and all messages on trades and orders were read."""
     ends = time.monotonic() + 10
     versions = [each._live.version for each in quotes]
     while True:
@@ -232,7 +237,10 @@ def _missing(gateway: SimulatedGateway, log: Log) -> list[str]:
 
 
 def _judge(gateway: SimulatedGateway, log: Log) -> None:
-    """Check each execution: at most one message without its commission, then one with it."""
+    """Check the messages about each execution, and the growth of the memory.
+
+    An execution may have one message without its commission, and must then have one with it.
+    """
     wrong = {name: told for name, told in log.trades.items() if len(told) > 2 or not told[-1]}
     check(not wrong, f"trades not delivered exactly once: {wrong}")
     check(

@@ -13,7 +13,7 @@ import bezant
 
 
 async def main() -> int:
-    """Print the session's flags; return the exit code 0 if it can be used, else 2."""
+    """Print the session's flags; return the exit code: 0 if the session can be used, else 2."""
     async with bezant.AsyncClient() as client:
         try:
             status = await client.health()

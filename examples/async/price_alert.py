@@ -22,7 +22,7 @@ def tell(text: object) -> None:
 
 
 async def wait_for(client: bezant.AsyncClient, symbol: str, limit: Decimal) -> Decimal:
-    """Return the first price that is high enough."""
+    """Wait until the stock's price is at least `limit`, and return the price."""
     conid = await bezant.AsyncSymbolCache(client).conid_for(symbol)
     async with bezant.AsyncWsClient.connect(client) as ws:
         quote = await ws.quote(conid)
@@ -31,7 +31,7 @@ async def wait_for(client: bezant.AsyncClient, symbol: str, limit: Decimal) -> D
                 if ws.closed:
                     raise ws.close_reason or bezant.WsClosed("the stream has ended")
                 tell(f"no quote for a minute; {ws!r}")
-            # Ignore prices from before an interruption and yesterday's close.
+            # Ignore yesterday's closing price, and prices from before an interruption.
             elif not quote.stale and not quote.is_close and quote.last and quote.last >= limit:
                 return quote.last
 

@@ -25,7 +25,8 @@ async def stream_quotes(client: bezant.AsyncClient, symbol: str, messages: int) 
         print(*(f"{name:>9}" for name in COLUMNS))
         async for message in ws:
             if isinstance(message, bezant.MarketData):
-                # A message has all fields that are known; a star marks those that changed.
+                # A message contains all known fields, not only the changed ones. Mark the changed
+                # fields with a star.
                 for name in COLUMNS:
                     value = message.get(name)
                     mark = "*" if name in message.changed else ""

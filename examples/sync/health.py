@@ -14,7 +14,7 @@ import bezant
 
 
 def main() -> int:
-    """Print the session's flags; return the exit code 0 if it can be used, else 2."""
+    """Print the session's flags; return the exit code: 0 if the session can be used, else 2."""
     with bezant.Client() as client:
         try:
             status = client.health()

@@ -23,7 +23,7 @@ def tell(text: object) -> None:
 
 
 def wait_for(client: bezant.Client, symbol: str, limit: Decimal) -> Decimal:
-    """Return the first price that is high enough."""
+    """Wait until the stock's price is at least `limit`, and return the price."""
     conid = bezant.SymbolCache(client).conid_for(symbol)
     with bezant.WsClient.connect(client) as ws:
         quote = ws.quote(conid)
@@ -32,7 +32,7 @@ def wait_for(client: bezant.Client, symbol: str, limit: Decimal) -> Decimal:
                 if ws.closed:
                     raise ws.close_reason or bezant.WsClosed("the stream has ended")
                 tell(f"no quote for a minute; {ws!r}")
-            # Ignore prices from before an interruption and yesterday's close.
+            # Ignore yesterday's closing price, and prices from before an interruption.
             elif not quote.stale and not quote.is_close and quote.last and quote.last >= limit:
                 return quote.last
 

@@ -26,7 +26,8 @@ def stream_quotes(client: bezant.Client, symbol: str, messages: int) -> None:
         print(*(f"{name:>9}" for name in COLUMNS))
         for message in ws:
             if isinstance(message, bezant.MarketData):
-                # A message has all fields that are known; a star marks those that changed.
+                # A message contains all known fields, not only the changed ones. Mark the changed
+                # fields with a star.
                 for name in COLUMNS:
                     value = message.get(name)
                     mark = "*" if name in message.changed else ""

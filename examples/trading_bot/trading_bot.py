@@ -12,14 +12,14 @@ from decimal import Decimal
 import bezant
 from bezant.models.orders import LiveOrder, OrderReply, OrderTicket
 
-# "The limit is further from the market than usual": the bot does that on purpose. It stops at any
-# other question.
+# The gateway asks this question if the limit price is far from the market price, which the bot
+# intends. At any other question, the bot stops.
 EXPECTED_QUESTIONS = {"o163"}
 ENDED = {"Filled", "Cancelled", "Inactive"}
 
 
 class UnexpectedQuestionError(Exception):
-    """The gateway asked a question about an order that the bot does not expect."""
+    """The gateway asked a question that the bot does not expect about its order."""
 
 
 @dataclass
@@ -27,9 +27,9 @@ class Bot:
     """Bot that buys for one account.
 
     Attributes:
-        client: client of the gateway.
+        client: client with a connection to the gateway.
         account_id: account to buy for.
-        name: beginning of the client order ids.
+        name: beginning of the client order ids of the bot's orders.
     """
 
     client: bezant.Client
@@ -37,7 +37,10 @@ class Bot:
     name: str = "toy"
 
     def buy(self, symbol: str, quantity: Decimal, limit: Decimal) -> int:
-        """Place a day order, unless there is one already; return its order id."""
+        """Place a day order to buy a stock, and return its order id.
+
+        If the bot has already placed an order for this stock today, return the id of that order.
+        """
         reference = f"{self.name}-{symbol}"
         known = self._find(reference)
         if known is not None:
@@ -55,14 +58,14 @@ class Bot:
         try:
             return self._place(ticket)
         except bezant.OutcomeUnknown:
-            # The order may exist: look for it before sending it again.
+            # The response was lost, but the order may exist: look for it, do not send it again.
             placed = self._find(reference)
             if placed is None:
                 raise
             return placed
 
     def cancel_all(self) -> list[int]:
-        """Cancel all open orders; return their order ids."""
+        """Cancel all open orders of the bot; return their order ids."""
         cancelled: list[int] = []
         for order in self.orders():
             if order.order_id and order.status not in ENDED:
@@ -73,7 +76,7 @@ class Bot:
         return cancelled
 
     def orders(self) -> list[LiveOrder]:
-        """Return the bot's own orders of today, those that have ended too."""
+        """Return all orders that the bot has placed today, including those that have ended."""
         mark = f"{self.name}-"
         today = self.client.orders(self.account_id)
         return [

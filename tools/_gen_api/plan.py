@@ -87,7 +87,7 @@ class Operation:
     parameters: list[Parameter] = field(default_factory=list)
     sends: str = ""
     answer: Shape | None = None
-    kind: str = "json"  # or: none, text, binary
+    kind: str = "json"  # form of the response: json, none, text or binary
     wrap_as: str = ""
     refusal: str = ""
     source: Call | None = None

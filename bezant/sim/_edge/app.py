@@ -75,7 +75,7 @@ class Edge:
         self._invented: deque[RecordedRequest] = deque(maxlen=MAX_RECORDED)
 
     def use(self, api: Api) -> None:
-        """Pass calls to another API from now on."""
+        """Pass calls to another `Api` object from now on; a reset creates a new one."""
         self._api = api
 
     @property

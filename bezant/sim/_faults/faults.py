@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from .._state.session import LoginStyle, check_style
 
-# These imports are needed at run time, not only for type checks: the control endpoint reads the
-# types of the methods' parameters.
+# These imports are needed at run time and not only by type checkers: the control endpoint reads
+# the types of the methods' parameters.
 from .plan import Fault, FaultKind, Injected, Taken, When
 from .storm import CALM, Storm, StormKind
 from .stream import REFUSED, FaultTargets, StreamFaults

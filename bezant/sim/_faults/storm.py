@@ -61,10 +61,9 @@ _ON_STREAMS = frozenset(kind for kind in EVERY_KIND if kind.startswith("ws_")) |
 
 
 class Storm:
-    """A storm, which injects random faults into requests, and its report.
+    """A running storm of random faults; `injected` and `counts` report the faults so far.
 
-    The storm begins before you get this object. It ends with `stop`, or at the end of a `with`
-    block.
+    The storm ends when you call `stop`, or at the end of a `with` block.
 
     Attributes:
         seed: seed of the random faults.

@@ -266,8 +266,8 @@ class Matching:
             fee,
             self.now,
         )
-        # The first call computes the account's value at the day's start, from which the day's gain
-        # is counted. It must come before this trade changes the positions.
+        # If this is the first trade of the day, compute the account's value at the day's start, on
+        # which the day's gain is based, before the trade changes the positions.
         self._begun_with()
         self.executions.append(execution)
         self.books.apply(self._contracts[spec.conid], execution)

@@ -119,7 +119,7 @@ class Path:
 
 
 def spread(last: Decimal, bid_size: int, ask_size: int, last_size: int) -> Quote:
-    """Return a quote whose bid and ask are one cent away from `last`; from 500 on, two cents."""
+    """Return a quote whose bid and ask are one cent from `last`; two cents if it is 500 or more."""
     half = CENT if last < _LEVEL else 2 * CENT
     return Quote(last, max(CENT, last - half), last + half, bid_size, ask_size, last_size)
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .._state.state import State
     from .messages import Message
 
-_ROWS = 5  # prices above the last price, and as many below it
+_ROWS = 5  # rows above the last price; there are as many below it
 
 
 class PriceLadder:

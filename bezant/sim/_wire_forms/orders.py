@@ -61,7 +61,7 @@ def option_text(contract: Contract) -> str:
 
 
 def describe(order: Order, contract: Contract) -> str:
-    """Return an order in one line of text, as IBKR does: `Buy 10 AAPL Limit 250.00, GTC`."""
+    """Describe an order in one line, in IBKR's words: `Buy 10 AAPL Limit 250.00, GTC`."""
     spec = order.spec
     verb = {"BUY": "Buy", "SELL": "Sell"}[spec.side]
     if order.status == "Filled":

@@ -10,7 +10,7 @@ from trading_bot import Bot, UnexpectedQuestionError
 from bezant import Client, OutcomeUnknown
 from bezant.sim import SimulatedGateway
 
-# Fixed prices and a stopped clock.
+# `market.toml` fixes the prices, and with `time="hand"` the simulated clock stands still.
 pytestmark = pytest.mark.ibkr(scenario="market.toml", time="hand")
 
 
