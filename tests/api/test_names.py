@@ -103,6 +103,6 @@ def test_a_thing_has_one_name() -> None:
 def test_no_two_names_differ_in_spelling_only() -> None:
     spellings: dict[str, set[str]] = defaultdict(set)
     for name in names():
-        # The underscore at the end keeps a parameter from hiding a builtin.
+        # The underscore at the end of a parameter is ignored. It only avoids the name of a builtin.
         spellings[name.replace("_", "").lower()].add(name.rstrip("_"))
     assert [each for each in spellings.values() if len(each) > 1] == []

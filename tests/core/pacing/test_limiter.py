@@ -217,7 +217,8 @@ def test_the_promised_wait_is_enough_and_not_too_long(count: int, operation: Ope
             limiter.leave(queued, now)
         if last.granted:
             break
-        # Below, the call must not have been sent before the latest time that the limiter announced.
+        # The test checks below that the call was not sent before the latest time that the limiter
+        # announced.
         earliest = max(earliest, now + limiter.seconds_until(last, now))
         now += 0.01
     assert last.granted
