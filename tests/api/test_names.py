@@ -75,7 +75,7 @@ OTHER_MEANINGS = {
 
 
 def names() -> dict[str, set[str]]:
-    """Return every public name with the places that use it."""
+    """Return every name of a field or parameter, with the models and methods that use it."""
     models = set(MODELS)
     for module in MODULES:
         for value in vars(importlib.import_module(f"bezant.models.{module}")).values():
