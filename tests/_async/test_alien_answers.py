@@ -1,6 +1,6 @@
-"""Tests of responses to an order with unexpected content.
+"""Tests of unexpected content in the responses to an order.
 
-Each gives a typed result, or an error that says whether the outcome is known.
+Each response gives a typed result, or an error that says whether the outcome is known.
 """
 
 from __future__ import annotations

@@ -142,8 +142,8 @@ async def test_a_response_after_the_timeout_is_discarded(raw: RawGateway) -> Non
                 await place(client.with_options(timeout=seconds))
             error = caught.value
             if isinstance(error, OutcomeUnknown):
-                # Otherwise the timeout has expired before the request was sent, as on a slow
-                # machine.
+                # The request was sent in time. On a slow machine, only a longer timeout suffices to
+                # send it.
                 break
         assert isinstance(error, OutcomeUnknown)
         given_up.set()

@@ -160,7 +160,7 @@ async def test_each_fault_is_one_typed_error_in_time(raw: RawGateway, name: str)
     raw.script(good, script, good)
     seconds = 0.5 if kind is HttpTimeout else 60.0
     async with AsyncClient(raw.base_url, timeout=60) as patient:
-        # Opens the connection, so that the timeout below covers only the response.
+        # This call opens the connection, so that the timeout below covers only the response.
         await patient.accounts()
         client = patient.with_options(timeout=seconds)
         started = time.monotonic()
@@ -227,7 +227,7 @@ async def test_an_order_without_a_response_is_an_unknown_outcome(
 ) -> None:
     raw.script(good, FAULTS[name][0], good)
     async with AsyncClient(raw.base_url, timeout=60, retries=5) as patient:
-        await patient.request("GET", "/iserver/accounts")  # must precede orders
+        await patient.request("GET", "/iserver/accounts")  # IBKR requires this call before orders
         error = await unanswered(patient, "/iserver/account/DU1/orders", {"orders": [{}]})
         assert "may have been carried out" in str(error)
         assert not error.retryable

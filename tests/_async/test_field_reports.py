@@ -680,7 +680,7 @@ async def test_market_data_lines_are_counted_and_released(
         await client.snapshots([2, 1])
         assert released == []
         async with AsyncWsClient.connect(client) as ws:
-            # Releases contract 2, whose snapshot is the oldest.
+            # This releases the market data of contract 2, whose snapshot is the oldest.
             first = await ws.subscribe_market_data(3)
             assert (released, client.market_data_lines) == ([2], 2)
             second = await ws.quote(3)

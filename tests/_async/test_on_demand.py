@@ -62,8 +62,8 @@ async def test_silence_is_a_timeout(gateway: SimulatedGateway) -> None:
                 except HttpError as error:
                     met.append(error)
                 if silence.hits:
-                    # Otherwise the timeout has expired before the request was sent, as on a slow
-                    # machine.
+                    # The request was sent in time. On a slow machine, only a longer timeout
+                    # suffices to send it.
                     break
             assert len(met) >= number
         await client.tickle()

@@ -160,7 +160,7 @@ async def test_after_max_wait_the_error_names_the_question(desk: Desk, second: A
         assert caught.value.retryable
         assert desk.came == ["POST DU1/orders"]
         await reply(client)
-        await second(client)  # works: the calls that failed no longer wait in front of this one
+        await second(client)  # the calls that failed no longer wait in front of this one
     assert len(desk.came) == 3
 
 
@@ -376,7 +376,7 @@ async def test_the_second_send_stays_in_its_turn(desk: Desk) -> None:
             await place(client)
         desk.then(asking, asking)
         await reply_twice(client)
-        with pytest.raises(AccountBusy):  # the order's question is still open
+        with pytest.raises(AccountBusy):  # IBKR's question about the order is still open
             await place(client)
 
 
@@ -419,7 +419,8 @@ async def test_a_cancelled_order_leaves_nothing_behind(desk: Desk) -> None:
         going.cancel()
         with pytest.raises(asyncio.CancelledError):
             await going
-        # Does not wait: the cancelled order's turn has ended, with an unknown outcome.
+        # This order does not wait: the turn of the cancelled order has ended, with an unknown
+        # outcome.
         await place(client)
         turns = client._pipeline.order_turns
         assert not turns._turns._open

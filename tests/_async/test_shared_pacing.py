@@ -34,7 +34,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, _no_threads_left: None
 
 
 def stranger(url: str, **options: Any) -> AsyncClient:
-    """Return a client that shares no state with other clients in this process."""
+    """Return a client with its own rate limiter, so that it acts like one in another process."""
     client = AsyncClient(url, **options)
     client._pipeline.limiter = ProcessRateLimiter()
     return client

@@ -352,7 +352,7 @@ async def test_two_readers_and_a_live_quote_see_the_same_values(raw: RawGateway)
                     return
                 try:
                     message = await ws.next_message(timeout=0.05)
-                except WsError:  # the other reader is inside this call, or no message has come
+                except WsError:  # the other reader is waiting for a message, or none has come
                     await pause(0.002)
                     continue
                 if isinstance(message, MarketData):

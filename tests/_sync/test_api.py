@@ -313,7 +313,7 @@ def anything(annotation: str) -> Any:
     ):
         if mark in annotation:
             return value
-    return {}  # a model, none of whose fields is required
+    return {}  # an empty model, because none of its fields is required
 
 
 OF_FORM: dict[str, object] = {

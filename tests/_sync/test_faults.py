@@ -161,7 +161,7 @@ def test_each_fault_is_one_typed_error_in_time(raw: RawGateway, name: str) -> No
     raw.script(good, script, good)
     seconds = 0.5 if kind is HttpTimeout else 60.0
     with Client(raw.base_url, timeout=60) as patient:
-        # Opens the connection, so that the timeout below covers only the response.
+        # This call opens the connection, so that the timeout below covers only the response.
         patient.accounts()
         client = patient.with_options(timeout=seconds)
         started = time.monotonic()
@@ -226,7 +226,7 @@ def unanswered(client: Client, path: str, body: object) -> OutcomeUnknown:
 def test_an_order_without_a_response_is_an_unknown_outcome(raw: RawGateway, name: str) -> None:
     raw.script(good, FAULTS[name][0], good)
     with Client(raw.base_url, timeout=60, retries=5) as patient:
-        patient.request("GET", "/iserver/accounts")  # must precede orders
+        patient.request("GET", "/iserver/accounts")  # IBKR requires this call before orders
         error = unanswered(patient, "/iserver/account/DU1/orders", {"orders": [{}]})
         assert "may have been carried out" in str(error)
         assert not error.retryable

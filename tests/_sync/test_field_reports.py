@@ -679,7 +679,7 @@ def test_market_data_lines_are_counted_and_released(
         client.snapshots([2, 1])
         assert released == []
         with WsClient.connect(client) as ws:
-            # Releases contract 2, whose snapshot is the oldest.
+            # This releases the market data of contract 2, whose snapshot is the oldest.
             first = ws.subscribe_market_data(3)
             assert (released, client.market_data_lines) == ([2], 2)
             second = ws.quote(3)

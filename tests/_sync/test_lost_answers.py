@@ -84,8 +84,8 @@ def test_an_order_whose_response_is_too_long(raw: RawGateway) -> None:
     with Client(raw.base_url, max_response_bytes=1000) as client:
         with pytest.raises(OutcomeUnknown, match=r"max_response_bytes.*order id mine-1"):
             place(client)
-        # Collects the error and the response's reader that it refers to, while the event loop still
-        # runs.
+        # The error refers to the reader of the response. Both must be collected while this event
+        # loop runs.
         gc.collect()
         pause(0.01)
     assert orders_sent(raw) == 1

@@ -272,7 +272,8 @@ def test_nothing_was_placed_where_the_accounts_fail(
                 place(client)
         error = caught.value
         if isinstance(error, PrerequisiteFailed):
-            # Otherwise the timeout has expired before the request was sent, as on a slow machine.
+            # The request was sent in time. On a slow machine, only a longer timeout suffices to
+            # send it.
             break
     assert isinstance(error, PrerequisiteFailed)
     assert "nothing was placed" in str(error)

@@ -155,7 +155,7 @@ def test_after_max_wait_the_error_names_the_question(desk: Desk, second: Any) ->
         assert caught.value.retryable
         assert desk.came == ["POST DU1/orders"]
         reply(client)
-        second(client)  # works: the calls that failed no longer wait in front of this one
+        second(client)  # the calls that failed no longer wait in front of this one
     assert len(desk.came) == 3
 
 
@@ -371,7 +371,7 @@ def test_the_second_send_stays_in_its_turn(desk: Desk) -> None:
             place(client)
         desk.then(asking, asking)
         reply_twice(client)
-        with pytest.raises(AccountBusy):  # the order's question is still open
+        with pytest.raises(AccountBusy):  # IBKR's question about the order is still open
             place(client)
 
 

@@ -161,7 +161,7 @@ def test_reads_and_tickles_wait_for_the_question_of_another_process(
             later(lambda: preview(account_id="DU1", orders=[TICKET])),
         ]
         pause(0.15)
-        # Does not wait, because this client itself placed the order with the open question.
+        # This read does not wait, because its client has placed the order with the open question.
         read(first)
         reply(first)  # the gateway answers the reply with another question
         read(first)

@@ -395,7 +395,7 @@ def test_a_stream_that_is_connected_again_waits_for_its_place(
         with stream(client) as ws:
             ws._stream_worker.state._readiness._timing = Timing(
                 ready_timeout=0.05
-            )  # applies from the next connection on; the first one is open already
+            )  # applies to later connections; the first one is open already
             places = [stream(other) for _ in range(4)]
             waiting = later(lambda: stream(other))
             until(lambda: len(gateway.ws_connections) == 6)

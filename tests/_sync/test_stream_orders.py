@@ -192,7 +192,7 @@ AFTER: dict[str, list[object]] = {
 def test_changes_during_an_interruption_are_requested(raw: RawGateway, after: str) -> None:
     cut = threading.Event()
     orders = OrdersGateway(raw, [[row(1), row(2), row(3), row(4)], cut, CUT], AFTER[after])
-    # Valid in case a slow machine requests the list before the interruption.
+    # The list is needed only if a slow machine requests it before the interruption.
     orders.listed = [row(1), row(2), row(3), row(4)]
     with no_pacing(raw) as client, stream(client) as ws:
         ws.subscribe_orders()

@@ -353,7 +353,7 @@ def test_two_readers_and_a_live_quote_see_the_same_values(raw: RawGateway) -> No
                     return
                 try:
                     message = ws.next_message(timeout=0.05)
-                except WsError:  # the other reader is inside this call, or no message has come
+                except WsError:  # the other reader is waiting for a message, or none has come
                     pause(0.002)
                     continue
                 if isinstance(message, MarketData):

@@ -181,7 +181,8 @@ def test_a_handshake_takes_no_longer_than_the_client_allows(raw: RawGateway) -> 
                 WsClient.connect(client)
         error = caught.value
         if isinstance(error, WsTimeout):
-            # Otherwise the tickle before the call has used up the timeout, as on a slow machine.
+            # The handshake used up the timeout. On a slow machine, the tickle before it can do so
+            # already.
             break
     assert isinstance(error, WsTimeout)
     assert f"within {seconds:g} s" in str(error)

@@ -86,7 +86,7 @@ def test_a_number_of_units_prints_without_a_fraction_in_all_models() -> None:
 
 
 def samples(model: type[msgspec.Struct]) -> dict[str, Any]:
-    """Return a value for each field that the gateway sends."""
+    """Return a valid value for each field of a model that the gateway sends, by the wire key."""
     return {
         each.encode_name: plain(each.type)
         for each in msgspec.structs.fields(model)

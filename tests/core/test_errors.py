@@ -48,7 +48,7 @@ VALUES: dict[str, Any] = {
 
 
 def made(kind: type[BezantError]) -> tuple[BezantError, dict[str, Any]]:
-    """Return an error with all arguments that its class takes, and these arguments."""
+    """Return an error of a class with all its arguments, and a dict of these arguments."""
     names = [extra for base, extra in EXTRAS if issubclass(kind, base)]
     values = {name: VALUES[name] for name in (names[-1] if names else ())}
     if issubclass(kind, errors.SessionError):

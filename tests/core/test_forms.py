@@ -29,12 +29,12 @@ GOOD: list[tuple[str, object]] = [
     ("day", "20270131"),
     ("quantity", Decimal("0.0001")),
     ("quantity", 1),
-    ("quantity", "a lot"),  # passes here; the check of types refuses it
+    ("quantity", "a lot"),  # passes this check of the form; the check of types refuses it
     ("tickets", [ticket(1), ticket(None), 5]),
-    ("tickets", "text"),  # passes here; the check of types refuses it
+    ("tickets", "text"),  # passes this check of the form; the check of types refuses it
     ("tickets", 5),
     ("message ids", ["o163"] * 51),
-    ("message ids", "o163"),  # passes here; the check of types refuses it
+    ("message ids", "o163"),  # passes this check of the form; the check of types refuses it
 ]
 BAD: list[tuple[str, object]] = [
     ("month", "2027-01"),

@@ -266,7 +266,7 @@ class RealGateway:
             return answer
 
     def log_in(self) -> None:
-        """Log in as a browser does; the upstream needs no password."""
+        """Log in as a browser does; the simulated server behind the gateway needs no password."""
         self.ask("POST", "/sso/Dispatcher")
         if self.last_body.strip() != b"Client login succeeds":
             raise RuntimeError(f"the gateway did not log in: {self.last_body[:200]!r}")

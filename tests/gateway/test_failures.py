@@ -35,7 +35,7 @@ def in_time(began: float) -> bool:
 
 async def test_an_upstream_that_is_down(gateway: Chain, twin: Twin) -> None:
     async with twin.client(gateway.base_url, timeout=SECONDS) as client:
-        await client.request("GET", "/iserver/accounts")  # must precede orders
+        await client.request("GET", "/iserver/accounts")  # IBKR requires this call before orders
         gateway.stop()
         for _ in range(7):  # the gateway has only five connections to its server
             began = time.monotonic()

@@ -160,7 +160,8 @@ async def test_a_stream_that_lost_its_place_waits_for_one(gateway: Chain, twin: 
         others = [await twin.connect(other) for _ in range(4)]
         try:
             gateway.ws_connections[0].close()
-            # Takes the free place before `stream` reconnects, which waits a second.
+            # `other` takes the free place at once, whereas `stream` waits a second before it
+            # reconnects.
             others.append(await twin.connect(other))
             tickles = gateway.count("POST", "/tickle")
             await until(lambda: gateway.count("POST", "/tickle") >= tickles + 4)

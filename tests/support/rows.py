@@ -13,7 +13,7 @@ def account(name: str = "DU1", **more: object) -> Row:
 
 
 def position(conid: int = 1, account_id: str = "U1", **more: object) -> Row:
-    """Return a position."""
+    """Return a position as in the response to ``/portfolio/{accountId}/positions``."""
     return {
         "acctId": account_id, "conid": conid, "contractDesc": "A", "position": 3, "mktPrice": 2,
         "mktValue": 6, "currency": "USD", "avgCost": 1, "avgPrice": 1, "realizedPnl": 0,
@@ -22,7 +22,7 @@ def position(conid: int = 1, account_id: str = "U1", **more: object) -> Row:
 
 
 def order(order_id: int, account_id: str = "U1", status: str = "Submitted", **more: object) -> Row:
-    """Return a row of the list of orders."""
+    """Return an order as in the response to ``/iserver/account/orders``."""
     return {
         "orderId": order_id, "acct": account_id, "status": status, "conid": 265598, "ticker": "A",
         "side": "BUY", "orderType": "Limit", "timeInForce": "CLOSE", "secType": "STK",
@@ -31,7 +31,7 @@ def order(order_id: int, account_id: str = "U1", status: str = "Submitted", **mo
 
 
 def trade(key: str, account_id: str = "U1", **more: object) -> Row:
-    """Return an execution."""
+    """Return an execution as in the response to ``/iserver/account/trades``."""
     return {
         "execution_id": key, "account": account_id, "size": 1, "price": "5", "order_id": 7,
         "conid": 265598, "symbol": "A", "side": "B", "sec_type": "STK",
@@ -40,7 +40,7 @@ def trade(key: str, account_id: str = "U1", **more: object) -> Row:
 
 
 def order_status(order_id: int, status: str, **more: object) -> Row:
-    """Return the status of one order."""
+    """Return the status of an order as in the response to a request for it."""
     return {
         "order_id": order_id, "order_status": status, "conid": 265598, "symbol": "A", "side": "B",
         "order_type": "LIMIT", "tif": "DAY", "sec_type": "STK", "size": "3", "total_size": "3",

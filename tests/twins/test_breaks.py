@@ -267,7 +267,7 @@ def test_a_call_whose_loop_was_closed_ends_in_silence(
 
     kept = [forget(0)]
     gc.collect()
-    # Test the same while another event loop runs in this thread.
+    # The same must hold for a call that is abandoned while another event loop runs in this thread.
     asyncio.run(elsewhere())
     for limiter, task in kept:
         assert task() is None

@@ -46,7 +46,7 @@ def pieces(data: bytes, size: int) -> Script:
         peer.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         peer.upgrade(request)
         peer.frame(SYSTEM)
-        # Sends the first 20 bytes, which contain the first frame's header, one by one.
+        # The first 20 bytes, which contain the first frame's header, are sent one by one.
         for at in range(20):
             peer.send(data[at : at + 1])
         for at in range(20, len(data), size):

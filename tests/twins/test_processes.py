@@ -81,9 +81,9 @@ def test_four_processes_keep_the_session_limit(raw: RawGateway, store: str) -> N
     arrivals.sort()
     assert len(arrivals) == 40
     for first, beyond in zip(arrivals, arrivals[10:], strict=False):
-        # Less than the limit's second, because a busy machine delays some requests on their way.
+        # 0.7 instead of 1 second, because a busy machine delays some requests on their way.
         assert beyond - first > 0.7
-    # The limit makes 40 requests take at least 3 seconds. A busy machine needs more.
+    # The rate limit makes 40 requests take at least 3 seconds. A busy machine needs more time.
     assert arrivals[-1] - arrivals[0] < 60
 
 

@@ -171,7 +171,8 @@ def test_a_class_of_the_users_is_checked_by_msgspec() -> None:
     class Mine(msgspec.Struct):
         theirs: Theirs | None = None
 
-    # Added here, because the name of a class inside a function cannot be resolved.
+    # The annotation is added here, because the name of a class inside a function cannot be
+    # resolved.
     Mine.__annotations__["theirs"] = Theirs | None
     found, drifts = read({"theirs": None}, Mine)
     assert (found.theirs, drifts) == (None, [])

@@ -1,4 +1,7 @@
-"""Tests of the table of known error texts, which decide what a response means at any status."""
+"""Tests of the table of known error texts.
+
+A known text decides what a response means, whatever its status.
+"""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def test_no_window_is_ever_exceeded(
 def test_no_window_is_exceeded_where_requests_arrive(
     steps: list[tuple[Operation, float, float, float, bool]],
 ) -> None:
-    """No limit is exceeded at the gateway.
+    """Requests keep every limit when the gateway counts them by the times at which they arrive.
 
     The limiter assumes that a response takes half of the shortest response time to come back. In
     this test it takes at least as long.
@@ -147,7 +147,7 @@ def test_half_of_the_shortest_response_time_is_not_waited_for() -> None:
     now = 0.0
 
     def window() -> float:
-        """Send ten requests, each with a response after 0.2 s; return the wait for the next one."""
+        """Send ten requests with responses after 0.2 s; return the seconds to the next request."""
         nonlocal now
         for _ in range(10):
             queued = enter(limiter, READ)
@@ -197,7 +197,7 @@ def test_response_times_of_a_limited_number_of_operations_are_remembered() -> No
 
 
 def assert_kept(spans: list[tuple[float, float]], limit: Limit) -> None:
-    """Check that a limit holds at any possible arrival time: between a request and its response."""
+    """Check that a limit holds, whenever requests arrived between their start and response."""
     for went, _ in spans:
         # Count the requests sent so far that can have arrived within the last `limit.seconds`.
         before = [each for each in spans if each[0] <= went and each[1] > went - limit.seconds]
@@ -217,7 +217,8 @@ def test_the_promised_wait_is_enough_and_not_too_long(count: int, operation: Ope
             limiter.leave(queued, now)
         if last.granted:
             break
-        # Below, the call must not have been sent before the latest time that the limiter announced.
+        # The test checks below that the call was not sent before the latest time that the limiter
+        # announced.
         earliest = max(earliest, now + limiter.seconds_until(last, now))
         now += 0.01
     assert last.granted

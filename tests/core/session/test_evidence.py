@@ -150,7 +150,7 @@ def test_lists_update_known_orders_and_add_none() -> None:
 
 def test_streams_are_evidence_of_orders() -> None:
     evidence = Evidence()
-    # An update without status, for an order that is not known.
+    # An update without a status does not prove that an unknown order is open.
     evidence.streamed({"orderId": 5, "remainingQuantity": 1}, NOW)
     assert lacks(evidence) == ()
     evidence.streamed({"orderId": 5, "acct": "U2", "status": "PreSubmitted"}, NOW)

@@ -1,4 +1,4 @@
-"""Tests of absurdly large numbers: detected in any spelling, and dropped without other values."""
+"""Tests of absurdly large numbers: each is detected in any spelling, and only it is dropped."""
 
 from __future__ import annotations
 

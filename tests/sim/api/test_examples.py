@@ -21,8 +21,8 @@ from bezant.sim._api.examples import Examples, find
 # Prefixes of the calls to make first (they create something) and last (they end something).
 _FIRST = ("create_", "submit_", "preview_")
 _LAST = ("close_md_stream", "delete_", "logout", "reset_")
-# Calls of the order test, in order: it places an order that raises a question, confirms the
-# question, and changes and cancels the order.
+# The calls of the order test, one after the other. They place an order that raises a question,
+# confirm the question, and change and cancel the order.
 _ORDERS = [
     "submit_new_orders",
     "confirm_order_reply",

@@ -742,5 +742,6 @@ def test_a_new_gateway_is_quick() -> None:
     begin = time.process_time()
     for _ in range(10):
         SimulatedGateway()
-    # It takes about 10 ms; the limit leaves time for tests that run in parallel.
+    # Making a gateway takes about 10 ms. The limit of 100 ms leaves time for tests that run in
+    # parallel.
     assert (time.process_time() - begin) / 10 < 0.1

@@ -179,7 +179,8 @@ def test_faults_of_a_handshake(gateway: SimulatedGateway, open_ws: Callable[...,
         with pytest.raises(TimeoutError):
             open_ws(open_timeout=seconds)
         if silent.hits:
-            # Otherwise the timeout has expired before the request was sent, as on a slow machine.
+            # The request was sent in time. On a slow machine, only a longer timeout suffices to
+            # send it.
             break
     gateway.faults.slow(0.02, "/ws", times=1)
     open_ws()

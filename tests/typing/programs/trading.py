@@ -67,7 +67,7 @@ def ticket_of(
     kind: bezant.OrderType = "MKT",
     time_in_force: bezant.TimeInForce = "DAY",
 ) -> OrderTicket:
-    """Return a ticket for one unit."""
+    """Return an order ticket for one share or contract."""
     return OrderTicket(
         conid=conid, side=side, order_type=kind, time_in_force=time_in_force, quantity=1
     )
