@@ -121,7 +121,10 @@ def to_json_default(value: object) -> object:
 
 
 def fields(model: msgspec.Struct) -> list[tuple[str, Any]]:
-    """Return a model's field names and values; a missing value that IBKR always sends is UNSET."""
+    """Return the field names and values of a model.
+
+    A value is UNSET if the response lacked it although IBKR always sends it.
+    """
     return list(zip(model.__struct_fields__, msgspec.structs.astuple(model), strict=True))
 
 

@@ -281,8 +281,8 @@ class SegmentMargins(Model, frozen=True, kw_only=True):
     Attributes:
         predicted_post_expiry_margin_at_open: margin expected at the open after expiry (``Prdctd
             Pst-xpry Mrgn @ Opn``).
-        projected_look_ahead_maintenance_margin: maintenance margin after the next change (``Prjctd
-            Lk Ahd Mntnnc Mrgn``).
+        projected_look_ahead_maintenance_margin: maintenance margin expected after the next change
+            of margin requirements (``Prjctd Lk Ahd Mntnnc Mrgn``).
         projected_overnight_maintenance_margin: overnight maintenance margin (``Prjctd Ovrnght
             Mntnnc Mrgn``).
         projected_liquidity_initial_margin: expected initial margin

@@ -157,7 +157,7 @@ async def test_a_store_that_cannot_be_used(raw: RawGateway, tmp_path: Path) -> N
             assert caught.value.retryable
             assert "secret" not in f"{caught.value!r} {caught.value} {client._settings!r}"
             assert raw.requests == []
-            await client.tickle()  # tickles need no store, so that the session stays alive
+            await client.tickle()  # works without the store, because it keeps the session alive
             assert len(raw.requests) == 1
             raw.requests.clear()
 

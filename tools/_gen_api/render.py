@@ -572,7 +572,7 @@ def _method(operation: Operation) -> str:
     if operation.refusal:
         raises.append(f"{operation.refusal}: the response is a refusal; the error has its content.")
     if operation.needs_oauth:
-        raises.append("OAuthRequired: the client is one of a gateway; nothing was sent.")
+        raises.append("OAuthRequired: the client connects through a gateway; nothing was sent.")
     raises.append("BezantError: the call failed; the subclass names the reason.")
     blocks.append("        Raises:\n" + "\n".join(f"            {each}" for each in raises))
     text += docstring(operation.summary, blocks, "        ")

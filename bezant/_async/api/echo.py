@@ -17,7 +17,7 @@ class AsyncEchoApi(AsyncGroup):
         ``GET /gw/api/v1/echo/https``.
 
         Raises:
-            OAuthRequired: the client is one of a gateway; nothing was sent.
+            OAuthRequired: the client connects through a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.ECHO_HTTPS, Echo)
@@ -32,7 +32,7 @@ class AsyncEchoApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client is one of a gateway; nothing was sent.
+            OAuthRequired: the client connects through a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.ECHO_SIGNED_JWT, Echo, body=body)

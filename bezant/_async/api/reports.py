@@ -30,7 +30,7 @@ class AsyncReportsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client is one of a gateway; nothing was sent.
+            OAuthRequired: the client connects through a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
@@ -50,7 +50,7 @@ class AsyncReportsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client is one of a gateway; nothing was sent.
+            OAuthRequired: the client connects through a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
@@ -73,7 +73,7 @@ class AsyncReportsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client is one of a gateway; nothing was sent.
+            OAuthRequired: the client connects through a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
@@ -94,7 +94,7 @@ class AsyncReportsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client is one of a gateway; nothing was sent.
+            OAuthRequired: the client connects through a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
@@ -118,7 +118,7 @@ class AsyncReportsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client is one of a gateway; nothing was sent.
+            OAuthRequired: the client connects through a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
@@ -138,7 +138,7 @@ class AsyncReportsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client is one of a gateway; nothing was sent.
+            OAuthRequired: the client connects through a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(

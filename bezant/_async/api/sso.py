@@ -23,7 +23,7 @@ class AsyncSsoApi(AsyncGroup):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            OAuthRequired: the client is one of a gateway; nothing was sent.
+            OAuthRequired: the client connects through a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
@@ -42,7 +42,7 @@ class AsyncSsoApi(AsyncGroup):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            OAuthRequired: the client is one of a gateway; nothing was sent.
+            OAuthRequired: the client connects through a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(

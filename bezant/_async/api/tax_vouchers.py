@@ -25,7 +25,7 @@ class AsyncTaxVouchersApi(AsyncGroup):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            OAuthRequired: the client is one of a gateway; nothing was sent.
+            OAuthRequired: the client connects through a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return await self._plain(table.CREATE_TAX_VOUCHER_REQUESTS, body=body)
@@ -40,7 +40,7 @@ class AsyncTaxVouchersApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client is one of a gateway; nothing was sent.
+            OAuthRequired: the client connects through a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return await self._plain(table.GET_ACTIVE_COUNTRIES, query=query)
@@ -55,7 +55,7 @@ class AsyncTaxVouchersApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client is one of a gateway; nothing was sent.
+            OAuthRequired: the client connects through a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return await self._plain(table.FETCH_DIVIDENDS, query=query)
@@ -70,7 +70,7 @@ class AsyncTaxVouchersApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client is one of a gateway; nothing was sent.
+            OAuthRequired: the client connects through a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return await self._plain(table.GET_YEARS, query=query)
@@ -85,7 +85,7 @@ class AsyncTaxVouchersApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client is one of a gateway; nothing was sent.
+            OAuthRequired: the client connects through a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.DOWNLOAD_VOUCHER, BinaryResponse, request_id=request_id)
@@ -100,7 +100,7 @@ class AsyncTaxVouchersApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client is one of a gateway; nothing was sent.
+            OAuthRequired: the client connects through a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return await self._plain(table.GET_VOUCHER_STATE, request_id=request_id)

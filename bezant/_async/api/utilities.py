@@ -37,7 +37,7 @@ class AsyncUtilitiesApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client is one of a gateway; nothing was sent.
+            OAuthRequired: the client connects through a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.QUERY_BALANCES, FreeBalances, client_id=client_id, body=body)
@@ -55,7 +55,7 @@ class AsyncUtilitiesApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client is one of a gateway; nothing was sent.
+            OAuthRequired: the client connects through a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
@@ -98,7 +98,7 @@ class AsyncUtilitiesApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client is one of a gateway; nothing was sent.
+            OAuthRequired: the client connects through a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
@@ -139,7 +139,7 @@ class AsyncUtilitiesApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client is one of a gateway; nothing was sent.
+            OAuthRequired: the client connects through a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
@@ -193,7 +193,7 @@ class AsyncUtilitiesApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client is one of a gateway; nothing was sent.
+            OAuthRequired: the client connects through a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
@@ -228,7 +228,7 @@ class AsyncUtilitiesApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client is one of a gateway; nothing was sent.
+            OAuthRequired: the client connects through a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
@@ -258,7 +258,7 @@ class AsyncUtilitiesApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client is one of a gateway; nothing was sent.
+            OAuthRequired: the client connects through a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
@@ -281,7 +281,7 @@ class AsyncUtilitiesApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client is one of a gateway; nothing was sent.
+            OAuthRequired: the client connects through a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_REQUEST_STATUS, RequestState, request_id=request_id)
@@ -298,7 +298,7 @@ class AsyncUtilitiesApi(AsyncGroup):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            OAuthRequired: the client is one of a gateway; nothing was sent.
+            OAuthRequired: the client connects through a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
@@ -315,7 +315,7 @@ class AsyncUtilitiesApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client is one of a gateway; nothing was sent.
+            OAuthRequired: the client connects through a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.CHECK_USER_NAME, UserNameCheck, user_name=user_name)

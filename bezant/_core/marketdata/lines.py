@@ -20,7 +20,10 @@ _LIFETIME: Final = 900.0
 
 
 class MarketDataLines:
-    """Tracks the contracts with a recent snapshot. Streamed contracts are passed as arguments."""
+    """Record of the contracts that snapshots were requested for recently.
+
+    Streamed contracts are not in this record: the caller passes them to each method.
+    """
 
     def __init__(self) -> None:
         # Time of the last snapshot request, by contract. The oldest request comes first.

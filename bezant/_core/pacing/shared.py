@@ -176,7 +176,8 @@ def release(shared: Shared, now: float, token: str, return_time: float = 0.0) ->
         shared: the shared state.
         now: the current time.
         token: unique name of the request.
-        return_time: least time, in seconds, from the request's arrival at IBKR to its response.
+        return_time: seconds that certainly passed between the request's arrival at IBKR and the
+            arrival of its response here; 0 if that is unknown.
     """
     _sweep(shared, now)
     shared.urgent.pop(token, None)

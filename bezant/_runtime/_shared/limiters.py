@@ -134,7 +134,8 @@ class ProcessRateLimiter:
         """
         self._ended.append((queued, time.monotonic(), answered_in))
         # The garbage collector may run this in any thread, to end a call that nothing refers to. If
-        # that thread is in the middle of a change, the end of the change removes the call.
+        # that thread is changing the limiter at this moment, do nothing: the code that changes it
+        # removes ended calls when it is done.
         if self._holder != threading.get_ident():
             self._settle()
 

@@ -18,7 +18,7 @@ class EchoApi(Group):
         ``GET /gw/api/v1/echo/https``.
 
         Raises:
-            OAuthRequired: the client is one of a gateway; nothing was sent.
+            OAuthRequired: the client connects through a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.ECHO_HTTPS, Echo)
@@ -33,7 +33,7 @@ class EchoApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client is one of a gateway; nothing was sent.
+            OAuthRequired: the client connects through a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.ECHO_SIGNED_JWT, Echo, body=body)

@@ -24,7 +24,7 @@ class SsoApi(Group):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            OAuthRequired: the client is one of a gateway; nothing was sent.
+            OAuthRequired: the client connects through a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
@@ -43,7 +43,7 @@ class SsoApi(Group):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            OAuthRequired: the client is one of a gateway; nothing was sent.
+            OAuthRequired: the client connects through a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.CREATE_SESSION, UserSession, authorization=authorization, body=body)

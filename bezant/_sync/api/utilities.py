@@ -38,7 +38,7 @@ class UtilitiesApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client is one of a gateway; nothing was sent.
+            OAuthRequired: the client connects through a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.QUERY_BALANCES, FreeBalances, client_id=client_id, body=body)
@@ -56,7 +56,7 @@ class UtilitiesApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client is one of a gateway; nothing was sent.
+            OAuthRequired: the client connects through a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
@@ -99,7 +99,7 @@ class UtilitiesApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client is one of a gateway; nothing was sent.
+            OAuthRequired: the client connects through a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
@@ -140,7 +140,7 @@ class UtilitiesApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client is one of a gateway; nothing was sent.
+            OAuthRequired: the client connects through a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
@@ -194,7 +194,7 @@ class UtilitiesApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client is one of a gateway; nothing was sent.
+            OAuthRequired: the client connects through a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
@@ -229,7 +229,7 @@ class UtilitiesApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client is one of a gateway; nothing was sent.
+            OAuthRequired: the client connects through a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
@@ -259,7 +259,7 @@ class UtilitiesApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client is one of a gateway; nothing was sent.
+            OAuthRequired: the client connects through a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
@@ -282,7 +282,7 @@ class UtilitiesApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client is one of a gateway; nothing was sent.
+            OAuthRequired: the client connects through a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_REQUEST_STATUS, RequestState, request_id=request_id)
@@ -299,7 +299,7 @@ class UtilitiesApi(Group):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            OAuthRequired: the client is one of a gateway; nothing was sent.
+            OAuthRequired: the client connects through a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
@@ -316,7 +316,7 @@ class UtilitiesApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client is one of a gateway; nothing was sent.
+            OAuthRequired: the client connects through a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.CHECK_USER_NAME, UserNameCheck, user_name=user_name)
