@@ -294,6 +294,53 @@ def test_a_delta_before_a_full_row_and_one_without_an_id(raw: RawGateway) -> Non
     assert [each.field for each in drifts] == ["orderId", "price"]
 
 
+# Key: a topic. Value: the model of its messages, the name of the field that IBKR always sends, that
+# field's name on the wire, a row, the row's key in the frame, and one of the other values.
+REQUIRED: dict[str, tuple[type[Any], str, str, dict[str, object], str, tuple[str, object]]] = {
+    "sor": (OrderUpdate, "order_id", "orderId", ORDER, "args", ("price", Decimal(5))),
+    "str": (
+        TradeUpdate, "execution_id", "execution_id", {"execution_id": "a", "price": "5"}, "args",
+        ("price", Decimal(5)),
+    ),
+    "ssd": (
+        SummaryUpdate, "key", "key", {"key": "A", "monetaryValue": 2}, "result",
+        ("amount", Decimal(2)),
+    ),
+    "sld": (
+        LedgerUpdate, "key", "key", {"key": "B", "cashbalance": 1}, "result",
+        ("cash_balance", Decimal(1)),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", ["omitted", "null", "empty", "an object"])
+@pytest.mark.parametrize("topic", REQUIRED)
+def test_a_fault_in_a_required_field_of_a_message_costs_one_value(
+    raw: RawGateway, topic: str, fault: str
+) -> None:
+    kind, name, wire, row, key, (other, value) = REQUIRED[topic]
+    bad = {each: known for each, known in row.items() if each != wire}
+    if fault != "omitted":
+        bad[wire] = {"null": None, "empty": "", "an object": {"x": 1}}[fault]
+    raw.script(
+        tickle, socket_that(after(topic, rows(topic, bad, key=key), rows(topic, row, key=key)))
+    )
+    drifts: list[Drift] = []
+    with (
+        Client(raw.base_url, pacing=False, on_drift=drifts.append) as client,
+        stream(client) as ws,
+    ):
+        subscribe(ws, topic)
+        found, good = next_of(ws, kind), next_of(ws, kind)
+        assert not found.has(name)
+        with pytest.raises(MissingValue, match=rf"{kind.__name__}\.{name} has no value") as caught:
+            getattr(found, name)
+        assert (caught.value.field, caught.value.model) == (name, kind.__name__)
+        assert getattr(found, other) == value
+        assert (getattr(good, name), getattr(good, other)) == (row[wire], value)
+    assert [(each.model, each.field) for each in drifts] == [(kind.__name__, wire)]
+
+
 def test_a_subscription_that_is_made_again_starts_empty(raw: RawGateway) -> None:
     raw.script(
         tickle,
