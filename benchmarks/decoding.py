@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -51,3 +52,33 @@ def rows(setting: Setting) -> Iterator[Row]:
             ours=duration(spread(found["bezant"]).middle),
             limit=1.0,
         )
+    yield _empty_numbers(setting)
+
+
+def _empty_numbers(setting: Setting) -> Row:
+    """Compare positions with empty numbers, which the gateway writes as "", with usual ones."""
+    usual = payloads.positions(0, 100)
+    empty = usual
+    for name in (b"multiplier", b"realizedPnl", b"undConid"):
+        empty = re.sub(rb'"%b":[^,}]*' % name, b'"%b":""' % name, empty)
+    number = setting.number(20)
+    found = take_turns(
+        {
+            name: repeated(partial(_read_positions, body), number)
+            for name, body in (("empty", empty), ("usual", usual))
+        },
+        setting.rounds(41),
+    )
+    return Row(
+        "decoding",
+        "100 positions with 300 empty numbers",
+        "the same without",
+        ratios(found["empty"], found["usual"]),
+        ours=duration(spread(found["empty"]).middle),
+        limit=2.0,
+    )
+
+
+def _read_positions(body: bytes) -> object:
+    response = Response(200, {"content-type": "application/json"}, body)
+    return read(response, OPERATION, list[Position], print)
