@@ -59,7 +59,7 @@ def _empty_numbers(setting: Setting) -> Row:
     """Compare positions with empty numbers, which the gateway writes as "", with usual ones."""
     usual = payloads.positions(0, 100)
     empty = usual
-    for name in (b"multiplier", b"realizedPnl", b"undConid"):
+    for name in (b"multiplier", b"strike", b"undConid"):
         empty = re.sub(rb'"%b":[^,}]*' % name, b'"%b":""' % name, empty)
     number = setting.number(20)
     found = take_turns(
