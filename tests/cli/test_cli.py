@@ -116,9 +116,22 @@ raise SystemExit(main({arguments!r}))
 """)
 
 
+UNREAD_MODULE = r"""
+^Exception ignored in: <_io\.FileIO name='[^']+\.py'.*>
+Traceback \(most recent call last\):
+  File "<frozen importlib\._bootstrap_external>".*
+ResourceWarning: unclosed file .*
+""".lstrip()
+
+
 def complaints(said: str) -> str:
-    """Return a program's output without asyncio's debug messages about slow callbacks."""
-    return re.sub(r"^Executing <.*> took [\d.]+ seconds\n", "", said, flags=re.MULTILINE)
+    """Return a program's output without messages of Python itself that no program can prevent.
+
+    These are asyncio's debug messages about slow callbacks, and the warning about a module's file
+    that stays open if Ctrl-C comes while Python reads it.
+    """
+    said = re.sub(r"^Executing <.*> took [\d.]+ seconds\n", "", said, flags=re.MULTILINE)
+    return re.sub(UNREAD_MODULE, "", said, flags=re.MULTILINE)
 
 
 def one_line(text: str) -> str:
