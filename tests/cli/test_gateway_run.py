@@ -352,12 +352,14 @@ def test_it_ends_with_a_signal_and_takes_java_along(
     while "Stop it with Ctrl-C" not in (line := process.stdout.readline()):
         assert line
     deadline = time.monotonic() + 50
-    while not (tmp_path / "pid").exists() and time.monotonic() < deadline:
+    # The shell creates the file before it writes the number.
+    written = tmp_path / "pid"
+    while not (written.exists() and written.read_text()) and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(number)
     out, _ = process.communicate(timeout=50)
     assert process.returncode == 0
     assert "was stopped" in out
-    pid = int((tmp_path / "pid").read_text())
+    pid = int(written.read_text())
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
