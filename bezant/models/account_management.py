@@ -76,7 +76,7 @@ class RequestReceipt(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class LoginMessage(Model, frozen=True, kw_only=True, rename="camel"):
-    """Item of `LoginMessages.login_messages`.
+    """Item of the list `LoginMessages.login_messages`.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -117,7 +117,7 @@ class LoginMessages(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AccountStatus(Model, frozen=True, kw_only=True, rename="camel"):
-    """Item of `AccountStatuses.accounts`.
+    """Item of the list `AccountStatuses.accounts`.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -149,7 +149,7 @@ class AccountStatuses(Model, frozen=True, kw_only=True):
     If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        accounts: the accounts.
+        accounts: states of the accounts, one row for each.
         limit: maximum number of rows in the response.
         offset: number of rows that the response skips at the start.
     """
@@ -230,7 +230,7 @@ class AccountData(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AssociatedPerson(Model, frozen=True, kw_only=True, rename="camel"):
-    """Item of `AssociatedEntity.associated_persons`.
+    """Item of the list `AssociatedEntity.associated_persons`.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -277,7 +277,7 @@ class AssociatedPerson(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AssociatedEntity(Model, frozen=True, kw_only=True, rename="camel"):
-    """Item of `AccountDetails.associated_entities`.
+    """Item of the list `AccountDetails.associated_entities`.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -302,12 +302,12 @@ class AssociatedEntity(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class EntityBeneficiary(Model, frozen=True, kw_only=True, rename="camel"):
-    """Item of `AccountDetails.entity_ira_beneficiaries`.
+    """Item of the list `AccountDetails.entity_ira_beneficiaries`.
 
     If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        entity_type: kind of owner.
+        entity_type: kind of person or company.
     """
 
     article_of_will: str | None = None
@@ -318,7 +318,7 @@ class EntityBeneficiary(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class IndividualBeneficiary(Model, frozen=True, kw_only=True, rename="camel"):
-    """Item of `AccountDetails.individual_ira_beneficiaries`."""
+    """Item of the list `AccountDetails.individual_ira_beneficiaries`."""
 
     date_of_birth: str | None = None
     first_name: str | None = None
@@ -332,7 +332,7 @@ class IndividualBeneficiary(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class RestrictionInfo(Model, frozen=True, kw_only=True):
-    """Item of `AccountDetails.restrictions`."""
+    """Item of the list `AccountDetails.restrictions`."""
 
     by_ib: bool | None = msgspec.field(default=None, name="byIB")
     id: int | None = None
@@ -381,7 +381,7 @@ class IdentityCheck(Model, frozen=True, kw_only=True, rename="camel"):
     If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        expiry_date: time in ISO 8601 format.
+        expiry_date: time of expiry; in ISO 8601 format.
         external_id: id that you chose.
         start_date: first day of the period; in ISO 8601 format.
     """
@@ -398,11 +398,12 @@ class IdentityCheck(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class RegistrationTask(Model, frozen=True, kw_only=True, rename="camel"):
-    """Item of `AccountTasks.registration_tasks`.
+    """Item of the list `AccountTasks.registration_tasks`.
 
     If an attribute is None, the response has no readable value for it.
 
     Attributes:
+        action: action that IBKR names.
         date_completed: time at which the task was completed; in ISO 8601 format.
         external_id: id that you chose.
         form_number: number of the form at IBKR.
@@ -422,13 +423,16 @@ class RegistrationTask(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class PendingTask(Model, frozen=True, kw_only=True, rename="camel"):
-    """Item of `AccountTasks.pending_tasks`.
+    """Item of the list `AccountTasks.pending_tasks`.
 
     If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        au10tix_created_date: time in ISO 8601 format.
-        au10tix_expiry_date: time in ISO 8601 format.
+        action: action that IBKR names.
+        au10tix_created_date: time at which the identity check at Au10tix was created; in ISO 8601
+            format.
+        au10tix_expiry_date: time at which the identity check at Au10tix expires; in ISO 8601
+            format.
         external_id: id that you chose.
         form_number: number of the form at IBKR.
         start_date: first day of the period; in ISO 8601 format.
@@ -478,7 +482,7 @@ class AccountTasks(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class TaskAction(Model, frozen=True, kw_only=True, rename="camel"):
-    """Item of the response of `client.oauth_api.account_management.update_tasks`.
+    """Item of the list in the response of `client.oauth_api.account_management.update_tasks`.
 
     Endpoint: ``PATCH /gw/api/v1/accounts/{accountId}/tasks``. Purpose of the call: change the state
     of an account's tasks.

@@ -47,7 +47,7 @@ class AccountUserEntity(Model, frozen=True, kw_only=True, rename="camel"):
     If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        entity_type: kind of owner, such as ``INDIVIDUAL``, ``Joint``, ``ORG``.
+        entity_type: kind of person or company, such as ``INDIVIDUAL``, ``Joint``, ``ORG``.
     """
 
     entity_name: str | None = None
@@ -58,7 +58,7 @@ class AccountUserEntity(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AccountUser(Model, frozen=True, kw_only=True, rename="camel"):
-    """Item of `AccountOwners.users`.
+    """Item of the list `AccountOwners.users`.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -139,7 +139,7 @@ class PnlToday(Model, frozen=True, kw_only=True):
 
 
 class MatchedAccount(Model, frozen=True, kw_only=True, rename="camel"):
-    """Item of `AccountSearch.matched_accounts`.
+    """Item of the list `AccountSearch.matched_accounts`.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -169,7 +169,7 @@ class AccountSearch(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class CashBalance(Model, frozen=True, kw_only=True, rename="camel"):
-    """Item of `AccountSummary.cash_balances`.
+    """Item of the list `AccountSummary.cash_balances`.
 
     Attributes:
         currency: currency, such as ``USD``.
@@ -390,7 +390,7 @@ class MarketValues(Model, frozen=True, kw_only=True):
 
 
 class AccountProperties(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value in `BrokerageAccounts.account_properties`.
+    """Value in the dict `BrokerageAccounts.account_properties`.
 
     If an attribute is None, the response has no readable value for it.
 

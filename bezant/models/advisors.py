@@ -57,7 +57,7 @@ class ModelPresets(Model, frozen=True, kw_only=True, rename="camel"):
             is withdrawn.
         fully_invest_existing_long_positions: whether all money is invested in existing long
             positions.
-        keep_model_open: whether to keep the model when its last position is closed.
+        keep_model_open: whether the model portfolio stays open when its last position is closed.
         prefer_cross_with_independent: whether model orders are first crossed with positions outside
             of models.
         prefer_transfer_from_independent: whether positions from outside of models are first
@@ -66,7 +66,7 @@ class ModelPresets(Model, frozen=True, kw_only=True, rename="camel"):
             ``reqID``).
         round_to_board_lot: whether quantities are rounded to board lots of the exchange (JSON name:
             ``roundAllocationQuantityToExchangeBoardLot``).
-        subscription_status: 1 to receive changes, 0 otherwise.
+        subscription_status: whether IBKR reports later changes: 1 if it does, 0 if not.
         use_non_base_currency: whether money in currencies other than the base currency is used
             (JSON name: ``useNonBaseCcy``).
         use_tolerance_range: whether positions within their tolerance range stay unchanged.
@@ -98,7 +98,7 @@ class ModelPresetsSaved(Model, frozen=True, kw_only=True, rename="camel"):
     Attributes:
         request_id: number that you chose for the request; the response repeats it (JSON name:
             ``reqID``).
-        subscription_status: 1 to receive changes, 0 otherwise.
+        subscription_status: whether IBKR reports later changes: 1 if it does, 0 if not.
     """
 
     error: str | None = None
@@ -108,7 +108,7 @@ class ModelPresetsSaved(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AccountInModel(Model, frozen=True, kw_only=True, rename="camel"):
-    """Item of `AccountsInModel.account_info_list`.
+    """Item of the list `AccountsInModel.account_info_list`.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -183,7 +183,7 @@ class ModelInvestment(Model, frozen=True, kw_only=True, rename="camel"):
     Attributes:
         request_id: number that you chose for the request; the response repeats it (JSON name:
             ``reqID``).
-        subscription_status: 1 to receive changes, 0 otherwise.
+        subscription_status: whether IBKR reports later changes: 1 if it does, 0 if not.
     """
 
     request_id: str | None = msgspec.field(default=None, name="reqID")
@@ -192,7 +192,7 @@ class ModelInvestment(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class InvestedAccount(Model, frozen=True, kw_only=True, rename="camel"):
-    """Item of `InvestedAccounts.account_list`.
+    """Item of the list `InvestedAccounts.account_list`.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -235,7 +235,7 @@ class InvestedAccounts(Model, frozen=True, kw_only=True, rename="camel"):
         model: name of the model portfolio.
         request_id: number that you chose for the request; the response repeats it (JSON name:
             ``reqID``).
-        subscription_status: 1 to receive changes, 0 otherwise.
+        subscription_status: whether IBKR reports later changes: 1 if it does, 0 if not.
     """
 
     account_list: list[InvestedAccount] | None = None
@@ -249,7 +249,7 @@ class InvestedAccounts(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class ModelRow(Model, frozen=True, kw_only=True, rename="camel"):
-    """Item of `Models.models`.
+    """Item of the list `Models.models`.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -281,7 +281,7 @@ class Models(Model, frozen=True, kw_only=True, rename="camel"):
         base_currency: base currency of the master account (JSON name: ``baseCcy``).
         request_id: number that you chose for the request; the response repeats it (JSON name:
             ``reqID``).
-        subscription_status: 1 to receive changes, 0 otherwise.
+        subscription_status: whether IBKR reports later changes: 1 if it does, 0 if not.
     """
 
     base_currency: str | None = msgspec.field(default=None, name="baseCcy")
@@ -292,7 +292,7 @@ class Models(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class ModelCash(Model, frozen=True, kw_only=True, rename="camel"):
-    """Item of `ModelPositions.cash`.
+    """Item of the list `ModelPositions.cash`.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -311,7 +311,7 @@ class ModelCash(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class ModelPosition(Model, frozen=True, kw_only=True, rename="camel"):
-    """Item of `ModelPositions.position_list`.
+    """Item of the list `ModelPositions.position_list`.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -351,10 +351,10 @@ class ModelPositions(Model, frozen=True, kw_only=True, rename="camel"):
         model: name of the model portfolio.
         net_liquidation_value: net liquidation value: what all assets are worth in total (JSON name:
             ``nlv``).
-        position_time: time in UTC (JSON name: ``positionTs``).
+        position_time: time of the positions; in UTC (JSON name: ``positionTs``).
         request_id: number that you chose for the request; the response repeats it (JSON name:
             ``reqID``).
-        subscription_status: 1 to receive changes, 0 otherwise.
+        subscription_status: whether IBKR reports later changes: 1 if it does, 0 if not.
         total_market_value: market value of all positions of the model (JSON name: ``totalMv``).
     """
 
@@ -372,10 +372,7 @@ class ModelPositions(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class CashTarget(Model, frozen=True, kw_only=True):
-    """Item of the argument `cash_targets` of `client.api.advisors.set_model_target_positions`.
-
-    Endpoint: ``POST /fa/model/save``. Purpose of the call: set a model portfolio's target
-    positions.
+    """Share of a model portfolio that is to be cash in one currency.
 
     If an attribute is None, it is not sent.
 
@@ -389,10 +386,7 @@ class CashTarget(Model, frozen=True, kw_only=True):
 
 
 class PositionTarget(Model, frozen=True, kw_only=True):
-    """Item of the argument `position_targets` of `client.api.advisors.set_model_target_positions`.
-
-    Endpoint: ``POST /fa/model/save``. Purpose of the call: set a model portfolio's target
-    positions.
+    """Share of a model portfolio that is to be invested in one contract.
 
     If an attribute is None, it is not sent.
 
@@ -454,7 +448,7 @@ class ModelSummary(Model, frozen=True, kw_only=True, rename="camel"):
             ``nlv``).
         request_id: number that you chose for the request; the response repeats it (JSON name:
             ``reqID``).
-        subscription_status: 1 to receive changes, 0 otherwise.
+        subscription_status: whether IBKR reports later changes: 1 if it does, 0 if not.
     """
 
     bootstrapped: bool | None = None
@@ -470,12 +464,12 @@ class ModelSummary(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AllocatableFigure(Model, frozen=True, kw_only=True):
-    """Item of `AllocatableAccount.data`.
+    """Item of the list `AllocatableAccount.data`.
 
     If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        key: value, such as ``AvailableEquity``, ``NetLiquidation``.
+        key: name of the figure, such as ``AvailableEquity``, ``NetLiquidation``.
     """
 
     key: str | None = None
@@ -483,12 +477,12 @@ class AllocatableFigure(Model, frozen=True, kw_only=True):
 
 
 class AllocatableAccount(Model, frozen=True, kw_only=True):
-    """Item of `AllocatableAccounts.accounts`.
+    """Item of the list `AllocatableAccounts.accounts`.
 
     If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        data: content of the response.
+        data: figures of the account, such as its net liquidation value.
     """
 
     data: list[AllocatableFigure] | None = None
@@ -504,14 +498,14 @@ class AllocatableAccounts(Model, frozen=True, kw_only=True):
     If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        accounts: the accounts.
+        accounts: the sub-accounts.
     """
 
     accounts: list[AllocatableAccount] | None = None
 
 
 class AllocationGroupRow(Model, frozen=True, kw_only=True):
-    """Item of `AllocationGroups.data`.
+    """Item of the list `AllocationGroups.data`.
 
     Attributes:
         allocation_method: method by which orders are split between the accounts, such as ``A``,
@@ -531,14 +525,14 @@ class AllocationGroups(Model, frozen=True, kw_only=True):
     groups.
 
     Attributes:
-        data: content of the response.
+        data: the allocation groups.
     """
 
     data: list[AllocationGroupRow]
 
 
 class GroupMemberChange(Model, frozen=True, kw_only=True):
-    """Item of the argument `accounts` of `client.api.advisors.create_allocation_group`.
+    """Item of the list `accounts`, an argument of `client.api.advisors.create_allocation_group`.
 
     Endpoint: ``POST /iserver/account/allocation/group``. Purpose of the call: create an allocation
     group.
@@ -546,7 +540,7 @@ class GroupMemberChange(Model, frozen=True, kw_only=True):
     If an attribute is None, it is not sent.
 
     Attributes:
-        amount: amount of money.
+        amount: share of the account, for methods in which you set the shares.
     """
 
     amount: Number | None = None
@@ -554,7 +548,7 @@ class GroupMemberChange(Model, frozen=True, kw_only=True):
 
 
 class GroupMember(Model, frozen=True, kw_only=True):
-    """Item of `AllocationGroup.accounts`.
+    """Item of the list `AllocationGroup.accounts`.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -573,7 +567,7 @@ class AllocationGroup(Model, frozen=True, kw_only=True):
     allocation group with its members.
 
     Attributes:
-        accounts: the accounts.
+        accounts: members of the allocation group.
         default_method: method by which orders are split between the accounts: ``A`` by available
             equity, ``E`` equally, ``N`` by net liquidation value, ``C`` by cash, ``P`` by percent,
             ``R`` by ratio, ``S`` by shares.

@@ -22,13 +22,13 @@ __all__ = [
 
 
 class AlertCondition(Model, frozen=True, kw_only=True):
-    """Item of `Alert.conditions`.
+    """Item of the list `Alert.conditions`.
 
     If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        conid_ex: IBKR's id of the contract, followed by ``@`` and an exchange if the order names an
-            exchange (JSON name: ``conidex``).
+        conid_ex: IBKR's id of the contract, followed by ``@`` and an exchange if an exchange is
+            named (JSON name: ``conidex``).
     """
 
     condition_logic_bind: str | None = None
@@ -42,10 +42,9 @@ class AlertCondition(Model, frozen=True, kw_only=True):
 
 
 class Alert(Model, frozen=True, kw_only=True):
-    """Response of `client.api.alerts.get_alert_details`.
+    """Alert with its conditions.
 
-    Endpoint: ``GET /iserver/account/alert/{alertId}``. Purpose of the call: return one alert with
-    its conditions.
+    IBKR stores alerts as orders, so an alert has an order id and an order status.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -54,13 +53,13 @@ class Alert(Model, frozen=True, kw_only=True):
         background_color: background color in which IBKR displays this row (JSON name:
             ``bg_color``).
         conditions: conditions that trigger the alert.
-        expire_time: time in UTC.
+        expire_time: time at which the alert ends; in UTC.
         foreground_color: text color in which IBKR displays this row (JSON name: ``fg_color``).
-        order_id: IBKR's id of the order.
+        order_id: order id of the alert.
         status: status of the order, such as ``Submitted``, ``Filled``, ``Cancelled`` (JSON name:
             ``order_status``).
-        time_in_force: time in force: how long the order works, such as ``DAY``, ``GTC``, ``OPG``,
-            ``IOC``, ``PAX``, ``OVT``, ``OND`` (JSON name: ``tif``).
+        time_in_force: how long the order stays valid (time in force), such as ``DAY``, ``GTC``,
+            ``OPG``, ``IOC``, ``PAX``, ``OVT``, ``OND`` (JSON name: ``tif``).
         order_time: time at which the order was submitted; in UTC.
     """
 
@@ -94,7 +93,7 @@ class Alert(Model, frozen=True, kw_only=True):
 
 
 class NewAlertCondition(Model, frozen=True, kw_only=True, rename="camel"):
-    """Item of the argument `conditions` of `client.api.alerts.create_alert`.
+    """Item of the list `conditions`, an argument of `client.api.alerts.create_alert`.
 
     Endpoint: ``POST /iserver/account/{accountId}/alert``. Purpose of the call: create an alert, or
     change an alert by its order id.
@@ -102,9 +101,10 @@ class NewAlertCondition(Model, frozen=True, kw_only=True, rename="camel"):
     If an attribute is None, it is not sent.
 
     Attributes:
-        conid_ex: IBKR's id of the contract, followed by ``@`` and an exchange if the order names an
-            exchange (JSON name: ``conidex``).
-        logic_bind: ``a`` and, ``o`` or, ``n`` for the last condition.
+        conid_ex: IBKR's id of the contract, followed by ``@`` and an exchange if an exchange is
+            named (JSON name: ``conidex``).
+        logic_bind: how the condition is combined with the next condition: ``a`` and, ``o`` or;
+            ``n`` for the last condition.
         operator: ``>=`` or ``<=``.
         time_zone: time zone of a time condition.
         trigger_method: price that triggers the alert; ``0`` is the default.
@@ -183,16 +183,15 @@ class AlertDeleted(Model, frozen=True, kw_only=True):
 
 
 class AlertRow(Model, frozen=True, kw_only=True):
-    """Item of the response of `client.api.alerts.get_all_alerts`.
+    """Alert of an account, without its conditions.
 
-    Endpoint: ``GET /iserver/account/{accountId}/alerts``. Purpose of the call: return an account's
-    alerts, without their conditions.
+    IBKR stores alerts as orders, so an alert has an order id and an order status.
 
     If an attribute is None, the response has no readable value for it.
 
     Attributes:
         account_id: id of the account, such as ``DU123456`` (JSON name: ``account``).
-        order_id: IBKR's id of the order.
+        order_id: order id of the alert.
         order_time: time at which the order was submitted; in UTC.
     """
 

@@ -30,7 +30,7 @@ __all__ = [
 
 
 class AllocationReportAllocation(Model, frozen=True, kw_only=True):
-    """Item of `AllocationReport.allocation`."""
+    """Item of the list `AllocationReport.allocation`."""
 
     name: str | None = None
     value: Decimal | None = None
@@ -55,7 +55,7 @@ class AllocationReport(Model, frozen=True, kw_only=True):
 
 
 class PerformanceCpsData(Model, frozen=True, kw_only=True, rename="camel"):
-    """Item of `PerformanceCps.data`.
+    """Item of the list `PerformanceCps.data`.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -93,7 +93,7 @@ class PerformanceNavDataStartNav(Model, frozen=True, kw_only=True):
 
 
 class PerformanceNavData(Model, frozen=True, kw_only=True, rename="camel"):
-    """Item of `PerformanceNav.data`.
+    """Item of the list `PerformanceNav.data`.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -126,7 +126,7 @@ class PerformanceNav(Model, frozen=True, kw_only=True):
 
 
 class PerformanceTppsData(Model, frozen=True, kw_only=True, rename="camel"):
-    """Item of `PerformanceTpps.data`.
+    """Item of the list `PerformanceTpps.data`.
 
     If an attribute is None, the response has no readable value for it.
 

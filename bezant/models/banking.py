@@ -163,8 +163,8 @@ class FinancialInstitution(Model, frozen=True, kw_only=True, rename="camel"):
     If an attribute is None, it is not sent.
 
     Attributes:
-        branch_code_type: value, such as ``BSB_AUD``, ``BANK_CODE_CAD``, ``NONE``.
-        identifier_type: value, such as ``BIC``, ``IFSC``.
+        branch_code_type: kind of the branch code, such as ``BSB_AUD``, ``BANK_CODE_CAD``, ``NONE``.
+        identifier_type: kind of the identifier, such as ``BIC``, ``IFSC``.
     """
 
     branch_code: str | None = None
@@ -217,7 +217,7 @@ class EddaInstruction(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class CreateBankInstructionRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of the argument `body` of `client.oauth_api.banking.create_bank_instruction`.
+    """Value of `body`, an argument of `client.oauth_api.banking.create_bank_instruction`.
 
     Endpoint: ``POST /gw/api/v1/bank-instructions``. Purpose of the call: set up or remove a bank
     instruction.
@@ -326,7 +326,7 @@ class QueryRecurringInstructions(Model, frozen=True, kw_only=True, rename="camel
 
 
 class QueryBankInstructionsRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of the argument `body` of `client.oauth_api.banking.query_bank_instructions`.
+    """Value of `body`, an argument of `client.oauth_api.banking.query_bank_instructions`.
 
     Endpoint: ``POST /gw/api/v1/bank-instructions/query``. Purpose of the call: return bank
     instructions, or recurring instructions with their history.
@@ -342,7 +342,7 @@ class QueryBankInstructionsRequest(Model, frozen=True, kw_only=True, rename="cam
 
 
 class RecurringInstruction(Model, frozen=True, kw_only=True, rename="camel"):
-    """Item of `BankInstructionQueryState.recurring_instructions`.
+    """Item of the list `BankInstructionQueryState.recurring_instructions`.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -354,7 +354,7 @@ class RecurringInstruction(Model, frozen=True, kw_only=True, rename="camel"):
         end_date: last day of the period.
         request_id: id of the request.
         start_date: first day of the period.
-        transaction_type: kind of transactions to return.
+        transaction_type: kind of transactions.
     """
 
     amount: Decimal | None = None
@@ -369,7 +369,7 @@ class RecurringInstruction(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class BankInstructionDetails(Model, frozen=True, kw_only=True, rename="camel"):
-    """Item of `BankInstructionQueryState.bank_instruction_details`.
+    """Item of the list `BankInstructionQueryState.bank_instruction_details`.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -387,7 +387,7 @@ class BankInstructionDetails(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class RecurringEvent(Model, frozen=True, kw_only=True, rename="camel"):
-    """Item of `RecurringHistory.result`."""
+    """Item of the list `RecurringHistory.result`."""
 
     ib_request_id: int | None = None
     status: str | None = None
@@ -460,7 +460,7 @@ class BankInstructionQueryResult(Model, frozen=True, kw_only=True, rename="camel
 
 
 class CreateBankInstructionsRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of the argument `body` of `client.oauth_api.banking.create_bank_instructions`.
+    """Value of `body`, an argument of `client.oauth_api.banking.create_bank_instructions`.
 
     Endpoint: ``POST /gw/api/v1/bank-instructions:bulk``. Purpose of the call: set up or remove
     several bank instructions.
@@ -483,7 +483,7 @@ class CreateBankInstructionsRequest(Model, frozen=True, kw_only=True, rename="ca
 
 
 class InstructionSetRow(Model, frozen=True, kw_only=True, rename="camel"):
-    """Item of `InstructionSetAccepted.instruction_results`.
+    """Item of the list `InstructionSetAccepted.instruction_results`.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -514,7 +514,7 @@ class InstructionSetAccepted(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class IraContribution(Model, frozen=True, kw_only=True, rename="camel"):
-    """Item of `InstructionStateResult.contributions`."""
+    """Item of the list `InstructionStateResult.contributions`."""
 
     allowed_contribution_limit: Decimal | None = None
     maximum_contribution_limit: Decimal | None = None
@@ -523,7 +523,7 @@ class IraContribution(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class PastInstruction(Model, frozen=True, kw_only=True, rename="camel"):
-    """Item of `InstructionHistory.result`.
+    """Item of the list `InstructionHistory.result`.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -609,8 +609,8 @@ class InstrumentDescription(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `TradingInstrument.trading_instrument_description`.
 
     Attributes:
-        asset_type: value, such as ``STK``, ``CASH``, ``UNKNOWN``, ``BILL``, ``BOND``, ``FUND``,
-            ``OPT``, ``WAR``.
+        asset_type: kind of the asset, such as ``STK``, ``CASH``, ``UNKNOWN``, ``BILL``, ``BOND``,
+            ``FUND``, ``OPT``, ``WAR``.
         security_id_type: kind of the security's id, such as ``CUSIP``, ``ISIN``, ``CASH``.
     """
 
@@ -735,10 +735,10 @@ class ExternalPositionTransfer(Model, frozen=True, kw_only=True, rename="camel")
     Attributes:
         account_id: id of the account, such as ``DU123456``.
         client_instruction_id: id that you chose for the instruction.
-        source_ira_type: value, such as ``RO``, ``RI``, ``RT``, ``SP``, ``ED``, ``TH``, ``RH``,
-            ``SH``.
-        sub_type: value, such as ``ACATS``, ``ATON``.
-        type: kind, such as ``FULL``.
+        source_ira_type: kind of retirement account (IRA) that the positions come from, such as
+            ``RO``, ``RI``, ``RT``, ``SP``, ``ED``, ``TH``, ``RH``, ``SH``.
+        sub_type: system that makes the transfer, such as ``ACATS``, ``ATON``.
+        type: extent of the transfer, such as ``FULL``.
     """
 
     account_at_broker: str
@@ -753,7 +753,7 @@ class ExternalPositionTransfer(Model, frozen=True, kw_only=True, rename="camel")
 
 
 class TransferAssetRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of the argument `body` of `client.oauth_api.banking.transfer_asset`.
+    """Value of `body`, an argument of `client.oauth_api.banking.transfer_asset`.
 
     Endpoint: ``POST /gw/api/v1/external-asset-transfers``. Purpose of the call: move a position
     from or to another broker.
@@ -774,7 +774,7 @@ class TransferAssetRequest(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class TransferAssetsRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of the argument `body` of `client.oauth_api.banking.transfer_assets`.
+    """Value of `body`, an argument of `client.oauth_api.banking.transfer_assets`.
 
     Endpoint: ``POST /gw/api/v1/external-asset-transfers:bulk``. Purpose of the call: move several
     positions from or to another broker.
@@ -798,13 +798,15 @@ class IraDepositDetail(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `DepositFundsInstruction.ira_deposit_detail`.
 
     Attributes:
-        from_ira_type: value, such as ``NONE``, ``TRADITIONAL``, ``ROLLOVER``, ``ROTH``, ``SEP``,
-            ``EDUCATION``, ``TRADITIONAL_INHERITED``, ``ROTH_INHERITED``, ``SEP_INHERITED``,
+        from_ira_type: kind of retirement account (IRA) that the money comes from, such as ``NONE``,
+            ``TRADITIONAL``, ``ROLLOVER``, ``ROTH``, ``SEP``, ``EDUCATION``,
+            ``TRADITIONAL_INHERITED``, ``ROTH_INHERITED``, ``SEP_INHERITED``,
             ``RETIREMENT_SAVING_PLAN``, ``SPOUSAL_RETIREMENT_SAVING_PLAN``,
             ``TAX_FREE_SAVING_ACCOUNT``.
-        ira_contribution_type: value, such as ``ROLLOVER``, ``LATE_ROLLOVER``, ``DIRECT_ROLLOVER``,
-            ``CONTRIBUTION``, ``SPOUSAL_CONTRIBUTION``, ``EMPLOYER_SEP_CONTRIBUTION``.
-        ira_tax_year_type: value, such as ``CURRENT``, ``PRIOR``.
+        ira_contribution_type: kind of contribution to a retirement account (IRA), such as
+            ``ROLLOVER``, ``LATE_ROLLOVER``, ``DIRECT_ROLLOVER``, ``CONTRIBUTION``,
+            ``SPOUSAL_CONTRIBUTION``, ``EMPLOYER_SEP_CONTRIBUTION``.
+        ira_tax_year_type: tax year of the contribution, such as ``CURRENT``, ``PRIOR``.
     """
 
     from_ira_type: str
@@ -840,7 +842,7 @@ class RecurringInstructionDetail(Model, frozen=True, kw_only=True, rename="camel
 
     Attributes:
         end_date: last day of the period.
-        frequency: value, such as ``MONTHLY``, ``QUARTERLY``, ``YEARLY``.
+        frequency: interval between two transfers, such as ``MONTHLY``, ``QUARTERLY``, ``YEARLY``.
         start_date: first day of the period.
     """
 
@@ -885,8 +887,9 @@ class IraWithdrawalDetail(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `WithdrawFundsInstruction.ira_withdrawal_detail`.
 
     Attributes:
-        ira_withhold_type: value, such as ``DIRECT_ROLLOVER``, ``ROTH_DISTRIBUTION``, ``NORMAL``,
-            ``EARLY``, ``DEATH``, ``EXCESS_CY``, ``EXCESS_PY``, ``EXCESS_SC``.
+        ira_withhold_type: kind of withdrawal from a retirement account (IRA), such as
+            ``DIRECT_ROLLOVER``, ``ROTH_DISTRIBUTION``, ``NORMAL``, ``EARLY``, ``DEATH``,
+            ``EXCESS_CY``, ``EXCESS_PY``, ``EXCESS_SC``.
     """
 
     fed_income_tax_percentage: Number
@@ -924,7 +927,7 @@ class WithdrawFundsInstruction(Model, frozen=True, kw_only=True, rename="camel")
 
 
 class TransferCashRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of the argument `body` of `client.oauth_api.banking.transfer_cash`.
+    """Value of `body`, an argument of `client.oauth_api.banking.transfer_cash`.
 
     Endpoint: ``POST /gw/api/v1/external-cash-transfers``. Purpose of the call: deposit or withdraw
     money.
@@ -973,7 +976,7 @@ class QueryIraContributions(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class QueryCashTransfersRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of the argument `body` of `client.oauth_api.banking.query_cash_transfers`.
+    """Value of `body`, an argument of `client.oauth_api.banking.query_cash_transfers`.
 
     Endpoint: ``POST /gw/api/v1/external-cash-transfers/query``. Purpose of the call: return the
     amount that can be withdrawn, or contributions to retirement accounts.
@@ -1006,7 +1009,7 @@ class CashTransferQueryResult(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class TransferCashInBulkRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of the argument `body` of `client.oauth_api.banking.transfer_cash_in_bulk`.
+    """Value of `body`, an argument of `client.oauth_api.banking.transfer_cash_in_bulk`.
 
     Endpoint: ``POST /gw/api/v1/external-cash-transfers:bulk``. Purpose of the call: make several
     deposits or withdrawals.
@@ -1040,14 +1043,14 @@ class InstructionSetResult(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class InvalidArgument(Model, frozen=True, kw_only=True):
-    """Item of `InstructionSetState.invalid_arguments`."""
+    """Item of the list `InstructionSetState.invalid_arguments`."""
 
     description: str | None = None
     field: str | None = None
 
 
 class InstructionSetState(Model, frozen=True, kw_only=True, rename="camel"):
-    """Item of `InstructionSet.instruction_results`.
+    """Item of the list `InstructionSet.instruction_results`.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -1097,7 +1100,7 @@ class CancelInstruction(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class CancelInstructionRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of the argument `body` of `client.oauth_api.banking.cancel_instruction`.
+    """Value of `body`, an argument of `client.oauth_api.banking.cancel_instruction`.
 
     Endpoint: ``POST /gw/api/v1/instructions/cancel``. Purpose of the call: cancel an instruction.
 
@@ -1111,7 +1114,7 @@ class CancelInstructionRequest(Model, frozen=True, kw_only=True, rename="camel")
 
 
 class CancelInstructionsRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of the argument `body` of `client.oauth_api.banking.cancel_instructions`.
+    """Value of `body`, an argument of `client.oauth_api.banking.cancel_instructions`.
 
     Endpoint: ``POST /gw/api/v1/instructions/cancel:bulk``. Purpose of the call: cancel several
     instructions.
@@ -1132,7 +1135,7 @@ class HistoryWanted(Model, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         days_to_go_back: number of days before today that the response covers.
-        transaction_type: kind of transactions to return, such as ``ALL``, ``ACH_INSTRUCTION``,
+        transaction_type: kind of transactions, such as ``ALL``, ``ACH_INSTRUCTION``,
             ``PREDEFINED_DESTINATION_INSTRUCTION``, ``WITHDRAWAL``, ``DEPOSIT``, ``DWAC``, ``FOP``,
             ``EDDA_INSTRUCTION``, ``TRADITIONAL_BANK_INSTRUCTION_VERIFICATION``,
             ``CANCEL_INSTRUCTION``, ``DELETE_BANK_INSTRUCTION``, ``EXTERNAL_POSITION_TRANSFER`` and
@@ -1157,7 +1160,7 @@ class QueryRecentInstructions(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class QueryInstructionsRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of the argument `body` of `client.oauth_api.banking.query_instructions`.
+    """Value of `body`, an argument of `client.oauth_api.banking.query_instructions`.
 
     Endpoint: ``POST /gw/api/v1/instructions/query``. Purpose of the call: request an account's
     recent instructions; the result is fetched by the instruction's id.
@@ -1191,7 +1194,7 @@ class InternalPositionTransferInstruction(Model, frozen=True, kw_only=True, rena
 
 
 class TransferAssetInternallyRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of the argument `body` of `client.oauth_api.banking.transfer_asset_internally`.
+    """Value of `body`, an argument of `client.oauth_api.banking.transfer_asset_internally`.
 
     Endpoint: ``POST /gw/api/v1/internal-asset-transfers``. Purpose of the call: move a position
     between two accounts at IBKR.
@@ -1206,7 +1209,7 @@ class TransferAssetInternallyRequest(Model, frozen=True, kw_only=True, rename="c
 
 
 class TransferAssetsInternallyRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of the argument `body` of `client.oauth_api.banking.transfer_assets_internally`.
+    """Value of `body`, an argument of `client.oauth_api.banking.transfer_assets_internally`.
 
     Endpoint: ``POST /gw/api/v1/internal-asset-transfers:bulk``. Purpose of the call: move several
     positions between accounts at IBKR.
@@ -1242,7 +1245,7 @@ class InternalCashTransferInstruction(Model, frozen=True, kw_only=True, rename="
 
 
 class TransferCashInternallyRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of the argument `body` of `client.oauth_api.banking.transfer_cash_internally`.
+    """Value of `body`, an argument of `client.oauth_api.banking.transfer_cash_internally`.
 
     Endpoint: ``POST /gw/api/v1/internal-cash-transfers``. Purpose of the call: move money between
     two accounts at IBKR.
@@ -1257,7 +1260,7 @@ class TransferCashInternallyRequest(Model, frozen=True, kw_only=True, rename="ca
 
 
 class TransferCashInternallyInBulkRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of the argument `body` of `client.oauth_api.banking.transfer_cash_internally_in_bulk`.
+    """Value of `body`, an argument of `client.oauth_api.banking.transfer_cash_internally_in_bulk`.
 
     Endpoint: ``POST /gw/api/v1/internal-cash-transfers:bulk``. Purpose of the call: make several
     transfers of money between accounts at IBKR.

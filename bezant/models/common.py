@@ -116,7 +116,7 @@ class DisplayStep(Model, frozen=True, kw_only=True, rename="camel"):
     If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        lower_edge: lowest price for which the step applies.
+        lower_edge: lowest price that is displayed with these digits.
     """
 
     decimal_digits: int | None = None

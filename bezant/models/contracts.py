@@ -57,7 +57,7 @@ __all__ = [
 
 
 class ExtendedHours(Model, frozen=True, kw_only=True):
-    """Item of `TradingDay.extended_hours`.
+    """Item of the list `TradingDay.extended_hours`.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -72,7 +72,7 @@ class ExtendedHours(Model, frozen=True, kw_only=True):
 
 
 class LiquidHours(Model, frozen=True, kw_only=True):
-    """Item of `TradingDay.liquid_hours`.
+    """Item of the list `TradingDay.liquid_hours`.
 
     Attributes:
         closing: time at which trading closes; in UTC.
@@ -128,7 +128,8 @@ class TimeInForceDefaults(Model, frozen=True, kw_only=True):
     Attributes:
         default_account: default account, for users with several accounts (JSON name:
             ``DEFAULT_ACCT``).
-        tif: value, such as ``DAY``, ``GTC``, ``OPG``, ``IOC``, ``PAX``, ``OVT``, ``OND``.
+        tif: how long orders stay valid (time in force), such as ``DAY``, ``GTC``, ``OPG``, ``IOC``,
+            ``PAX``, ``OVT``, ``OND``.
     """
 
     default_account: str | None = msgspec.field(default=None, name="DEFAULT_ACCT")
@@ -179,7 +180,7 @@ class ContractRules(Model, frozen=True, kw_only=True, rename="camel"):
         order_types_outside: types of orders that are allowed outside regular trading hours, such as
             ``LMT``, ``MKT``, ``STP``, ``STOP_LIMIT``, ``MIDPRICE``, ``TRAIL``, ``TRAILLMT``,
             ``MOC``, ``LOC``, ``MIT``, ``LIT``, ``REL``.
-        price_magnifier: divisor of quoted prices.
+        price_magnifier: number by which to divide quoted prices.
         size_increment: smallest step of the quantity.
         stop_price: stop price that IBKR proposes for an order (JSON name: ``stopprice``).
         display_message: a page to show to the user.
@@ -223,7 +224,7 @@ class ContractRules(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AlgoParam(Model, frozen=True, kw_only=True, rename="camel"):
-    """Item of `Algo.parameters`.
+    """Item of the list `Algo.parameters`.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -248,7 +249,7 @@ class AlgoParam(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class Algo(Model, frozen=True, kw_only=True):
-    """Item of `Algos.algos`."""
+    """Item of the list `Algos.algos`."""
 
     id: NonEmpty
     name: str
@@ -281,7 +282,7 @@ class ContractInfo(Model, frozen=True, kw_only=True):
         multiplier: number of units of the underlying in one contract.
         regular_trading_hours: whether the contract trades in regular trading hours only (JSON name:
             ``r_t_h``).
-        symbol: symbol of the contract, such as ``AAPL``.
+        symbol: symbol of the contract.
         underlying_conid: IBKR's id of the underlying contract (JSON name: ``underlying_con_id``).
         right: ``C`` for a call option, ``P`` for a put option.
         strike: strike price.
@@ -334,7 +335,7 @@ class ContractInfoAndRules(Model, frozen=True, kw_only=True):
         multiplier: number of units of the underlying in one contract.
         regular_trading_hours: whether the contract trades in regular trading hours only (JSON name:
             ``r_t_h``).
-        symbol: symbol of the contract, such as ``AAPL``.
+        symbol: symbol of the contract.
         underlying_conid: IBKR's id of the underlying contract (JSON name: ``underlying_con_id``).
         right: ``C`` for a call option, ``P`` for a put option.
         strike: strike price.
@@ -373,7 +374,7 @@ class ContractInfoAndRules(Model, frozen=True, kw_only=True):
 
 
 class CurrencyPair(Model, frozen=True, kw_only=True):
-    """Value in the response of `client.api.contracts.get_currency_pairs`.
+    """Value in the dict in the response of `client.api.contracts.get_currency_pairs`.
 
     Endpoint: ``GET /iserver/currency/pairs``. Purpose of the call: return the currency pairs that
     can be traded with a currency.
@@ -381,7 +382,7 @@ class CurrencyPair(Model, frozen=True, kw_only=True):
     Attributes:
         currency: other currency of the pair (JSON name: ``ccyPair``).
         conid: IBKR's id of the contract.
-        symbol: symbol of the contract, such as ``AAPL``.
+        symbol: symbol of the contract.
     """
 
     currency: str = msgspec.field(name="ccyPair")
@@ -400,14 +401,14 @@ class ExchangeRate(Model, frozen=True, kw_only=True):
 
 
 class BondFilterOption(Model, frozen=True, kw_only=True):
-    """Item of `BondFilter.options`."""
+    """Item of the list `BondFilter.options`."""
 
     text: str | None = None
     value: str | None = None
 
 
 class BondFilter(Model, frozen=True, kw_only=True, rename="camel"):
-    """Item of `BondFilters.bond_filters`.
+    """Item of the list `BondFilters.bond_filters`.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -432,7 +433,7 @@ class BondFilters(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class ContractRow(Model, frozen=True, kw_only=True, rename="camel"):
-    """Item of the response of `client.api.contracts.get_contract_info`.
+    """Item of the list in the response of `client.api.contracts.get_contract_info`.
 
     Endpoint: ``GET /iserver/secdef/info``. Purpose of the call: return the contracts of an
     underlying, month, strike and right.
@@ -448,7 +449,7 @@ class ContractRow(Model, frozen=True, kw_only=True, rename="camel"):
         sec_type: kind of contract, such as ``STK``.
         strike: strike price.
         ticker: symbol of the contract, such as ``AAPL``.
-        symbol: symbol of the contract, such as ``AAPL``.
+        symbol: symbol of the contract.
         multiplier: number of units of the underlying in one contract.
         trading_class: trading class, such as ``SPXW``.
         contract_description_1: first part of the description, such as the symbol (JSON name:
@@ -480,14 +481,14 @@ class ContractRow(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class BondIssuer(Model, frozen=True, kw_only=True):
-    """Item of `SearchHit.issuers`."""
+    """Item of the list `SearchHit.issuers`."""
 
     id: NonEmpty
     name: str
 
 
 class SearchSection(Model, frozen=True, kw_only=True, rename="camel"):
-    """Item of `SearchHit.sections`.
+    """Item of the list `SearchHit.sections`.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -505,7 +506,7 @@ class SearchSection(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class SearchHit(Model, frozen=True, kw_only=True, rename="camel"):
-    """Item of the response of `client.api.contracts.search_contracts`.
+    """Item of the list in the response of `client.api.contracts.search_contracts`.
 
     Endpoint: ``GET /iserver/secdef/search``. Purpose of the call: search for underlyings by symbol
     or company name; the rows have no meaningful order.
@@ -515,7 +516,7 @@ class SearchHit(Model, frozen=True, kw_only=True, rename="camel"):
     Attributes:
         conid: IBKR's id of the contract.
         restricted: kind of contract in which trading is restricted, such as ``CFD``.
-        symbol: symbol of the contract, such as ``AAPL``.
+        symbol: symbol of the contract.
         sec_type: kind of contract, such as ``STK``.
     """
 
@@ -548,7 +549,7 @@ class Strikes(Model, frozen=True, kw_only=True):
 
 
 class ExchangeListing(Model, frozen=True, kw_only=True):
-    """Item of the response of `client.api.contracts.get_conids_by_exchange`.
+    """Item of the list in the response of `client.api.contracts.get_conids_by_exchange`.
 
     Endpoint: ``GET /trsrv/all-conids``. Purpose of the call: return every contract that an exchange
     lists.
@@ -565,7 +566,7 @@ class ExchangeListing(Model, frozen=True, kw_only=True):
 
 
 class FutureContract(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value in the response of `client.api.contracts.get_futures_by_symbol`.
+    """Value in the dict in the response of `client.api.contracts.get_futures_by_symbol`.
 
     Endpoint: ``GET /trsrv/futures``. Purpose of the call: return the futures that have not expired,
     by root symbol.
@@ -578,7 +579,7 @@ class FutureContract(Model, frozen=True, kw_only=True, rename="camel"):
         long_cutoff: last day to close a long position (JSON name: ``longFuturesCutOff``).
         last_trading_day: last day on which the contract trades (JSON name: ``ltd``).
         short_cutoff: last day to close a short position (JSON name: ``shortFuturesCutOff``).
-        symbol: symbol of the contract, such as ``AAPL``.
+        symbol: symbol of the contract.
         underlying_conid: IBKR's id of the underlying contract.
     """
 
@@ -592,7 +593,7 @@ class FutureContract(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class VenueSession(Model, frozen=True, kw_only=True, rename="camel"):
-    """Item of `VenueDay.sessions`.
+    """Item of the list `VenueDay.sessions`.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -607,7 +608,7 @@ class VenueSession(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class VenueDayTradingTime(Model, frozen=True, kw_only=True, rename="camel"):
-    """Item of `VenueDay.trading_times`.
+    """Item of the list `VenueDay.trading_times`.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -625,7 +626,7 @@ class VenueDayTradingTime(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class VenueDay(Model, frozen=True, kw_only=True, rename="camel"):
-    """Item of `VenueSchedule.schedules`.
+    """Item of the list `VenueSchedule.schedules`.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -644,7 +645,7 @@ class VenueDay(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class VenueSchedule(Model, frozen=True, kw_only=True, rename="camel"):
-    """Item of the response of `client.api.contracts.get_trading_schedule_by_symbol`.
+    """Item of the list in the response of `client.api.contracts.get_trading_schedule_by_symbol`.
 
     Endpoint: ``GET /trsrv/secdef/schedule``. Purpose of the call: return the trading hours of a
     symbol on each of its venues.

@@ -21,8 +21,9 @@ class Echo(Model, frozen=True, kw_only=True, rename="camel"):
     If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        request_method: value, such as ``GET``, ``POST``, ``PATCH``, ``PUT``.
-        security_policy: value, such as ``HTTPS``, ``SIGNED_JWT``, ``ENCRYPTED_JWE``.
+        request_method: HTTP method of the request, such as ``GET``, ``POST``, ``PATCH``, ``PUT``.
+        security_policy: how the request was protected, such as ``HTTPS``, ``SIGNED_JWT``,
+            ``ENCRYPTED_JWE``.
     """
 
     query_parameters: dict[str, Any] | None = None

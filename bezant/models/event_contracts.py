@@ -26,7 +26,7 @@ __all__ = [
 
 
 class CategoryMarket(Model, frozen=True, kw_only=True):
-    """Item of `Category.markets`.
+    """Item of the list `Category.markets`.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -34,7 +34,7 @@ class CategoryMarket(Model, frozen=True, kw_only=True):
         conid: IBKR's id of the contract.
         exchange: exchange, such as ``NASDAQ``.
         product_conid: IBKR's id of the product; do not use it where the id of the market is needed.
-        symbol: symbol of the contract, such as ``AAPL``.
+        symbol: symbol of the contract.
     """
 
     conid: int
@@ -81,7 +81,7 @@ class ForecastContract(Model, frozen=True, kw_only=True):
         payout: ratio by which the payout is scaled.
         side: ``Y`` if the contract pays on yes, ``N`` if it pays on no.
         strike: strike price.
-        symbol: symbol of the contract, such as ``AAPL``.
+        symbol: symbol of the contract.
         underlying_conid: IBKR's id of the underlying contract.
         party: party of a candidate.
         product_conid: IBKR's id of the product; do not use it where the id of the market is needed.
@@ -108,7 +108,7 @@ class ForecastContract(Model, frozen=True, kw_only=True):
 
 
 class ForecastMarketContract(Model, frozen=True, kw_only=True):
-    """Item of `ForecastMarket.contracts`.
+    """Item of the list `ForecastMarket.contracts`.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -141,7 +141,7 @@ class ForecastMarket(Model, frozen=True, kw_only=True):
     Attributes:
         exchange: exchange, such as ``NASDAQ``.
         payout: payout of a contract.
-        symbol: symbol of the contract, such as ``AAPL``.
+        symbol: symbol of the contract.
     """
 
     contracts: list[ForecastMarketContract]
@@ -154,7 +154,7 @@ class ForecastMarket(Model, frozen=True, kw_only=True):
 
 
 class ForecastPriceIncrement(Model, frozen=True, kw_only=True):
-    """Item of `ForecastRules.price_increments`.
+    """Item of the list `ForecastRules.price_increments`.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -203,7 +203,7 @@ class ForecastRules(Model, frozen=True, kw_only=True):
 
 
 class ForecastHours(Model, frozen=True, kw_only=True):
-    """Item of `ForecastDay.trading_times`.
+    """Item of the list `ForecastDay.trading_times`.
 
     Attributes:
         close: time of closing, such as ``4:15 PM``.
@@ -215,7 +215,7 @@ class ForecastHours(Model, frozen=True, kw_only=True):
 
 
 class ForecastDay(Model, frozen=True, kw_only=True):
-    """Item of `ForecastSchedule.trading_schedules`."""
+    """Item of the list `ForecastSchedule.trading_schedules`."""
 
     day_of_week: str
     trading_times: list[ForecastHours]

@@ -53,7 +53,6 @@ class History(Model, frozen=True, kw_only=True, rename="camel"):
         bar_length: length of one bar, in seconds.
         chart_pan_start_time: time at which the visible part of the chart starts; in UTC.
         data: the bars, one row for each.
-        direction: direction of the transfer.
         market_data_availability: letters for the kind of data: ``R`` live, ``D`` delayed, ``Z``
             frozen, ``Y`` frozen and delayed, ``N`` not subscribed, ``P`` snapshot, ``p``
             consolidated, ``B`` top of book (JSON name: ``mdAvailability``).
@@ -62,7 +61,7 @@ class History(Model, frozen=True, kw_only=True, rename="camel"):
         price_factor: factor by which IBKR scales the response's ``high`` and ``low``; the bars'
             prices are not scaled.
         start_time: time at which the first bar starts; in UTC.
-        symbol: symbol of the contract, such as ``AAPL``.
+        symbol: symbol of the contract.
         trading_day_duration: length of a trading day, in seconds.
         travel_time: travel time of the data, in milliseconds.
         volume_factor: number of shares that one unit of a bar's volume stands for.
@@ -129,8 +128,8 @@ class Snapshot(Model, frozen=True, kw_only=True):
         bid_size: Size at the best bid (JSON name: ``88``).
         updated: time of the last change of the quotes; in UTC.
         conid: IBKR's id of the contract.
-        conid_ex: IBKR's id of the contract, followed by ``@`` and an exchange if the order names an
-            exchange.
+        conid_ex: IBKR's id of the contract, followed by ``@`` and an exchange if an exchange is
+            named.
         text: Free text about the contract (JSON name: ``58``).
         market_value: Market value of your position (JSON name: ``73``).
         average_price: Average price that you paid (JSON name: ``74``).

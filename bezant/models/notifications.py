@@ -22,7 +22,7 @@ __all__ = [
 
 
 class DeliveryDevice(Model, frozen=True, kw_only=True):
-    """Item of `DeliveryOptions.devices`.
+    """Item of the list `DeliveryOptions.devices`.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -145,7 +145,7 @@ class FyiRead(Model, frozen=True, kw_only=True):
 
 
 class FyiSetting(Model, frozen=True, kw_only=True):
-    """Item of the response of `client.api.notifications.get_fyi_settings`.
+    """Item of the list in the response of `client.api.notifications.get_fyi_settings`.
 
     Endpoint: ``GET /fyi/settings``. Purpose of the call: return the kinds of notification, and
     whether each is switched on.

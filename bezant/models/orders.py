@@ -59,8 +59,8 @@ class OrderStatus(Model, frozen=True, kw_only=True):
         child_order_type: ``0`` for no hedge, ``A`` for an attached child order that hedges, ``B``
             for a beta hedge.
         conid: IBKR's id of the contract.
-        conid_ex: IBKR's id of the contract, followed by ``@`` and an exchange if the order names an
-            exchange (JSON name: ``conidex``).
+        conid_ex: IBKR's id of the contract, followed by ``@`` and an exchange if an exchange is
+            named (JSON name: ``conidex``).
         filled_quantity: quantity filled so far (JSON name: ``cum_fill``).
         currency: currency, such as ``USD``.
         listing_exchange: exchange that lists the contract.
@@ -75,11 +75,12 @@ class OrderStatus(Model, frozen=True, kw_only=True):
         request_id: id of the request.
         sec_type: kind of contract, such as ``STK``.
         side: side of the order: ``BUY`` or ``SELL``.
-        size: quantity in units.
-        symbol: symbol of the contract, such as ``AAPL``.
-        time_in_force: time in force: how long the order works, such as ``DAY``, ``GTC``, ``OPG``,
-            ``IOC``, ``PAX``, ``OVT``, ``OND`` (JSON name: ``tif``).
-        quantity: total quantity ordered (JSON name: ``total_size``).
+        size: quantity that is not filled yet; 0 if the order no longer works.
+        symbol: symbol of the contract.
+        time_in_force: how long the order stays valid (time in force), such as ``DAY``, ``GTC``,
+            ``OPG``, ``IOC``, ``PAX``, ``OVT``, ``OND`` (JSON name: ``tif``).
+        quantity: quantity that is not filled yet; 0 if the order no longer works (JSON name:
+            ``total_size``).
         price: limit price or stop price of the order.
         limit_price: limit price.
         stop_price: stop price.
@@ -173,8 +174,8 @@ class LiveOrder(Model, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         account_id: id of the account, such as ``DU123456`` (JSON name: ``acct``).
-        conid_ex: IBKR's id of the contract, followed by ``@`` and an exchange if the order names an
-            exchange (JSON name: ``conidex``).
+        conid_ex: IBKR's id of the contract, followed by ``@`` and an exchange if an exchange is
+            named (JSON name: ``conidex``).
         conid: IBKR's id of the contract.
         order_id: IBKR's id of the order.
         cash_currency: currency of an amount of money given as ``cash_quantity`` (JSON name:
@@ -204,8 +205,8 @@ class LiveOrder(Model, frozen=True, kw_only=True, rename="camel"):
         foreground_color: text color in which IBKR displays this row (JSON name: ``fgColor``).
         is_event_trading: ``1`` if the order is an Event Trading order, ``0`` if not.
         price: limit price or stop price of the order.
-        time_in_force: time in force: how long the order works, such as ``DAY``, ``GTC``, ``OPG``,
-            ``IOC``, ``PAX``, ``OVT``, ``OND``.
+        time_in_force: how long the order stays valid (time in force), such as ``DAY``, ``GTC``,
+            ``OPG``, ``IOC``, ``PAX``, ``OVT``, ``OND``.
         last_execution_time: time of the last fill; in UTC (JSON name: ``lastExecutionTime_r``).
         side: ``BUY`` or ``SELL``; ``EXER`` to exercise an option.
         contract_description_2: second line of the contract's description (JSON name:
@@ -278,8 +279,8 @@ class Trade(Model, frozen=True, kw_only=True):
         account_id: id of the account, such as ``DU123456`` (JSON name: ``account``).
         commission: commission of the execution.
         conid: IBKR's id of the contract.
-        conid_ex: IBKR's id of the contract, followed by ``@`` and an exchange if the order names an
-            exchange.
+        conid_ex: IBKR's id of the contract, followed by ``@`` and an exchange if an exchange is
+            named.
         exchange: exchange, such as ``NASDAQ``.
         execution_id: id of the execution.
         is_event_trading: ``1`` if the order is an Event Trading order, ``0`` if not.
@@ -291,9 +292,9 @@ class Trade(Model, frozen=True, kw_only=True):
         price: price of one unit.
         sec_type: kind of contract, such as ``STK``.
         side: ``BUY`` or ``SELL``; ``EXER`` if an option was exercised.
-        size: quantity in units.
+        size: quantity of the execution.
         supports_tax_opt: ``1`` if IBKR's Tax Optimizer supports the order, ``0`` if not.
-        symbol: symbol of the contract, such as ``AAPL``.
+        symbol: symbol of the contract.
         time: time of the execution; in UTC (JSON name: ``trade_time_r``).
         contract_description_2: the rest of the description, such as expiry and strike.
         open_close: whether the execution opens or closes a position; None if IBKR does not know.
@@ -358,7 +359,7 @@ class OrderCancellation(Model, frozen=True, kw_only=True):
 
 
 class OrderAllocation(Model, frozen=True, kw_only=True):
-    """Item of `AllocationProfile.allocations`.
+    """Item of the list `AllocationProfile.allocations`.
 
     If an attribute is None, it is not sent.
 
@@ -385,7 +386,7 @@ class AllocationProfile(Model, frozen=True, kw_only=True):
 
 
 class OrderPayload(Model, frozen=True, kw_only=True):
-    """Value of the argument `json_payload` of `client.api.orders.modify_open_order`.
+    """Value of `json_payload`, an argument of `client.api.orders.modify_open_order`.
 
     Endpoint: ``POST /iserver/account/{accountId}/order/{orderId}``. Purpose of the call: change an
     open order; it needs the whole ticket, and the response may be an order question.
@@ -486,8 +487,8 @@ class OrderTicket(Model, frozen=True, kw_only=True, rename="camel"):
         strategy_parameters: parameters of the order algorithm.
         tax_optimizer_id: id of the tax lots to close.
         ticker: symbol of the contract, such as ``AAPL``.
-        time_in_force: time in force: how long the order works: one of ``DAY``, ``GTC``, ``OPG``,
-            ``IOC``, ``PAX``, ``OVT``, ``OND`` (JSON name: ``tif``).
+        time_in_force: how long the order stays valid (time in force): one of ``DAY``, ``GTC``,
+            ``OPG``, ``IOC``, ``PAX``, ``OVT``, ``OND`` (JSON name: ``tif``).
         trailing_amount: distance of the trailing stop, in the unit of ``trailing_type`` (JSON name:
             ``trailingAmt``).
         trailing_type: unit of ``trailing_amount``: ``amt`` for money, ``%`` for percent.

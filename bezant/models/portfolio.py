@@ -74,7 +74,7 @@ class SubaccountPage(Model, frozen=True, kw_only=True):
 
 
 class ComboLeg(Model, frozen=True, kw_only=True):
-    """Item of `ComboPosition.legs`.
+    """Item of the list `ComboPosition.legs`.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -87,7 +87,7 @@ class ComboLeg(Model, frozen=True, kw_only=True):
 
 
 class ComboLegPosition(Model, frozen=True, kw_only=True, rename="camel"):
-    """Item of `ComboPosition.positions`.
+    """Item of the list `ComboPosition.positions`.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -134,7 +134,7 @@ class ComboLegPosition(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class ComboPosition(Model, frozen=True, kw_only=True):
-    """Item of the response of `client.api.portfolio.get_combo_positions`.
+    """Item of the list in the response of `client.api.portfolio.get_combo_positions`.
 
     Endpoint: ``GET /portfolio/{accountId}/combo/positions``. Purpose of the call: return positions
     that were entered as combinations, with their legs.
@@ -170,7 +170,7 @@ class LedgerRow(Model, frozen=True, kw_only=True):
         futures_only_pnl: profit and loss of futures only (JSON name: ``futuresonlypnl``).
         issuer_options_market_value: market value of issuer options (JSON name:
             ``issueroptionsmarketvalue``).
-        key: value, such as ``LedgerList``.
+        key: key of the row, such as ``LedgerList``.
         money_funds: market value of money market funds (JSON name: ``moneyfunds``).
         net_liquidation_value: net liquidation value: what all assets are worth in total (JSON name:
             ``netliquidationvalue``).
@@ -254,7 +254,7 @@ class SummaryFigure(Model, frozen=True, kw_only=True, rename="camel"):
     Attributes:
         amount: the figure as a number; if it is money, in ``currency``.
         currency: currency, such as ``USD``.
-        timestamp: time in UTC.
+        timestamp: time of the data; in UTC.
         is_none: whether the account has no such figure.
     """
 
@@ -268,7 +268,7 @@ class SummaryFigure(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class UncachedPosition(Model, frozen=True, kw_only=True, rename="camel"):
-    """Item of the response of `client.api.portfolio.get_uncached_positions`.
+    """Item of the list in the response of `client.api.portfolio.get_uncached_positions`.
 
     Endpoint: ``GET /portfolio2/{accountId}/positions``. Purpose of the call: return all positions
     of an account in one list, bypassing the cache.
@@ -287,7 +287,7 @@ class UncachedPosition(Model, frozen=True, kw_only=True, rename="camel"):
         quantity: number of units held; negative for a short position (JSON name: ``position``).
         realized_pnl: realized profit or loss of the day; negative for a loss.
         sec_type: kind of contract, such as ``STK``.
-        timestamp: time in UTC.
+        timestamp: time of the data; in UTC.
         unrealized_pnl: unrealized profit or loss of open positions; negative for a loss.
     """
 

@@ -25,7 +25,7 @@ __all__ = [
 
 
 class StmtRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of the argument `body` of `client.oauth_api.reports.get_statement`.
+    """Value of `body`, an argument of `client.oauth_api.reports.get_statement`.
 
     Endpoint: ``POST /gw/api/v1/statements``. Purpose of the call: return a statement as a file.
 
@@ -101,7 +101,7 @@ class AvailableStatements(Model, frozen=True, kw_only=True):
 
 
 class TaxFormRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of the argument `body` of `client.oauth_api.reports.get_tax_document`.
+    """Value of `body`, an argument of `client.oauth_api.reports.get_tax_document`.
 
     Endpoint: ``POST /gw/api/v1/tax-documents``. Purpose of the call: return a tax document as a
     file.
@@ -123,7 +123,7 @@ class TaxFormRequest(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class TaxFormType(Model, frozen=True, kw_only=True, rename="camel"):
-    """Item of `TaxForms.forms`."""
+    """Item of the list `TaxForms.forms`."""
 
     formats: list[str] | None = None
     is_form: bool | None = None
@@ -159,7 +159,7 @@ class AvailableTaxForms(Model, frozen=True, kw_only=True):
 
 
 class TradeConfirmationRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of the argument `body` of `client.oauth_api.reports.get_trade_confirmation`.
+    """Value of `body`, an argument of `client.oauth_api.reports.get_trade_confirmation`.
 
     Endpoint: ``POST /gw/api/v1/trade-confirmations``. Purpose of the call: return trade
     confirmations as a file.

@@ -29,7 +29,7 @@ class CsvReceipt(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class VerifyRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of the argument `body` of `client.oauth_api.restrictions.verify_csv`.
+    """Value of `body`, an argument of `client.oauth_api.restrictions.verify_csv`.
 
     Endpoint: ``POST /gw/api/v1/restrictions/verify``. Purpose of the call: verify restrictions in a
     CSV; nothing is changed.

@@ -46,7 +46,7 @@ class QueryWithdrawableCashEquity(Model, frozen=True, kw_only=True, rename="came
 
 
 class QueryBalancesRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of the argument `body` of `client.oauth_api.utilities.query_balances`.
+    """Value of `body`, an argument of `client.oauth_api.utilities.query_balances`.
 
     Endpoint: ``POST /gw/api/v1/balances/query``. Purpose of the call: return the withdrawable cash
     and equity of an account.
@@ -125,7 +125,7 @@ class FormPayload(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class FormAnswer(Model, frozen=True, kw_only=True, rename="camel"):
-    """Item of `FormQuestion.answers`."""
+    """Item of the list `FormQuestion.answers`."""
 
     answer: str | None = None
     answer_id: int | None = None
@@ -135,7 +135,7 @@ class FormAnswer(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class FormQuestion(Model, frozen=True, kw_only=True, rename="camel"):
-    """Item of `FormDetails.questionnaire`."""
+    """Item of the list `FormDetails.questionnaire`."""
 
     answers: list[FormAnswer] | None = None
     is_mandatory_to_answer: bool | None = None
@@ -145,11 +145,12 @@ class FormQuestion(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class FormDetails(Model, frozen=True, kw_only=True, rename="camel"):
-    """Item of `Forms.form_details`.
+    """Item of the list `Forms.form_details`.
 
     If an attribute is None, the response has no readable value for it.
 
     Attributes:
+        action: action that IBKR names.
         date_modified: time of the last change; in ISO 8601 format.
         form_number: number of the form at IBKR.
         language: language, two letters such as ``en``.
@@ -182,7 +183,7 @@ class Forms(Model, frozen=True, kw_only=True, rename="camel"):
     If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        timestamp: time in ISO 8601 format.
+        timestamp: time of the data; in ISO 8601 format.
     """
 
     error: ManagementError | None = None
@@ -207,7 +208,7 @@ class RequiredForms(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class ParticipatingBank(Model, frozen=True, kw_only=True, rename="camel"):
-    """Item of `ParticipatingBanks.participating_banks`."""
+    """Item of the list `ParticipatingBanks.participating_banks`."""
 
     bic: str | None = msgspec.field(default=None, name="BIC")
     clearing_code: str | None = None
@@ -226,7 +227,7 @@ class ParticipatingBanks(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class RequestDetail(Model, frozen=True, kw_only=True, rename="camel"):
-    """Item of `RequestPage.request_details`.
+    """Item of the list `RequestPage.request_details`.
 
     If an attribute is None, the response has no readable value for it.
 

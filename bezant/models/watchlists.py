@@ -38,7 +38,7 @@ class WatchlistDeleted(Model, frozen=True, kw_only=True):
 
     Attributes:
         message_id: number of the response (JSON name: ``MID``).
-        action: value, such as ``context``.
+        action: action that IBKR names, such as ``context``.
         data: content of the response.
     """
 
@@ -48,7 +48,7 @@ class WatchlistDeleted(Model, frozen=True, kw_only=True):
 
 
 class WatchlistInstrument(Model, frozen=True, kw_only=True, rename="camel"):
-    """Item of `WatchlistDetails.instruments`.
+    """Item of the list `WatchlistDetails.instruments`.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -123,7 +123,7 @@ class Watchlist(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class WatchlistsDataUserList(Model, frozen=True, kw_only=True):
-    """Item of `WatchlistsData.user_lists`.
+    """Item of the list `WatchlistsData.user_lists`.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -158,7 +158,7 @@ class Watchlists(Model, frozen=True, kw_only=True):
 
     Attributes:
         message_id: number of the response (JSON name: ``MID``).
-        action: value, such as ``content``.
+        action: action that IBKR names, such as ``content``.
         data: content of the response.
     """
 

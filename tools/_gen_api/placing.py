@@ -58,15 +58,15 @@ def _roots(plan: Plan, operation: Operation) -> list[tuple[Shape, bool]]:
     if operation.answer is not None:
         roots.append((operation.answer, True))
         place = {
-            ListOf: "Item of the response",
-            MapOf: "Value in the response",
+            ListOf: "Item of the list in the response",
+            MapOf: "Value in the dict in the response",
             OneOf: "One form of the response",
         }.get(type(operation.answer), "Response")
         for record in direct(operation.answer):
             plan.places.setdefault(id(record), f"{place} of {method}")
     for each in operation.parameters:
         for record in direct(each.shape):
-            place = f"{_role(each.shape)} the argument `{each.name}` of {method}"
+            place = f"{_role(each.shape)} `{each.name}`, an argument of {method}"
             plan.places.setdefault(id(record), place)
     return roots
 
@@ -82,9 +82,9 @@ def _role(shape: Shape | None) -> str:
     """Return the first words of the docstring of an object's class.
 
     Args:
-        shape: type of the field that contains the object; a list gives "Item of".
+        shape: type of the field that contains the object; a list gives "Item of the list".
     """
-    return {ListOf: "Item of", MapOf: "Value in"}.get(type(shape), "Value of")
+    return {ListOf: "Item of the list", MapOf: "Value in the dict"}.get(type(shape), "Value of")
 
 
 def signature(record: Record) -> object:

@@ -181,8 +181,8 @@ class AsyncOrdersApi(AsyncGroup):
             order_type: type of the order: ``LMT``, ``MKT``, ``STP``, ``STOP_LIMIT``, ``MIDPRICE``,
                 ``TRAIL``, ``TRAILLMT``, ``MOC``, ``LOC``, ``MIT``, ``LIT``, ``REL``.
             side: side of the order: ``BUY`` or ``SELL``.
-            time_in_force: time in force: how long the order works: ``DAY``, ``GTC``, ``OPG``,
-                ``IOC``, ``PAX``, ``OVT``, ``OND``.
+            time_in_force: how long the order stays valid (time in force): ``DAY``, ``GTC``,
+                ``OPG``, ``IOC``, ``PAX``, ``OVT``, ``OND``.
             acct_id: id of the account; if it is None, the account of the call.
             all_or_none: whether the order fills either completely or not at all.
             aux_price: stop price of ``STOP_LIMIT`` and ``TRAILLMT`` orders.

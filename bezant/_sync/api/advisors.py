@@ -75,14 +75,15 @@ class AdvisorsApi(Group):
                 money is withdrawn.
             fully_invest_existing_long_positions: whether all money is invested in existing long
                 positions.
-            keep_model_open: whether to keep the model when its last position is closed.
+            keep_model_open: whether the model portfolio stays open when its last position is
+                closed.
             prefer_cross_with_independent: whether model orders are first crossed with positions
                 outside of models.
             prefer_transfer_from_independent: whether positions from outside of models are first
                 transferred to the model.
             request_id: number that you chose for the request; the response repeats it.
             round_to_board_lot: whether quantities are rounded to board lots of the exchange.
-            subscription_status: 1 to receive changes, 0 otherwise.
+            subscription_status: whether IBKR reports later changes: 1 if it does, 0 if not.
             use_non_base_currency: whether money in currencies other than the base currency is used.
             use_tolerance_range: whether positions within their tolerance range stay unchanged.
 
@@ -178,7 +179,7 @@ class AdvisorsApi(Group):
         Args:
             model: name of the model portfolio.
             request_id: number that you chose for the request; the response repeats it.
-            subscription_status: 1 to receive changes, 0 otherwise.
+            subscription_status: whether IBKR reports later changes: 1 if it does, 0 if not.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.

@@ -77,8 +77,8 @@ class AlertsApi(Group):
             alert_repeatable: 1 to send the alert each time, 0 to send it once.
             conditions: conditions that trigger the alert.
             outside_rth: whether to include times outside regular trading hours.
-            time_in_force: time in force: how long the order works: ``GTC``, ``GTD``.
-            email: e-mail address.
+            time_in_force: how long the order stays valid (time in force): ``GTC``, ``GTD``.
+            email: e-mail address to which IBKR sends the alert.
             expire_time: end of a ``GTD`` alert, ``YYYYMMDD-HH:mm:ss`` in UTC.
             itws_orders_only: 1 for alerts of the mobile app's orders only.
             order_id: IBKR's id of the order.
