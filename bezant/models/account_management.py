@@ -381,9 +381,9 @@ class IdentityCheck(Model, frozen=True, kw_only=True, rename="camel"):
     If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        expiry_date: time of expiry; in ISO 8601 format.
+        expiry_date: time at which the identity check expires; in ISO 8601 format.
         external_id: id that you chose.
-        start_date: first day of the period; in ISO 8601 format.
+        start_date: start date of the identity check; in ISO 8601 format.
     """
 
     entity_id: int | None = None
@@ -435,7 +435,7 @@ class PendingTask(Model, frozen=True, kw_only=True, rename="camel"):
             format.
         external_id: id that you chose.
         form_number: number of the form at IBKR.
-        start_date: first day of the period; in ISO 8601 format.
+        start_date: start date of the task; in ISO 8601 format.
     """
 
     action: str | None = None

@@ -133,7 +133,13 @@ class PnlRow(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class PnlToday(Model, frozen=True, kw_only=True):
-    """Profit and loss of the day."""
+    """Profit and loss of the accounts today.
+
+    If an attribute is None, the response has no readable value for it.
+
+    Attributes:
+        upnl: profit and loss of each account; the key is the account's id and model.
+    """
 
     upnl: dict[str, PnlRow] | None = None
 

@@ -128,7 +128,7 @@ class AlertCreated(Model, frozen=True, kw_only=True):
     If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        order_id: IBKR's id of the order.
+        order_id: order id of the alert.
         status: status of the order, such as ``Submitted``, ``Filled``, ``Cancelled`` (JSON name:
             ``order_status``).
         request_id: id of the request.
@@ -151,7 +151,7 @@ class AlertActivated(Model, frozen=True, kw_only=True):
     If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        order_id: IBKR's id of the order.
+        order_id: order id of the alert.
         request_id: id of the request.
     """
 
@@ -171,7 +171,7 @@ class AlertDeleted(Model, frozen=True, kw_only=True):
     If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        order_id: IBKR's id of the order.
+        order_id: order id of the alert.
         request_id: id of the request.
     """
 

@@ -347,7 +347,7 @@ class RecurringInstruction(Model, frozen=True, kw_only=True, rename="camel"):
     If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        amount: amount of money.
+        amount: amount of money, in ``currency``.
         bank_instruction_method: transfer method, such as ``WIRE`` or ``ACH``.
         bank_instruction_name: name of the bank instruction.
         currency: currency, such as ``USD``.
@@ -418,7 +418,7 @@ class BankInstructionQueryState(Model, frozen=True, kw_only=True, rename="camel"
             and others.
         account_id: id of the account, such as ``DU123456``.
         bank_instruction_method: transfer method, such as ``WIRE`` or ``ACH``.
-        amount: amount of money.
+        amount: amount of money, in ``currency``.
         currency: currency, such as ``USD``.
     """
 
@@ -528,7 +528,7 @@ class PastInstruction(Model, frozen=True, kw_only=True, rename="camel"):
     If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        amount: amount of money.
+        amount: amount of money, in ``currency``.
         client_instruction_id: id that you chose for the instruction.
         currency: currency, such as ``USD``.
         instruction_set_id: IBKR's id of the set of instructions.
@@ -861,7 +861,7 @@ class DepositFundsInstruction(Model, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         account_id: id of the account, such as ``DU123456``.
-        amount: amount of money.
+        amount: amount of money, in ``currency``.
         bank_instruction_method: transfer method, such as ``WIRE`` or ``ACH``.
         bank_instruction_name: name of the bank instruction.
         client_instruction_id: id that you chose for the instruction.
@@ -907,7 +907,7 @@ class WithdrawFundsInstruction(Model, frozen=True, kw_only=True, rename="camel")
 
     Attributes:
         account_id: id of the account, such as ``DU123456``.
-        amount: amount of money.
+        amount: amount of money, in ``currency``.
         bank_instruction_method: transfer method, such as ``WIRE`` or ``ACH``.
         bank_instruction_name: name of the bank instruction.
         client_instruction_id: id that you chose for the instruction.
@@ -1229,7 +1229,7 @@ class InternalCashTransferInstruction(Model, frozen=True, kw_only=True, rename="
     If an attribute is None, it is not sent.
 
     Attributes:
-        amount: amount of money.
+        amount: amount of money, in ``currency``.
         client_instruction_id: id that you chose for the instruction.
         currency: currency, such as ``USD``.
         date_time_to_occur: time at which the transfer is to be made; in ISO 8601 format.

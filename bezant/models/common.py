@@ -39,7 +39,7 @@ class FileData(Model, frozen=True, kw_only=True):
     If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        data: content of the response.
+        data: content of the file.
     """
 
     data: dict[str, Any] | None = None

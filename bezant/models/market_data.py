@@ -103,8 +103,8 @@ class Snapshot(Model, frozen=True, kw_only=True):
         last: Price of the last trade; marked if it is the prior close, or if trading is halted
             (JSON name: ``31``).
         symbol: Symbol of the contract (JSON name: ``55``).
-        field_6119: The gateway's id of the request.
-        service_params: Parameters of the gateway's service (JSON name: ``6508``).
+        field_6119: the gateway's id of the request for these quotes.
+        service_params: parameters that the gateway itself uses (JSON name: ``6508``).
         market_data_availability: letters for the kind of data: ``R`` live, ``D`` delayed, ``Z``
             frozen, ``Y`` frozen and delayed, ``N`` not subscribed, ``P`` snapshot, ``p``
             consolidated, ``B`` top of book (JSON name: ``6509``).
@@ -117,15 +117,16 @@ class Snapshot(Model, frozen=True, kw_only=True):
         vega: Change of the option's price per change of volatility (JSON name: ``7311``).
         prior_close: Closing price of the previous day (JSON name: ``7741``).
         volume_long: Volume of the day, exact (JSON name: ``7762``).
-        change: Last price minus the prior close (JSON name: ``82``).
-        change_percent: Change since the prior close, in percent (JSON name: ``83``).
+        change: last price minus the closing price of the previous day (JSON name: ``82``).
+        change_percent: change since the closing price of the previous day, in percent (JSON name:
+            ``83``).
         bid: Highest bid price (JSON name: ``84``).
-        ask_size: Size at the best ask (JSON name: ``85``).
+        ask_size: number of units offered at the best ask price (JSON name: ``85``).
         ask: Lowest ask price (JSON name: ``86``).
         volume: Volume of the day, rounded by IBKR; `volume_long` is exact (JSON name: ``87``).
         volume_raw: volume as a number, without IBKR's errors of scale in ``volume`` (JSON name:
             ``87_raw``).
-        bid_size: Size at the best bid (JSON name: ``88``).
+        bid_size: number of units wanted at the best bid price (JSON name: ``88``).
         updated: time of the last change of the quotes; in UTC.
         conid: IBKR's id of the contract.
         conid_ex: IBKR's id of the contract, followed by ``@`` and an exchange if an exchange is
@@ -138,40 +139,42 @@ class Snapshot(Model, frozen=True, kw_only=True):
         formatted_unrealized_pnl: Unrealized profit or loss of your position, formatted for display
             (JSON name: ``77``).
         daily_pnl: Your profit or loss of the day; `daily_pnl_raw` is exact (JSON name: ``78``).
-        realized_pnl: Realized profit or loss (JSON name: ``79``).
+        realized_pnl: your realized profit or loss in this contract (JSON name: ``79``).
         unrealized_pnl_percent: Unrealized profit or loss, in percent of the cost (JSON name:
             ``80``).
-        right: C for a call, P for a put (JSON name: ``201``).
+        right: ``C`` for a call option, ``P`` for a put option (JSON name: ``201``).
         exchange: Exchange of the quote (JSON name: ``6004``).
         field_6008: IBKR's id of the contract.
         sec_type: Security type, such as STK (JSON name: ``6070``).
         months: Months in which the derivative expires (JSON name: ``6072``).
-        regular_expiry: Expiry date (JSON name: ``6073``).
+        regular_expiry: day on which the contract expires (JSON name: ``6073``).
         underlying_conid: IBKR's id of the underlying (JSON name: ``6457``).
         company_name: Name of the company (JSON name: ``7051``).
         ask_exch: Exchanges with the best ask, one letter each (JSON name: ``7057``).
         last_exch: Exchanges of the last trade, one letter each (JSON name: ``7058``).
-        last_size: Size of the last trade (JSON name: ``7059``).
+        last_size: number of units in the last trade (JSON name: ``7059``).
         bid_exch: Exchanges with the best bid, one letter each (JSON name: ``7068``).
         iv_hv_percent: Implied volatility in percent of historical volatility (JSON name: ``7084``).
         put_call_interest: Open interest of puts, divided by that of calls, on an underlying (JSON
             name: ``7085``).
         put_call_volume: Volume of puts, divided by that of calls, on an underlying (JSON name:
             ``7086``).
-        hist_vol_percent: Historical volatility over 30 days, live (JSON name: ``7087``).
+        hist_vol_percent: historical volatility over 30 days, updated live, in percent (JSON name:
+            ``7087``).
         hist_vol_close_percent: Historical volatility, from closing prices (JSON name: ``7088``).
         opt_volume: Options traded on the underlying today (JSON name: ``7089``).
-        conid_exchange: Contract id and exchange (JSON name: ``7094``).
+        conid_exchange: IBKR's id of the contract, with an exchange (JSON name: ``7094``).
         can_be_traded: Whether the contract can be traded (JSON name: ``7184``).
         contract_description_1: First line of the contract's description (JSON name: ``7219``).
         contract_description_2: Second line of the contract's description (JSON name: ``7220``).
-        listing_exchange: Exchange of the listing (JSON name: ``7221``).
+        listing_exchange: exchange that lists the contract (JSON name: ``7221``).
         industry: Industry of the company (JSON name: ``7280``).
-        category: Category within the industry (JSON name: ``7281``).
+        category: category of the company within its industry (JSON name: ``7281``).
         average_volume: Average daily volume over 90 days (JSON name: ``7282``).
         opt_implied_vol_percent: Implied volatility of the underlying's options over 30 days (JSON
             name: ``7283``).
-        historical_volatility_percent: Older form of `hist_vol_percent` (JSON name: ``7284``).
+        historical_volatility_percent: historical volatility, in an older form of `hist_vol_percent`
+            (JSON name: ``7284``).
         put_call_ratio: Ratio of puts to calls (JSON name: ``7285``).
         dividend_amount: Amount of the next dividend (JSON name: ``7286``).
         dividend_yield_percent: Dividends of a year in percent of the price (JSON name: ``7287``).
@@ -184,15 +187,17 @@ class Snapshot(Model, frozen=True, kw_only=True):
         low_52w: Lowest price in 52 weeks (JSON name: ``7294``).
         open: First price of the day (JSON name: ``7295``).
         close: Closing price of today (JSON name: ``7296``).
-        opt_volume_change_percent: Change of the option volume, in percent (JSON name: ``7607``).
+        opt_volume_change_percent: change of the volume of options, in percent (JSON name:
+            ``7607``).
         implied_vol_percent: Implied volatility of this option (JSON name: ``7633``).
         mark: Mark price: IBKR's combination of bid, ask and last (JSON name: ``7635``).
-        shortable_shares: Number of shares that can be borrowed (JSON name: ``7636``).
-        fee_rate: Yearly fee for borrowing shares, in percent (JSON name: ``7637``).
+        shortable_shares: number of shares that can be borrowed to sell short (JSON name: ``7636``).
+        fee_rate: yearly fee for borrowing shares to sell short, in percent (JSON name: ``7637``).
         option_open_interest: Open interest of the option (JSON name: ``7638``).
-        percent_of_mark_value: Your position in percent of the account (JSON name: ``7639``).
-        shortable: How hard it is to sell short (JSON name: ``7644``).
-        morningstar_rating: Morningstar's rating; IBKR has removed it (JSON name: ``7655``).
+        percent_of_mark_value: market value of your position, in percent of the account's value
+            (JSON name: ``7639``).
+        shortable: how hard it is to sell shares of the contract short (JSON name: ``7644``).
+        morningstar_rating: rating by Morningstar; IBKR no longer sends it (JSON name: ``7655``).
         dividends: Expected dividends per share in the next year (JSON name: ``7671``).
         dividends_ttm: Dividends per share in the last year (JSON name: ``7672``).
         ema_200: Exponential moving average of 200 days (JSON name: ``7674``).
@@ -217,11 +222,11 @@ class Snapshot(Model, frozen=True, kw_only=True):
         prob_max_return: Probability of the maximum return (JSON name: ``7694``).
         break_even: Break-even prices (JSON name: ``7695``).
         spx_delta: Delta weighted by beta against the S&P 500 (JSON name: ``7696``).
-        futures_open_interest: Open interest of the future (JSON name: ``7697``).
+        futures_open_interest: open interest of the futures contract (JSON name: ``7697``).
         last_yield: Yield of a bond at the last price (JSON name: ``7698``).
         bid_yield: Yield of a bond at the bid (JSON name: ``7699``).
-        prob_max_return_2: Probability of the maximum return, under a second id (JSON name:
-            ``7700``).
+        prob_max_return_2: probability of the maximum return; IBKR lists it under two ids, see
+            `prob_max_return` (JSON name: ``7700``).
         prob_max_loss: Probability of the maximum loss (JSON name: ``7702``).
         profit_probability: Probability of any profit (JSON name: ``7703``).
         organization_type: Kind of organisation that issued a bond (JSON name: ``7704``).
@@ -229,9 +234,9 @@ class Snapshot(Model, frozen=True, kw_only=True):
         ratings: Ratings of a bond (JSON name: ``7706``).
         bond_state_code: State in which a bond was issued (JSON name: ``7707``).
         bond_type: Kind of bond (JSON name: ``7708``).
-        last_trading_date: Last trading day (JSON name: ``7714``).
-        issue_date: Date of issue (JSON name: ``7715``).
-        beta: Movement relative to the market (JSON name: ``7718``).
+        last_trading_date: last day on which the contract trades (JSON name: ``7714``).
+        issue_date: day on which the bond was issued (JSON name: ``7715``).
+        beta: beta: movement of the price relative to the market (JSON name: ``7718``).
         ask_yield: Yield of a bond at the ask (JSON name: ``7720``).
         price_ema_50: Distance of the price from `ema_50`, in percent (JSON name: ``7724``).
         has_trading_permissions: Whether you have permission to trade the contract (JSON name:

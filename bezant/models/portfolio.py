@@ -147,9 +147,10 @@ class ComboPosition(Model, frozen=True, kw_only=True):
 
 
 class LedgerRow(Model, frozen=True, kw_only=True):
-    """Balances in a currency.
+    """Balances of an account in one currency.
 
-    The row's key is the currency's code, and ``BASE`` is the sum of all currencies.
+    In the ledger, the key of the row is the currency's code, or ``BASE`` for the sum of all
+    currencies in the base currency.
 
     If an attribute is None, the response has no readable value for it.
 

@@ -116,7 +116,7 @@ class FormPayload(Model, frozen=True, kw_only=True, rename="camel"):
     If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        data: content of the response.
+        data: content of the file.
         mime_type: kind of file, such as ``application/pdf``.
     """
 
