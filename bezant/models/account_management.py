@@ -36,10 +36,13 @@ __all__ = [
 class AccountFile(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.oauth_api.account_management.get_request_file`.
 
-    ``GET /gw/api/v1/accounts``.
+    Endpoint: ``GET /gw/api/v1/accounts``. Purpose of the call: return the file of an account
+    application, or the response to it.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
         data: content of the response.
     """
 
@@ -57,11 +60,14 @@ class AccountFile(Model, frozen=True, kw_only=True, rename="camel"):
 class RequestReceipt(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.oauth_api.account_management.update_accounts`.
 
-    ``PATCH /gw/api/v1/accounts``.
+    Endpoint: ``PATCH /gw/api/v1/accounts``. Purpose of the call: change accounts with a signed
+    request.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        date_submitted: ISO 8601.
-        request_id: the request's id.
+        date_submitted: time at which the request was submitted; in ISO 8601 format.
+        request_id: id of the request.
     """
 
     date_submitted: str | None = None
@@ -70,11 +76,13 @@ class RequestReceipt(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class LoginMessage(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of `LoginMessages.login_messages`.
+    """Item of the list `LoginMessages.login_messages`.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        record_date: ISO 8601.
-        user_name: the user name (``username``).
+        record_date: time of the message; in ISO 8601 format.
+        user_name: name with which the user logs in (JSON name: ``username``).
     """
 
     content_id: int | None = None
@@ -90,11 +98,15 @@ class LoginMessage(Model, frozen=True, kw_only=True, rename="camel"):
 class LoginMessages(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.oauth_api.account_management.get_login_messages`.
 
-    ``GET /gw/api/v1/accounts/login-messages``.
+    Endpoint: ``GET /gw/api/v1/accounts/login-messages``. Purpose of the call: return the messages
+    shown to users at their login.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
-        clearing_status: one letter; ``O`` is open.
+        account_id: id of the account, such as ``DU123456``.
+        clearing_status: state of the account, one letter: ``O`` open, ``P`` pending, ``N`` new,
+            ``A`` abandoned, ``C`` closed, ``R`` rejected.
     """
 
     account_id: str | None = None
@@ -105,13 +117,15 @@ class LoginMessages(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AccountStatus(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of `AccountStatuses.accounts`.
+    """Item of the list `AccountStatuses.accounts`.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
-        date_closed: ISO 8601.
-        date_opened: ISO 8601.
-        date_started: ISO 8601.
+        account_id: id of the account, such as ``DU123456``.
+        date_closed: time at which the account was closed; in ISO 8601 format.
+        date_opened: time at which the account was opened; in ISO 8601 format.
+        date_started: time in ISO 8601 format.
     """
 
     account_id: str | None = None
@@ -129,12 +143,15 @@ class AccountStatus(Model, frozen=True, kw_only=True, rename="camel"):
 class AccountStatuses(Model, frozen=True, kw_only=True):
     """Response of `client.oauth_api.account_management.get_account_statuses`.
 
-    ``GET /gw/api/v1/accounts/status``.
+    Endpoint: ``GET /gw/api/v1/accounts/status``. Purpose of the call: return the states of accounts
+    that were opened in a range of days.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        accounts: the accounts.
-        limit: maximum number of rows.
-        offset: number of rows to skip.
+        accounts: states of the accounts, one row for each.
+        limit: maximum number of rows in the response.
+        offset: number of rows that the response skips at the start.
     """
 
     accounts: list[AccountStatus] | None = None
@@ -146,12 +163,17 @@ class AccountStatuses(Model, frozen=True, kw_only=True):
 class AccountData(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `AccountDetails.account`.
 
+    If an attribute is None, the response has no readable value for it.
+
     Attributes:
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
         applicant_type: kind of applicant, such as ``INDIVIDUAL`` or ``ORG``.
-        clearing_status: one letter; ``O`` is open.
-        external_id: your own id.
-        mifid_category: MiFID category.
+        clearing_status: state of the account, one letter: ``O`` open, ``P`` pending, ``N`` new,
+            ``A`` abandoned, ``C`` closed, ``R`` rejected.
+        date_closed: time at which the account was closed.
+        date_opened: time at which the account was opened.
+        external_id: id that you chose.
+        mifid_category: client category under the EU's MiFID rules.
         process_type: kind of process, such as ``FULL``.
     """
 
@@ -208,11 +230,13 @@ class AccountData(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AssociatedPerson(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of `AssociatedEntity.associated_persons`.
+    """Item of the list `AssociatedEntity.associated_persons`.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        email: address that the alert is sent to.
-        user_name: the user name (``username``).
+        email: e-mail address.
+        user_name: name with which the user logs in (JSON name: ``username``).
     """
 
     associations: list[str] | None = None
@@ -253,10 +277,12 @@ class AssociatedPerson(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AssociatedEntity(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of `AccountDetails.associated_entities`.
+    """Item of the list `AccountDetails.associated_entities`.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        email: address that the alert is sent to.
+        email: e-mail address.
     """
 
     associated_persons: list[AssociatedPerson] | None = msgspec.field(
@@ -276,7 +302,13 @@ class AssociatedEntity(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class EntityBeneficiary(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of `AccountDetails.entity_ira_beneficiaries`."""
+    """Item of the list `AccountDetails.entity_ira_beneficiaries`.
+
+    If an attribute is None, the response has no readable value for it.
+
+    Attributes:
+        entity_type: kind of person or company.
+    """
 
     article_of_will: str | None = None
     entity_type: str | None = None
@@ -286,7 +318,7 @@ class EntityBeneficiary(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class IndividualBeneficiary(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of `AccountDetails.individual_ira_beneficiaries`."""
+    """Item of the list `AccountDetails.individual_ira_beneficiaries`."""
 
     date_of_birth: str | None = None
     first_name: str | None = None
@@ -300,7 +332,7 @@ class IndividualBeneficiary(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class RestrictionInfo(Model, frozen=True, kw_only=True):
-    """Row of `AccountDetails.restrictions`."""
+    """Item of the list `AccountDetails.restrictions`."""
 
     by_ib: bool | None = msgspec.field(default=None, name="byIB")
     id: int | None = None
@@ -310,10 +342,13 @@ class RestrictionInfo(Model, frozen=True, kw_only=True):
 class AccountDetails(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.oauth_api.account_management.get_account_details`.
 
-    ``GET /gw/api/v1/accounts/{accountId}/details``.
+    Endpoint: ``GET /gw/api/v1/accounts/{accountId}/details``. Purpose of the call: return all
+    stored details of an account.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        account: the account.
+        account: data of the account.
     """
 
     account: AccountData | None = None
@@ -340,12 +375,15 @@ class AccountDetails(Model, frozen=True, kw_only=True, rename="camel"):
 class IdentityCheck(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.oauth_api.account_management.get_identity_check`.
 
-    ``GET /gw/api/v1/accounts/{accountId}/kyc``.
+    Endpoint: ``GET /gw/api/v1/accounts/{accountId}/kyc``. Purpose of the call: return the link for
+    the identity check of an applicant.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        expiry_date: ISO 8601.
-        external_id: your own id.
-        start_date: first day; ISO 8601.
+        expiry_date: time at which the identity check expires; in ISO 8601 format.
+        external_id: id that you chose.
+        start_date: start date of the identity check; in ISO 8601 format.
     """
 
     entity_id: int | None = None
@@ -360,12 +398,15 @@ class IdentityCheck(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class RegistrationTask(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of `AccountTasks.registration_tasks`.
+    """Item of the list `AccountTasks.registration_tasks`.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        date_completed: ISO 8601.
-        external_id: your own id.
-        form_number: number of a form.
+        action: action that IBKR names.
+        date_completed: time at which the task was completed; in ISO 8601 format.
+        external_id: id that you chose.
+        form_number: number of the form at IBKR.
     """
 
     action: str | None = None
@@ -382,14 +423,19 @@ class RegistrationTask(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class PendingTask(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of `AccountTasks.pending_tasks`.
+    """Item of the list `AccountTasks.pending_tasks`.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        au10tix_created_date: ISO 8601.
-        au10tix_expiry_date: ISO 8601.
-        external_id: your own id.
-        form_number: number of a form.
-        start_date: first day; ISO 8601.
+        action: action that IBKR names.
+        au10tix_created_date: time at which the identity check at Au10tix was created; in ISO 8601
+            format.
+        au10tix_expiry_date: time at which the identity check at Au10tix expires; in ISO 8601
+            format.
+        external_id: id that you chose.
+        form_number: number of the form at IBKR.
+        start_date: start date of the task; in ISO 8601 format.
     """
 
     action: str | None = None
@@ -413,10 +459,13 @@ class PendingTask(Model, frozen=True, kw_only=True, rename="camel"):
 class AccountTasks(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.oauth_api.account_management.get_tasks`.
 
-    ``GET /gw/api/v1/accounts/{accountId}/tasks``.
+    Endpoint: ``GET /gw/api/v1/accounts/{accountId}/tasks``. Purpose of the call: return the open
+    tasks before an account is approved or may trade.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
     """
 
     account_id: str | None = None
@@ -433,13 +482,16 @@ class AccountTasks(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class TaskAction(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of the response of `client.oauth_api.account_management.update_tasks`.
+    """Item of the list in the response of `client.oauth_api.account_management.update_tasks`.
 
-    ``PATCH /gw/api/v1/accounts/{accountId}/tasks``.
+    Endpoint: ``PATCH /gw/api/v1/accounts/{accountId}/tasks``. Purpose of the call: change the state
+    of an account's tasks.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
-        form_number: number of a form.
+        account_id: id of the account, such as ``DU123456``.
+        form_number: number of the form at IBKR.
     """
 
     account_id: str | None = None

@@ -44,8 +44,10 @@ class AccountOwnersApplicant(Model, frozen=True, kw_only=True):
 class AccountUserEntity(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `AccountUser.entity`.
 
+    If an attribute is None, the response has no readable value for it.
+
     Attributes:
-        entity_type: such as ``INDIVIDUAL``, ``Joint``, ``ORG``.
+        entity_type: kind of person or company, such as ``INDIVIDUAL``, ``Joint``, ``ORG``.
     """
 
     entity_name: str | None = None
@@ -56,10 +58,12 @@ class AccountUserEntity(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AccountUser(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of `AccountOwners.users`.
+    """Item of the list `AccountOwners.users`.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        user_name: the user name.
+        user_name: name with which the user logs in.
     """
 
     entity: AccountUserEntity | None = None
@@ -71,10 +75,13 @@ class AccountUser(Model, frozen=True, kw_only=True, rename="camel"):
 class AccountOwners(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.api.accounts.get_account_owners`.
 
-    ``GET /acesws/{accountId}/signatures-and-owners``.
+    Endpoint: ``GET /acesws/{accountId}/signatures-and-owners``. Purpose of the call: return the
+    owners of an account and the persons who may sign for it.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
     """
 
     account_id: str | None = None
@@ -85,10 +92,13 @@ class AccountOwners(Model, frozen=True, kw_only=True, rename="camel"):
 class AccountSwitch(Model, frozen=True, kw_only=True):
     """Response of `client.api.accounts.set_active_account`.
 
-    ``POST /iserver/account``.
+    Endpoint: ``POST /iserver/account``. Purpose of the call: set the active account, which calls
+    without an account id use.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        account_id: the account, such as ``DU123456`` (``acctId``).
+        account_id: id of the account, such as ``DU123456`` (JSON name: ``acctId``).
     """
 
     account_id: str | None = msgspec.field(default=None, name="acctId")
@@ -97,16 +107,21 @@ class AccountSwitch(Model, frozen=True, kw_only=True):
 
 
 class PnlRow(Model, frozen=True, kw_only=True, rename="camel"):
-    """Profit and loss of an account.
+    """Profit and loss of one account.
 
-    The key is its id and model.
+    In `PnlToday.upnl`, the key of the row is the account's id and model.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        daily_pnl: profit and loss of the day (``dpl``).
-        excess_liquidity: excess liquidity (``el``).
-        market_value: market value (``mv``).
-        net_liquidation_value: net liquidation value (``nl``).
-        unrealized_pnl: profit and loss of open positions (``upl``).
+        daily_pnl: profit or loss of the day; negative for a loss (JSON name: ``dpl``).
+        excess_liquidity: excess liquidity: the amount above the margin requirement (JSON name:
+            ``el``).
+        market_value: current market value (JSON name: ``mv``).
+        net_liquidation_value: net liquidation value: what all assets are worth in total (JSON name:
+            ``nl``).
+        unrealized_pnl: unrealized profit or loss of open positions; negative for a loss (JSON name:
+            ``upl``).
     """
 
     daily_pnl: Decimal | None = msgspec.field(default=None, name="dpl")
@@ -118,16 +133,24 @@ class PnlRow(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class PnlToday(Model, frozen=True, kw_only=True):
-    """Profit and loss of the day."""
+    """Profit and loss of the accounts today.
+
+    If an attribute is None, the response has no readable value for it.
+
+    Attributes:
+        upnl: profit and loss of each account; the key is the account's id and model.
+    """
 
     upnl: dict[str, PnlRow] | None = None
 
 
 class MatchedAccount(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of `AccountSearch.matched_accounts`.
+    """Item of the list `AccountSearch.matched_accounts`.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
     """
 
     account_id: NonEmpty
@@ -138,10 +161,13 @@ class MatchedAccount(Model, frozen=True, kw_only=True, rename="camel"):
 class AccountSearch(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.api.accounts.get_dynamic_accounts`.
 
-    ``GET /iserver/account/search/{searchPattern}``.
+    Endpoint: ``GET /iserver/account/search/{searchPattern}``. Purpose of the call: return the
+    accounts whose id matches a pattern, for users who pick accounts by search.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        pattern: whether the text is a pattern.
+        pattern: ``searchPattern`` of the request.
     """
 
     matched_accounts: list[MatchedAccount] | None = None
@@ -149,7 +175,7 @@ class AccountSearch(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class CashBalance(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of `AccountSummary.cash_balances`.
+    """Item of the list `AccountSummary.cash_balances`.
 
     Attributes:
         currency: currency, such as ``USD``.
@@ -163,14 +189,18 @@ class CashBalance(Model, frozen=True, kw_only=True, rename="camel"):
 class AccountSummary(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.api.accounts.get_account_summary`.
 
-    ``GET /iserver/account/{accountId}/summary``.
+    Endpoint: ``GET /iserver/account/{accountId}/summary``. Purpose of the call: return an account's
+    balances and margins in its base currency.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        sma: special memorandum account.
+        sma: balance of the special memorandum account (SMA).
         account_type: kind of account.
-        reg_t_loan: loan by Regulation T.
-        reg_t_margin: margin by Regulation T.
-        securities_gross_position_value: gross value of positions in securities (``securitiesGVP``).
+        reg_t_loan: loan value under US Regulation T.
+        reg_t_margin: initial margin requirement under US Regulation T.
+        securities_gross_position_value: gross value of the positions in securities: the sum of
+            their absolute values (JSON name: ``securitiesGVP``).
     """
 
     sma: Decimal | None = msgspec.field(default=None, name="SMA")
@@ -195,19 +225,24 @@ class AccountSummary(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class SegmentFunds(Model, frozen=True, kw_only=True):
-    """Funds of a segment, in ``currency``.
+    """Funds of one segment of an account, such as its securities.
+
+    Amounts are in ``currency``.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        look_ahead_available_funds: funds available after the next margin change (``Lk Ahd Avlbl
-            Fnds``).
-        predicted_post_expiry_excess: excess liquidity expected after expiry (``Prdctd Pst-xpry
-            Excss``).
-        look_ahead_excess_liquidity: excess liquidity after the next margin change (``Lk Ahd Excss
-            Lqdty``).
-        sma: special memorandum account.
-        look_ahead_next_change: time of the next margin change (``Lk Ahd Nxt Chng``).
-        currency: currency of the figures.
-        buying_power: buying power on margin, as text with its currency.
+        look_ahead_available_funds: funds that are available after the next change of margin
+            requirements (JSON name: ``Lk Ahd Avlbl Fnds``).
+        predicted_post_expiry_excess: excess liquidity expected after contracts in the account have
+            expired (JSON name: ``Prdctd Pst-xpry Excss``).
+        look_ahead_excess_liquidity: excess liquidity after the next change of margin requirements
+            (JSON name: ``Lk Ahd Excss Lqdty``).
+        sma: balance of the special memorandum account (SMA).
+        look_ahead_next_change: time of the next change of margin requirements (JSON name: ``Lk Ahd
+            Nxt Chng``).
+        currency: currency of all amounts in this object.
+        buying_power: buying power on margin, as text that includes the currency.
     """
 
     look_ahead_available_funds: Decimal | None = msgspec.field(
@@ -234,22 +269,29 @@ class SegmentFunds(Model, frozen=True, kw_only=True):
 
 
 class SegmentBalances(Model, frozen=True, kw_only=True):
-    """Balances of a segment, in ``currency``.
+    """Balances of one segment of an account, such as its securities.
+
+    Amounts are in ``currency``.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        mtd_interest: interest of the month so far.
-        pending_debit_card_charges: pending debit card charges (``Pndng Dbt Crd Chrgs``).
-        equity_with_loan_value: equity with loan value (``equity_with_loan``).
-        net_liquidation_value: net liquidation value (``net_liquidation``).
-        currency: currency of the figures.
-        previous_day_equity_with_loan: equity with loan value of the day before (``Prvs Dy Eqty Wth
-            Ln Vl``).
-        securities_gross_position_value: gross value of positions in securities
-            (``sec_gross_pos_val``).
-        net_liquidation_uncertainty: uncertainty of the net liquidation value (``Nt Lqdtn
-            Uncrtnty``).
-        previous_day_equity_with_loan_: equity with loan value of the day before
-            (``previous_day_equity_with_loan``).
+        mtd_interest: interest of the current month so far.
+        pending_debit_card_charges: charges of the account's debit card that are still pending (JSON
+            name: ``Pndng Dbt Crd Chrgs``).
+        equity_with_loan_value: equity with loan value, which IBKR compares with the margin
+            requirements (JSON name: ``equity_with_loan``).
+        net_liquidation_value: net liquidation value: what all assets are worth in total (JSON name:
+            ``net_liquidation``).
+        currency: currency of all amounts in this object.
+        previous_day_equity_with_loan: equity with loan value at the end of the previous day (JSON
+            name: ``Prvs Dy Eqty Wth Ln Vl``).
+        securities_gross_position_value: gross value of the positions in securities: the sum of
+            their absolute values (JSON name: ``sec_gross_pos_val``).
+        net_liquidation_uncertainty: uncertainty of the net liquidation value, from price changes
+            after trading hours (JSON name: ``Nt Lqdtn Uncrtnty``).
+        previous_day_equity_with_loan_: equity with loan value at the end of the previous day (JSON
+            name: ``previous_day_equity_with_loan``).
     """
 
     mtd_interest: Decimal | None = msgspec.field(default=None, name="MTD Interest")
@@ -276,19 +318,23 @@ class SegmentBalances(Model, frozen=True, kw_only=True):
 
 
 class SegmentMargins(Model, frozen=True, kw_only=True):
-    """Margins of a segment, in ``currency``.
+    """Margin requirements of one segment of an account, such as its securities.
+
+    Amounts are in ``currency``.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        predicted_post_expiry_margin_at_open: margin expected at the open after expiry (``Prdctd
-            Pst-xpry Mrgn @ Opn``).
-        projected_look_ahead_maintenance_margin: maintenance margin expected after the next change
-            of margin requirements (``Prjctd Lk Ahd Mntnnc Mrgn``).
-        projected_overnight_maintenance_margin: overnight maintenance margin (``Prjctd Ovrnght
-            Mntnnc Mrgn``).
-        projected_liquidity_initial_margin: expected initial margin
-            (``projected_liquidity_inital_margin``).
-        currency: currency of the figures.
-        reg_t_margin: margin by Regulation T.
+        predicted_post_expiry_margin_at_open: margin expected at the next open, after contracts in
+            the account have expired (JSON name: ``Prdctd Pst-xpry Mrgn @ Opn``).
+        projected_look_ahead_maintenance_margin: maintenance margin of the account expected after
+            the next change of margin requirements (JSON name: ``Prjctd Lk Ahd Mntnnc Mrgn``).
+        projected_overnight_maintenance_margin: maintenance margin of the account expected
+            overnight, after the trading day (JSON name: ``Prjctd Ovrnght Mntnnc Mrgn``).
+        projected_liquidity_initial_margin: initial margin expected, from the account's liquidation
+            value (JSON name: ``projected_liquidity_inital_margin``).
+        currency: currency of all amounts in this object.
+        reg_t_margin: initial margin requirement under US Regulation T.
     """
 
     predicted_post_expiry_margin_at_open: Decimal | None = msgspec.field(
@@ -313,11 +359,14 @@ class SegmentMargins(Model, frozen=True, kw_only=True):
 
 
 class MarketValues(Model, frozen=True, kw_only=True):
-    """Market values in a currency, by kind of product.
+    """Market values of an account in one currency, by kind of product.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        mtd_interest: interest of the month so far.
-        net_liquidation_value: net liquidation value (``net_liquidation``).
+        mtd_interest: interest of the current month so far.
+        net_liquidation_value: net liquidation value: what all assets are worth in total (JSON name:
+            ``net_liquidation``).
     """
 
     cryptocurrency: Decimal | None = msgspec.field(default=None, name="Cryptocurrency")
@@ -347,11 +396,13 @@ class MarketValues(Model, frozen=True, kw_only=True):
 
 
 class AccountProperties(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value in `BrokerageAccounts.account_properties`.
+    """Value in the dict `BrokerageAccounts.account_properties`.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        no_fx_conversion: whether the order converts no currencies (``noFXConv``).
-        no_fx_conv: whether the order converts no currencies.
+        no_fx_conversion: whether orders convert no currencies (JSON name: ``noFXConv``).
+        no_fx_conv: whether orders convert no currencies.
     """
 
     allow_customer_time: bool | None = None
@@ -396,17 +447,22 @@ class AllowedFeatures(Model, frozen=True, kw_only=True, rename="camel"):
 class BrokerageAccounts(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.api.accounts.get_brokerage_accounts`.
 
-    ``GET /iserver/accounts``.
+    Endpoint: ``GET /iserver/accounts``. Purpose of the call: return the accounts that may trade;
+    orders and quotes need this call first.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        accounts: the accounts.
-        account_properties: properties of each account (``acctProps``).
-        aliases: the owner's names for the accounts.
-        is_paper: whether the account is a paper account.
-        selected_account: the active account.
-        server_info: server of the session.
-        session_id: the session's id.
-        supports_fractions: whether the account can trade fractions of a share (``isFT``).
+        accounts: ids of the accounts that you can use.
+        account_properties: properties of each account; the key is the account id (JSON name:
+            ``acctProps``).
+        aliases: names that the owner gave the accounts.
+        is_paper: whether this is a paper account, which trades with simulated money.
+        selected_account: id of the active account, which calls without an account id use.
+        server_info: IBKR's server that the session uses.
+        session_id: id of the session.
+        supports_fractions: whether the account can trade fractions of a share (JSON name:
+            ``isFT``).
     """
 
     accounts: list[str]

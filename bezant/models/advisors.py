@@ -45,26 +45,31 @@ __all__ = [
 class ModelPresets(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.api.advisors.get_model_presets`.
 
-    ``POST /fa/fa-preset/get``.
+    Endpoint: ``POST /fa/fa-preset/get``. Purpose of the call: return the presets for orders of
+    model portfolios.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        avoid_negative_cash_in_independent: whether to keep the part outside of models from
-            borrowing.
-        close_divest_independent_position: whether to close positions outside of models when money
+        avoid_negative_cash_in_independent: whether the part of an account outside of models must
+            not borrow money.
+        close_divest_independent_position: whether positions outside of models are closed when money
             is withdrawn.
-        fully_invest_existing_long_positions: whether to invest all money in existing long
+        fully_invest_existing_long_positions: whether all money is invested in existing long
             positions.
-        keep_model_open: whether to keep the model when its last position is closed.
-        prefer_cross_with_independent: whether to cross with positions outside of models first.
-        prefer_transfer_from_independent: whether to transfer positions from outside of models
-            first.
-        request_id: a number of your own that the response repeats (``reqID``).
-        round_to_board_lot: whether to round quantities to board lots
-            (``roundAllocationQuantityToExchangeBoardLot``).
-        subscription_status: 1 to receive changes, 0 otherwise.
-        use_non_base_currency: whether to use money in other currencies than the base currency
-            (``useNonBaseCcy``).
-        use_tolerance_range: whether to leave positions within their tolerance unchanged.
+        keep_model_open: whether the model portfolio stays open when its last position is closed.
+        prefer_cross_with_independent: whether model orders are first crossed with positions outside
+            of models.
+        prefer_transfer_from_independent: whether positions from outside of models are first
+            transferred to the model.
+        request_id: number that you chose for the request; the response repeats it (JSON name:
+            ``reqID``).
+        round_to_board_lot: whether quantities are rounded to board lots of the exchange (JSON name:
+            ``roundAllocationQuantityToExchangeBoardLot``).
+        subscription_status: whether IBKR reports later changes: 1 if it does, 0 if not.
+        use_non_base_currency: whether money in currencies other than the base currency is used
+            (JSON name: ``useNonBaseCcy``).
+        use_tolerance_range: whether positions within their tolerance range stay unchanged.
     """
 
     avoid_negative_cash_in_independent: bool | None = None
@@ -85,11 +90,15 @@ class ModelPresets(Model, frozen=True, kw_only=True, rename="camel"):
 class ModelPresetsSaved(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.api.advisors.set_model_presets`.
 
-    ``POST /fa/fa-preset/save``.
+    Endpoint: ``POST /fa/fa-preset/save``. Purpose of the call: change the presets for orders of
+    model portfolios.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        request_id: a number of your own that the response repeats (``reqID``).
-        subscription_status: 1 to receive changes, 0 otherwise.
+        request_id: number that you chose for the request; the response repeats it (JSON name:
+            ``reqID``).
+        subscription_status: whether IBKR reports later changes: 1 if it does, 0 if not.
     """
 
     error: str | None = None
@@ -99,13 +108,18 @@ class ModelPresetsSaved(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AccountInModel(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of `AccountsInModel.account_info_list`.
+    """Item of the list `AccountsInModel.account_info_list`.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        account_id: the account, such as ``DU123456`` (``account``).
-        base_currency_account: base currency of the account (``baseCcyAccount``).
-        net_liquidation_value: net liquidation value (``nlv``).
-        unrealized_pnl: profit and loss of open positions (``unrealizedPnL``).
+        account_id: id of the account, such as ``DU123456`` (JSON name: ``account``).
+        base_currency_account: base currency of the account, such as ``USD`` (JSON name:
+            ``baseCcyAccount``).
+        net_liquidation_value: net liquidation value: what all assets are worth in total (JSON name:
+            ``nlv``).
+        unrealized_pnl: unrealized profit or loss of open positions; negative for a loss (JSON name:
+            ``unrealizedPnL``).
     """
 
     account_id: str | None = msgspec.field(default=None, name="account")
@@ -123,12 +137,16 @@ class AccountInModel(Model, frozen=True, kw_only=True, rename="camel"):
 class AccountsInModel(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.api.advisors.get_accounts_in_model`.
 
-    ``POST /fa/model/accounts-details``.
+    Endpoint: ``POST /fa/model/accounts-details``. Purpose of the call: return the accounts invested
+    in a model portfolio.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        base_currency_master: base currency of the master account (``baseCcyMaster``).
-        model: a model portfolio's name.
-        request_id: a number of your own that the response repeats (``reqID``).
+        base_currency_master: base currency of the master account (JSON name: ``baseCcyMaster``).
+        model: name of the model portfolio.
+        request_id: number that you chose for the request; the response repeats it (JSON name:
+            ``reqID``).
     """
 
     account_info_list: list[AccountInModel] | None = None
@@ -138,13 +156,16 @@ class AccountsInModel(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AccountInvestment(Model, frozen=True, kw_only=True):
-    """Amount that an account invests in a model.
+    """Amount that an account invests in a model portfolio.
 
-    Negative to withdraw.
+    A negative amount is withdrawn.
+
+    If an attribute is None, it is not sent.
 
     Attributes:
-        account_id: the account, such as ``DU123456`` (``account``).
-        amount_to_invest: amount to invest; negative to withdraw (``amtToInvest``).
+        account_id: id of the account, such as ``DU123456`` (JSON name: ``account``).
+        amount_to_invest: amount of money to invest in the model; negative to withdraw (JSON name:
+            ``amtToInvest``).
     """
 
     account_id: str | None = msgspec.field(default=None, name="account")
@@ -154,11 +175,15 @@ class AccountInvestment(Model, frozen=True, kw_only=True):
 class ModelInvestment(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.api.advisors.set_account_investment_in_model`.
 
-    ``POST /fa/model/invest-divest``.
+    Endpoint: ``POST /fa/model/invest-divest``. Purpose of the call: invest money of accounts in a
+    model portfolio, or withdraw it.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        request_id: a number of your own that the response repeats (``reqID``).
-        subscription_status: 1 to receive changes, 0 otherwise.
+        request_id: number that you chose for the request; the response repeats it (JSON name:
+            ``reqID``).
+        subscription_status: whether IBKR reports later changes: 1 if it does, 0 if not.
     """
 
     request_id: str | None = msgspec.field(default=None, name="reqID")
@@ -167,14 +192,18 @@ class ModelInvestment(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class InvestedAccount(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of `InvestedAccounts.account_list`.
+    """Item of the list `InvestedAccounts.account_list`.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        account_id: the account, such as ``DU123456`` (``account``).
-        base_currency_account: base currency of the account (``baseCcyAccount``).
+        account_id: id of the account, such as ``DU123456`` (JSON name: ``account``).
+        base_currency_account: base currency of the account, such as ``USD`` (JSON name:
+            ``baseCcyAccount``).
         base_currency_account_precision: decimal places of amounts in the account's base currency
-            (``baseCcyAccountPrecision``).
-        net_liquidation_value: net liquidation value (``nlv``).
+            (JSON name: ``baseCcyAccountPrecision``).
+        net_liquidation_value: net liquidation value: what all assets are worth in total (JSON name:
+            ``nlv``).
     """
 
     account_id: str | None = msgspec.field(default=None, name="account")
@@ -194,15 +223,19 @@ class InvestedAccount(Model, frozen=True, kw_only=True, rename="camel"):
 class InvestedAccounts(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.api.advisors.get_invested_accounts_in_model`.
 
-    ``POST /fa/model/invest-divest-positions``.
+    Endpoint: ``POST /fa/model/invest-divest-positions``. Purpose of the call: return the amount
+    that each account has invested in a model portfolio.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        base_currency_master: base currency of the master account (``baseCcyMaster``).
+        base_currency_master: base currency of the master account (JSON name: ``baseCcyMaster``).
         base_currency_master_precision: decimal places of amounts in the master account's base
-            currency (``baseCcyMasterPrecision``).
-        model: a model portfolio's name.
-        request_id: a number of your own that the response repeats (``reqID``).
-        subscription_status: 1 to receive changes, 0 otherwise.
+            currency (JSON name: ``baseCcyMasterPrecision``).
+        model: name of the model portfolio.
+        request_id: number that you chose for the request; the response repeats it (JSON name:
+            ``reqID``).
+        subscription_status: whether IBKR reports later changes: 1 if it does, 0 if not.
     """
 
     account_list: list[InvestedAccount] | None = None
@@ -216,12 +249,15 @@ class InvestedAccounts(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class ModelRow(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of `Models.models`.
+    """Item of the list `Models.models`.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        description: short description (``desc``).
-        model: a model portfolio's name.
-        net_liquidation_value: net liquidation value (``nlv``).
+        description: short description (JSON name: ``desc``).
+        model: name of the model portfolio.
+        net_liquidation_value: net liquidation value: what all assets are worth in total (JSON name:
+            ``nlv``).
     """
 
     bootstrapped: bool | None = None
@@ -237,12 +273,15 @@ class ModelRow(Model, frozen=True, kw_only=True, rename="camel"):
 class Models(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.api.advisors.get_all_models`.
 
-    ``POST /fa/model/list``.
+    Endpoint: ``POST /fa/model/list``. Purpose of the call: return the model portfolios.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        base_currency: base currency of the master account (``baseCcy``).
-        request_id: a number of your own that the response repeats (``reqID``).
-        subscription_status: 1 to receive changes, 0 otherwise.
+        base_currency: base currency of the master account (JSON name: ``baseCcy``).
+        request_id: number that you chose for the request; the response repeats it (JSON name:
+            ``reqID``).
+        subscription_status: whether IBKR reports later changes: 1 if it does, 0 if not.
     """
 
     base_currency: str | None = msgspec.field(default=None, name="baseCcy")
@@ -253,12 +292,14 @@ class Models(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class ModelCash(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of `ModelPositions.cash`.
+    """Item of the list `ModelPositions.cash`.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        currency: currency, such as ``USD`` (``ccy``).
-        market_value: market value (``mv``).
-        target: target share.
+        currency: currency, such as ``USD`` (JSON name: ``ccy``).
+        market_value: current market value (JSON name: ``mv``).
+        target: target share of the model portfolio, in percent.
     """
 
     actual: Decimal | None = None
@@ -270,14 +311,16 @@ class ModelCash(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class ModelPosition(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of `ModelPositions.position_list`.
+    """Item of the list `ModelPositions.position_list`.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        currency: currency, such as ``USD`` (``ccy``).
+        currency: currency, such as ``USD`` (JSON name: ``ccy``).
         conid: IBKR's id of the contract.
-        market_value: market value (``mv``).
-        quantity: number of units held; negative when short (``position``).
-        target: target share.
+        market_value: current market value (JSON name: ``mv``).
+        quantity: number of units held; negative for a short position (JSON name: ``position``).
+        target: target share of the model portfolio, in percent.
     """
 
     actual: Decimal | None = None
@@ -299,15 +342,20 @@ class ModelPosition(Model, frozen=True, kw_only=True, rename="camel"):
 class ModelPositions(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.api.advisors.get_all_model_positions`.
 
-    ``POST /fa/model/positions``.
+    Endpoint: ``POST /fa/model/positions``. Purpose of the call: return a model portfolio's
+    positions against their targets.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        model: a model portfolio's name.
-        net_liquidation_value: net liquidation value (``nlv``).
-        position_time: in UTC (``positionTs``).
-        request_id: a number of your own that the response repeats (``reqID``).
-        subscription_status: 1 to receive changes, 0 otherwise.
-        total_market_value: market value of all positions (``totalMv``).
+        model: name of the model portfolio.
+        net_liquidation_value: net liquidation value: what all assets are worth in total (JSON name:
+            ``nlv``).
+        position_time: time of the positions; in UTC (JSON name: ``positionTs``).
+        request_id: number that you chose for the request; the response repeats it (JSON name:
+            ``reqID``).
+        subscription_status: whether IBKR reports later changes: 1 if it does, 0 if not.
+        total_market_value: market value of all positions of the model (JSON name: ``totalMv``).
     """
 
     cash: list[ModelCash] | None = None
@@ -324,13 +372,13 @@ class ModelPositions(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class CashTarget(Model, frozen=True, kw_only=True):
-    """Row of the argument `cash_targets` of `client.api.advisors.set_model_target_positions`.
+    """Share of a model portfolio that is to be cash in one currency.
 
-    ``POST /fa/model/save``.
+    If an attribute is None, it is not sent.
 
     Attributes:
-        currency: currency, such as ``USD`` (``ccy``).
-        target: target share.
+        currency: currency, such as ``USD`` (JSON name: ``ccy``).
+        target: target share of the model portfolio, in percent.
     """
 
     currency: str | None = msgspec.field(default=None, name="ccy")
@@ -338,13 +386,13 @@ class CashTarget(Model, frozen=True, kw_only=True):
 
 
 class PositionTarget(Model, frozen=True, kw_only=True):
-    """Row of the argument `position_targets` of `client.api.advisors.set_model_target_positions`.
+    """Share of a model portfolio that is to be invested in one contract.
 
-    ``POST /fa/model/save``.
+    If an attribute is None, it is not sent.
 
     Attributes:
         conid: IBKR's id of the contract.
-        target: target share.
+        target: target share of the model portfolio, in percent.
     """
 
     conid: int | None = None
@@ -354,10 +402,14 @@ class PositionTarget(Model, frozen=True, kw_only=True):
 class ModelTargetsSaved(Model, frozen=True, kw_only=True):
     """Response of `client.api.advisors.set_model_target_positions`.
 
-    ``POST /fa/model/save``.
+    Endpoint: ``POST /fa/model/save``. Purpose of the call: set a model portfolio's target
+    positions.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        request_id: a number of your own that the response repeats (``reqID``).
+        request_id: number that you chose for the request; the response repeats it (JSON name:
+            ``reqID``).
     """
 
     request_id: int | None = msgspec.field(default=None, name="reqID")
@@ -367,10 +419,14 @@ class ModelTargetsSaved(Model, frozen=True, kw_only=True):
 class ModelOrdersSubmitted(Model, frozen=True, kw_only=True):
     """Response of `client.api.advisors.submit_model_orders`.
 
-    ``POST /fa/model/submit-transfers``.
+    Endpoint: ``POST /fa/model/submit-transfers``. Purpose of the call: send the orders that bring
+    accounts to the targets of their models.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        request_id: a number of your own that the response repeats (``reqID``).
+        request_id: number that you chose for the request; the response repeats it (JSON name:
+            ``reqID``).
     """
 
     request_id: int | None = msgspec.field(default=None, name="reqID")
@@ -380,14 +436,19 @@ class ModelOrdersSubmitted(Model, frozen=True, kw_only=True):
 class ModelSummary(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.api.advisors.get_model_summary`.
 
-    ``POST /fa/model/summary``.
+    Endpoint: ``POST /fa/model/summary``. Purpose of the call: return a summary of one model
+    portfolio.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        description: short description (``desc``).
-        model: a model portfolio's name.
-        net_liquidation_value: net liquidation value (``nlv``).
-        request_id: a number of your own that the response repeats (``reqID``).
-        subscription_status: 1 to receive changes, 0 otherwise.
+        description: short description (JSON name: ``desc``).
+        model: name of the model portfolio.
+        net_liquidation_value: net liquidation value: what all assets are worth in total (JSON name:
+            ``nlv``).
+        request_id: number that you chose for the request; the response repeats it (JSON name:
+            ``reqID``).
+        subscription_status: whether IBKR reports later changes: 1 if it does, 0 if not.
     """
 
     bootstrapped: bool | None = None
@@ -403,10 +464,12 @@ class ModelSummary(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AllocatableFigure(Model, frozen=True, kw_only=True):
-    """Row of `AllocatableAccount.data`.
+    """Item of the list `AllocatableAccount.data`.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        key: such as ``AvailableEquity``, ``NetLiquidation``.
+        key: name of the figure, such as ``AvailableEquity``, ``NetLiquidation``.
     """
 
     key: str | None = None
@@ -414,10 +477,12 @@ class AllocatableFigure(Model, frozen=True, kw_only=True):
 
 
 class AllocatableAccount(Model, frozen=True, kw_only=True):
-    """Row of `AllocatableAccounts.accounts`.
+    """Item of the list `AllocatableAccounts.accounts`.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        data: content of the response.
+        data: figures of the account, such as its net liquidation value.
     """
 
     data: list[AllocatableFigure] | None = None
@@ -427,20 +492,24 @@ class AllocatableAccount(Model, frozen=True, kw_only=True):
 class AllocatableAccounts(Model, frozen=True, kw_only=True):
     """Response of `client.api.advisors.get_allocatable_subaccounts`.
 
-    ``GET /iserver/account/allocation/accounts``.
+    Endpoint: ``GET /iserver/account/allocation/accounts``. Purpose of the call: return the
+    sub-accounts that orders can be allocated to, with their equity.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        accounts: the accounts.
+        accounts: the sub-accounts.
     """
 
     accounts: list[AllocatableAccount] | None = None
 
 
 class AllocationGroupRow(Model, frozen=True, kw_only=True):
-    """Row of `AllocationGroups.data`.
+    """Item of the list `AllocationGroups.data`.
 
     Attributes:
-        allocation_method: such as ``A``, ``E``, ``N``, ``C``, ``P``, ``R``, ``S``.
+        allocation_method: method by which orders are split between the accounts, such as ``A``,
+            ``E``, ``N``, ``C``, ``P``, ``R``, ``S``.
         size: number of accounts.
     """
 
@@ -452,22 +521,26 @@ class AllocationGroupRow(Model, frozen=True, kw_only=True):
 class AllocationGroups(Model, frozen=True, kw_only=True):
     """Response of `client.api.advisors.get_allocation_groups`.
 
-    ``GET /iserver/account/allocation/group``.
+    Endpoint: ``GET /iserver/account/allocation/group``. Purpose of the call: return the allocation
+    groups.
 
     Attributes:
-        data: content of the response.
+        data: the allocation groups.
     """
 
     data: list[AllocationGroupRow]
 
 
 class GroupMemberChange(Model, frozen=True, kw_only=True):
-    """Row of the argument `accounts` of `client.api.advisors.create_allocation_group`.
+    """Item of the list `accounts`, an argument of `client.api.advisors.create_allocation_group`.
 
-    ``POST /iserver/account/allocation/group``.
+    Endpoint: ``POST /iserver/account/allocation/group``. Purpose of the call: create an allocation
+    group.
+
+    If an attribute is None, it is not sent.
 
     Attributes:
-        amount: amount of money.
+        amount: share of the account, for methods in which you set the shares.
     """
 
     amount: Number | None = None
@@ -475,10 +548,12 @@ class GroupMemberChange(Model, frozen=True, kw_only=True):
 
 
 class GroupMember(Model, frozen=True, kw_only=True):
-    """Row of `AllocationGroup.accounts`.
+    """Item of the list `AllocationGroup.accounts`.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        amount: amount of money.
+        amount: share of the account, for methods in which you set the shares.
     """
 
     amount: Decimal | None = None
@@ -488,12 +563,14 @@ class GroupMember(Model, frozen=True, kw_only=True):
 class AllocationGroup(Model, frozen=True, kw_only=True):
     """Response of `client.api.advisors.get_allocation_group`.
 
-    ``POST /iserver/account/allocation/group/single``.
+    Endpoint: ``POST /iserver/account/allocation/group/single``. Purpose of the call: return one
+    allocation group with its members.
 
     Attributes:
-        accounts: the accounts.
-        default_method: method to split orders: ``A`` by available equity, ``E`` equally, ``N`` by
-            net liquidation value, ``C`` by cash, ``P`` by percent, ``R`` by ratio, ``S`` by shares.
+        accounts: members of the allocation group.
+        default_method: method by which orders are split between the accounts: ``A`` by available
+            equity, ``E`` equally, ``N`` by net liquidation value, ``C`` by cash, ``P`` by percent,
+            ``R`` by ratio, ``S`` by shares.
     """
 
     accounts: list[GroupMember]
@@ -504,17 +581,21 @@ class AllocationGroup(Model, frozen=True, kw_only=True):
 class AllocationPresets(Model, frozen=True, kw_only=True):
     """Response of `client.api.advisors.get_allocation_presets`.
 
-    ``GET /iserver/account/allocation/presets``.
+    Endpoint: ``GET /iserver/account/allocation/presets``. Purpose of the call: return the presets
+    of allocations.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        default_method_for_all: such as ``AvailableEquity``, ``E``, ``N``, ``C``, ``P``, ``R``,
-            ``S``.
-        group_auto_close_positions: groups: whether orders that close positions are split by the
-            positions held.
-        group_proportional_allocation: groups: whether to split proportionally.
-        profiles_auto_close_positions: profiles: whether orders that close positions are split by
-            the positions held.
-        strict_credit_check: whether to check the credit of each account.
+        default_method_for_all: method by which orders are split between accounts by default, such
+            as ``AvailableEquity``, ``E``, ``N``, ``C``, ``P``, ``R``, ``S``.
+        group_auto_close_positions: for allocation groups: whether an order that closes positions is
+            split by the positions held.
+        group_proportional_allocation: for allocation groups: whether orders are split
+            proportionally.
+        profiles_auto_close_positions: for allocation profiles: whether an order that closes
+            positions is split by the positions held.
+        strict_credit_check: whether IBKR checks the credit of each account.
     """
 
     default_method_for_all: str | None = None

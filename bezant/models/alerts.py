@@ -22,11 +22,13 @@ __all__ = [
 
 
 class AlertCondition(Model, frozen=True, kw_only=True):
-    """Row of `Alert.conditions`.
+    """Item of the list `Alert.conditions`.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        conid_ex: contract id, followed by ``@`` and the exchange if the order names an exchange
-            (``conidex``).
+        conid_ex: IBKR's id of the contract, followed by ``@`` and an exchange if an exchange is
+            named (JSON name: ``conidex``).
     """
 
     condition_logic_bind: str | None = None
@@ -40,21 +42,25 @@ class AlertCondition(Model, frozen=True, kw_only=True):
 
 
 class Alert(Model, frozen=True, kw_only=True):
-    """Response of `client.api.alerts.get_alert_details`.
+    """Alert with its conditions.
 
-    ``GET /iserver/account/alert/{alertId}``.
+    IBKR stores alerts as orders, so an alert has an order id and an order status.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        account_id: the account, such as ``DU123456`` (``account``).
-        background_color: background color for display (``bg_color``).
+        account_id: id of the account, such as ``DU123456`` (JSON name: ``account``).
+        background_color: background color in which IBKR displays this row (JSON name:
+            ``bg_color``).
         conditions: conditions that trigger the alert.
-        expire_time: in UTC.
-        foreground_color: text color for display (``fg_color``).
-        order_id: IBKR's id of the order.
-        status: such as ``Submitted``, ``Filled``, ``Cancelled`` (``order_status``).
-        time_in_force: such as ``DAY``, ``GTC``, ``OPG``, ``IOC``, ``PAX``, ``OVT``, ``OND``
-            (``tif``).
-        order_time: time of the order; in UTC.
+        expire_time: time at which the alert ends; in UTC.
+        foreground_color: text color in which IBKR displays this row (JSON name: ``fg_color``).
+        order_id: order id of the alert.
+        status: status of the order, such as ``Submitted``, ``Filled``, ``Cancelled`` (JSON name:
+            ``order_status``).
+        time_in_force: how long the order stays valid (time in force), such as ``DAY``, ``GTC``,
+            ``OPG``, ``IOC``, ``PAX``, ``OVT``, ``OND`` (JSON name: ``tif``).
+        order_time: time at which the order was submitted; in UTC.
     """
 
     account_id: NonEmpty = msgspec.field(name="account")
@@ -87,14 +93,18 @@ class Alert(Model, frozen=True, kw_only=True):
 
 
 class NewAlertCondition(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of the argument `conditions` of `client.api.alerts.create_alert`.
+    """Item of the list `conditions`, an argument of `client.api.alerts.create_alert`.
 
-    ``POST /iserver/account/{accountId}/alert``.
+    Endpoint: ``POST /iserver/account/{accountId}/alert``. Purpose of the call: create an alert, or
+    change an alert by its order id.
+
+    If an attribute is None, it is not sent.
 
     Attributes:
-        conid_ex: contract id, followed by ``@`` and the exchange if the order names an exchange
-            (``conidex``).
-        logic_bind: ``a`` and, ``o`` or, ``n`` for the last condition.
+        conid_ex: IBKR's id of the contract, followed by ``@`` and an exchange if an exchange is
+            named (JSON name: ``conidex``).
+        logic_bind: how the condition is combined with the next condition: ``a`` and, ``o`` or;
+            ``n`` for the last condition.
         operator: ``>=`` or ``<=``.
         time_zone: time zone of a time condition.
         trigger_method: price that triggers the alert; ``0`` is the default.
@@ -112,12 +122,16 @@ class NewAlertCondition(Model, frozen=True, kw_only=True, rename="camel"):
 class AlertCreated(Model, frozen=True, kw_only=True):
     """Response of `client.api.alerts.create_alert`.
 
-    ``POST /iserver/account/{accountId}/alert``.
+    Endpoint: ``POST /iserver/account/{accountId}/alert``. Purpose of the call: create an alert, or
+    change an alert by its order id.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        order_id: IBKR's id of the order.
-        status: such as ``Submitted``, ``Filled``, ``Cancelled`` (``order_status``).
-        request_id: the request's id.
+        order_id: order id of the alert.
+        status: status of the order, such as ``Submitted``, ``Filled``, ``Cancelled`` (JSON name:
+            ``order_status``).
+        request_id: id of the request.
     """
 
     order_id: int | None = None
@@ -131,11 +145,14 @@ class AlertCreated(Model, frozen=True, kw_only=True):
 class AlertActivated(Model, frozen=True, kw_only=True):
     """Response of `client.api.alerts.activate_alert`.
 
-    ``POST /iserver/account/{accountId}/alert/activate``.
+    Endpoint: ``POST /iserver/account/{accountId}/alert/activate``. Purpose of the call: switch an
+    alert on or off.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        order_id: IBKR's id of the order.
-        request_id: the request's id.
+        order_id: order id of the alert.
+        request_id: id of the request.
     """
 
     failure_list: str | None = None
@@ -148,11 +165,14 @@ class AlertActivated(Model, frozen=True, kw_only=True):
 class AlertDeleted(Model, frozen=True, kw_only=True):
     """Response of `client.api.alerts.delete_alert`.
 
-    ``DELETE /iserver/account/{accountId}/alert/{alertId}``.
+    Endpoint: ``DELETE /iserver/account/{accountId}/alert/{alertId}``. Purpose of the call: delete
+    an alert, or with the id 0 all alerts of an account.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        order_id: IBKR's id of the order.
-        request_id: the request's id.
+        order_id: order id of the alert.
+        request_id: id of the request.
     """
 
     failure_list: str | None = None
@@ -163,14 +183,16 @@ class AlertDeleted(Model, frozen=True, kw_only=True):
 
 
 class AlertRow(Model, frozen=True, kw_only=True):
-    """Row of the response of `client.api.alerts.get_all_alerts`.
+    """Alert of an account, without its conditions.
 
-    ``GET /iserver/account/{accountId}/alerts``.
+    IBKR stores alerts as orders, so an alert has an order id and an order status.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        account_id: the account, such as ``DU123456`` (``account``).
-        order_id: IBKR's id of the order.
-        order_time: time of the order; in UTC.
+        account_id: id of the account, such as ``DU123456`` (JSON name: ``account``).
+        order_id: order id of the alert.
+        order_time: time at which the order was submitted; in UTC.
     """
 
     account_id: NonEmpty = msgspec.field(name="account")

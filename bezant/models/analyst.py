@@ -30,7 +30,7 @@ __all__ = [
 
 
 class AllocationReportAllocation(Model, frozen=True, kw_only=True):
-    """Row of `AllocationReport.allocation`."""
+    """Item of the list `AllocationReport.allocation`."""
 
     name: str | None = None
     value: Decimal | None = None
@@ -39,7 +39,10 @@ class AllocationReportAllocation(Model, frozen=True, kw_only=True):
 class AllocationReport(Model, frozen=True, kw_only=True):
     """Response of `client.api.analyst.get_allocation`.
 
-    ``POST /pa/allocation``.
+    Endpoint: ``POST /pa/allocation``. Purpose of the call: return how portfolios are allocated on a
+    day; not in IBKR's document.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
         currency: currency, such as ``USD``.
@@ -52,10 +55,12 @@ class AllocationReport(Model, frozen=True, kw_only=True):
 
 
 class PerformanceCpsData(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of `PerformanceCps.data`.
+    """Item of the list `PerformanceCps.data`.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        returns: returns, one for each date; 0.01 is 1 percent.
+        returns: one return for each date; 0.01 is 1 percent.
     """
 
     base_currency: NonEmpty
@@ -71,7 +76,8 @@ class PerformanceCps(Model, frozen=True, kw_only=True):
 
     Attributes:
         data: one row for each account.
-        frequency: ``D`` daily, ``M`` monthly, ``Q`` quarterly (``freq``).
+        frequency: interval between two dates: ``D`` daily, ``M`` monthly, ``Q`` quarterly (JSON
+            name: ``freq``).
     """
 
     data: list[PerformanceCpsData]
@@ -87,10 +93,12 @@ class PerformanceNavDataStartNav(Model, frozen=True, kw_only=True):
 
 
 class PerformanceNavData(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of `PerformanceNav.data`.
+    """Item of the list `PerformanceNav.data`.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        navs: net asset values, one for each date.
+        navs: one net asset value for each date.
         start_nav: net asset value before the first date.
     """
 
@@ -108,7 +116,8 @@ class PerformanceNav(Model, frozen=True, kw_only=True):
 
     Attributes:
         data: one row for each account.
-        frequency: ``D`` daily, ``M`` monthly, ``Q`` quarterly (``freq``).
+        frequency: interval between two dates: ``D`` daily, ``M`` monthly, ``Q`` quarterly (JSON
+            name: ``freq``).
     """
 
     data: list[PerformanceNavData]
@@ -117,10 +126,12 @@ class PerformanceNav(Model, frozen=True, kw_only=True):
 
 
 class PerformanceTppsData(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of `PerformanceTpps.data`.
+    """Item of the list `PerformanceTpps.data`.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        returns: returns, one for each date; 0.01 is 1 percent.
+        returns: one return for each date; 0.01 is 1 percent.
     """
 
     base_currency: NonEmpty
@@ -136,7 +147,8 @@ class PerformanceTpps(Model, frozen=True, kw_only=True):
 
     Attributes:
         data: one row for each account.
-        frequency: ``D`` daily, ``M`` monthly, ``Q`` quarterly (``freq``).
+        frequency: interval between two dates: ``D`` daily, ``M`` monthly, ``Q`` quarterly (JSON
+            name: ``freq``).
     """
 
     data: list[PerformanceTppsData]
@@ -147,15 +159,18 @@ class PerformanceTpps(Model, frozen=True, kw_only=True):
 class Performance(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.api.analyst.get_performance`.
 
-    ``POST /pa/performance``.
+    Endpoint: ``POST /pa/performance``. Purpose of the call: return performance over one period.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        cumulative_returns: cumulative returns; 0.01 is 1 percent (``cps``).
-        nav: net asset values.
-        days: number of days (``nd``).
-        portfolio_measure: kind of return, such as ``TWR`` (``pm``).
-        return_code: 0 for success (``rc``).
-        period_returns: returns of each period (``tpps``).
+        cumulative_returns: cumulative returns of the accounts; a return of 0.01 is 1 percent (JSON
+            name: ``cps``).
+        nav: net asset values of the accounts.
+        days: number of days in the period (JSON name: ``nd``).
+        portfolio_measure: way in which returns are computed, such as ``TWR`` (JSON name: ``pm``).
+        return_code: return code; 0 means success (JSON name: ``rc``).
+        period_returns: returns of the accounts in each period (JSON name: ``tpps``).
     """
 
     cumulative_returns: PerformanceCps = msgspec.field(name="cps")
@@ -172,12 +187,15 @@ class Performance(Model, frozen=True, kw_only=True, rename="camel"):
 class TransactionsRpnlData(Model, frozen=True, kw_only=True):
     """Realized profit or loss of a day.
 
+    If an attribute is None, the response has no readable value for it.
+
     Attributes:
-        account_id: the account, such as ``DU123456`` (``acctid``).
-        amount: profit or loss, in ``currency`` (``amt``).
+        account_id: id of the account, such as ``DU123456`` (JSON name: ``acctid``).
+        amount: profit or loss, in ``currency`` (JSON name: ``amt``).
         conid: IBKR's id of the contract.
-        currency: currency, such as ``USD`` (``cur``).
-        exchange_rate: rate to the base currency (``fxRate``).
+        currency: currency, such as ``USD`` (JSON name: ``cur``).
+        exchange_rate: exchange rate from this currency to the account's base currency (JSON name:
+            ``fxRate``).
         side: ``L`` for a loss, ``G`` for a gain.
     """
 
@@ -193,12 +211,15 @@ class TransactionsRpnlData(Model, frozen=True, kw_only=True):
 class TransactionsRpnlItems(Model, frozen=True, kw_only=True):
     """Realized profit or loss of a day.
 
+    If an attribute is None, the response has no readable value for it.
+
     Attributes:
-        account_id: the account, such as ``DU123456`` (``acctid``).
-        amount: profit or loss, in ``currency`` (``amt``).
+        account_id: id of the account, such as ``DU123456`` (JSON name: ``acctid``).
+        amount: profit or loss, in ``currency`` (JSON name: ``amt``).
         conid: IBKR's id of the contract.
-        currency: currency, such as ``USD`` (``cur``).
-        exchange_rate: rate to the base currency (``fxRate``).
+        currency: currency, such as ``USD`` (JSON name: ``cur``).
+        exchange_rate: exchange rate from this currency to the account's base currency (JSON name:
+            ``fxRate``).
         side: ``L`` for a loss, ``G`` for a gain.
     """
 
@@ -214,8 +235,10 @@ class TransactionsRpnlItems(Model, frozen=True, kw_only=True):
 class TransactionsRpnl(Model, frozen=True, kw_only=True):
     """Realized profits and losses of a contract.
 
+    If an attribute is None, the response has no readable value for it.
+
     Attributes:
-        amount: total of the realized profits and losses (``amt``).
+        amount: sum of the realized profits and losses (JSON name: ``amt``).
         data: one row for each day.
     """
 
@@ -227,15 +250,18 @@ class TransactionsRpnl(Model, frozen=True, kw_only=True):
 class TransactionsTransaction(Model, frozen=True, kw_only=True, rename="camel"):
     """Transaction in a contract.
 
+    If an attribute is None, the response has no readable value for it.
+
     Attributes:
-        account_id: the account, such as ``DU123456`` (``acctid``).
-        amount: total value of the transaction (``amt``).
+        account_id: id of the account, such as ``DU123456`` (JSON name: ``acctid``).
+        amount: total value of the transaction (JSON name: ``amt``).
         conid: IBKR's id of the contract.
-        currency: currency, such as ``USD`` (``cur``).
-        description: name of the company (``desc``).
-        exchange_rate: rate to the base currency (``fxRate``).
-        price: price of one unit (``pr``).
-        quantity: number of units; negative for a sale (``qty``).
+        currency: currency, such as ``USD`` (JSON name: ``cur``).
+        description: name of the company (JSON name: ``desc``).
+        exchange_rate: exchange rate from this currency to the account's base currency (JSON name:
+            ``fxRate``).
+        price: price of one unit (JSON name: ``pr``).
+        quantity: number of units; negative for a sale (JSON name: ``qty``).
     """
 
     account_id: str = msgspec.field(name="acctid")
@@ -254,14 +280,16 @@ class TransactionsTransaction(Model, frozen=True, kw_only=True, rename="camel"):
 class Transactions(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.api.analyst.get_transactions`.
 
-    ``POST /pa/transactions``.
+    Endpoint: ``POST /pa/transactions``. Purpose of the call: return transactions in one contract.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
         currency: currency, such as ``USD``.
-        from_time: start of the period; in UTC (``from``).
-        days: number of days (``nd``).
-        return_code: 0 for success (``rc``).
-        to_time: end of the period; in UTC (``to``).
+        from_time: start of the period; in UTC (JSON name: ``from``).
+        days: number of days in the period (JSON name: ``nd``).
+        return_code: return code; 0 means success (JSON name: ``rc``).
+        to_time: end of the period; in UTC (JSON name: ``to``).
     """
 
     currency: str | None = None

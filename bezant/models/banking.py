@@ -85,10 +85,11 @@ class TraditionalBankInstructionVerification(Model, frozen=True, kw_only=True, r
     """Value of `CreateBankInstructionRequest.instruction`.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
-        bank_instruction_code: such as ``USACH``, ``CAACH``, ``ACHUS``, ``WIRE``.
+        account_id: id of the account, such as ``DU123456``.
+        bank_instruction_code: code of the kind of bank instruction, such as ``USACH``, ``CAACH``,
+            ``ACHUS``, ``WIRE``.
         bank_instruction_name: name of the bank instruction.
-        client_instruction_id: your own id of the instruction.
+        client_instruction_id: id that you chose for the instruction.
     """
 
     account_id: str
@@ -104,7 +105,7 @@ class AchAccount(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `AchInstruction.client_account_info`.
 
     Attributes:
-        bank_account_type_code: 0, 1 or 2.
+        bank_account_type_code: code of the kind of bank account: 0, 1 or 2.
     """
 
     bank_account_number: str
@@ -114,14 +115,16 @@ class AchAccount(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AchInstruction(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of `CreateBankInstructionRequest.instruction`.
+    """Instruction that sets up transfers with a bank by ACH.
+
+    A value of `CreateBankInstructionRequest.instruction`.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
-        ach_type: such as ``DEBIT``, ``CREDIT``, ``DEBIT_CREDIT``.
-        bank_instruction_code: such as ``CAACH``, ``USACH``.
+        account_id: id of the account, such as ``DU123456``.
+        ach_type: direction of the ACH transfers, such as ``DEBIT``, ``CREDIT``, ``DEBIT_CREDIT``.
+        bank_instruction_code: code of the kind of bank instruction, such as ``CAACH``, ``USACH``.
         bank_instruction_name: name of the bank instruction.
-        client_instruction_id: your own id of the instruction.
+        client_instruction_id: id that you chose for the instruction.
         currency: currency, such as ``USD``.
     """
 
@@ -135,13 +138,15 @@ class AchInstruction(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class DeleteBankInstruction(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of `CreateBankInstructionRequest.instruction`.
+    """Instruction that removes a bank instruction.
+
+    A value of `CreateBankInstructionRequest.instruction`.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
         bank_instruction_method: transfer method, such as ``WIRE`` or ``ACH``.
         bank_instruction_name: name of the bank instruction.
-        client_instruction_id: your own id of the instruction.
+        client_instruction_id: id that you chose for the instruction.
         currency: currency, such as ``USD``.
     """
 
@@ -155,9 +160,11 @@ class DeleteBankInstruction(Model, frozen=True, kw_only=True, rename="camel"):
 class FinancialInstitution(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `PredefinedDestinationInstruction.financial_institution`.
 
+    If an attribute is None, it is not sent.
+
     Attributes:
-        branch_code_type: such as ``BSB_AUD``, ``BANK_CODE_CAD``, ``NONE``.
-        identifier_type: such as ``BIC``, ``IFSC``.
+        branch_code_type: kind of the branch code, such as ``BSB_AUD``, ``BANK_CODE_CAD``, ``NONE``.
+        identifier_type: kind of the identifier, such as ``BIC``, ``IFSC``.
     """
 
     branch_code: str | None = None
@@ -172,10 +179,10 @@ class PredefinedDestinationInstruction(Model, frozen=True, kw_only=True, rename=
     """Value of `CreateBankInstructionRequest.instruction`.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
         bank_instruction_method: transfer method, such as ``WIRE`` or ``ACH``.
         bank_instruction_name: name of the bank instruction.
-        client_instruction_id: your own id of the instruction.
+        client_instruction_id: id that you chose for the instruction.
         currency: currency, such as ``USD``.
     """
 
@@ -191,12 +198,12 @@ class EddaInstruction(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `CreateBankInstructionRequest.instruction`.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
         bank_instruction_name: name of the bank instruction.
-        client_instruction_id: your own id of the instruction.
+        client_instruction_id: id that you chose for the instruction.
         currency: currency, such as ``USD``.
-        debtor_identification_document_type: such as ``hkId``, ``passport``, ``chinaId``,
-            ``hkMacaoEntryPermit``.
+        debtor_identification_document_type: kind of the debtor's identity document, such as
+            ``hkId``, ``passport``, ``chinaId``, ``hkMacaoEntryPermit``.
     """
 
     account_id: str
@@ -210,13 +217,14 @@ class EddaInstruction(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class CreateBankInstructionRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of the argument `body` of `client.oauth_api.banking.create_bank_instruction`.
+    """Value of `body`, an argument of `client.oauth_api.banking.create_bank_instruction`.
 
-    ``POST /gw/api/v1/bank-instructions``.
+    Endpoint: ``POST /gw/api/v1/bank-instructions``. Purpose of the call: set up or remove a bank
+    instruction.
 
     Attributes:
-        instruction: the instruction.
-        instruction_type: kind of instruction; such as ``ACH_INSTRUCTION``,
+        instruction: details of the instruction.
+        instruction_type: kind of instruction, such as ``ACH_INSTRUCTION``,
             ``TRADITIONAL_BANK_INSTRUCTION_VERIFICATION``, ``DELETE_BANK_INSTRUCTION``,
             ``PREDEFINED_DESTINATION_INSTRUCTION``, ``EDDA_INSTRUCTION``.
     """
@@ -234,13 +242,15 @@ class CreateBankInstructionRequest(Model, frozen=True, kw_only=True, rename="cam
 class InstructionResult(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `InstructionAccepted.instruction_result`.
 
+    If an attribute is None, the response has no readable value for it.
+
     Attributes:
-        client_instruction_id: your own id of the instruction.
-        ib_reference_id: IBKR's reference.
+        client_instruction_id: id that you chose for the instruction.
+        ib_reference_id: IBKR's reference number.
         instruction_id: IBKR's id of the instruction.
-        instruction_status: state of the instruction; such as ``PENDING``, ``PROCESSED``,
+        instruction_status: state of the instruction, such as ``PENDING``, ``PROCESSED``,
             ``REJECTED``, ``PENDING_VERIFICATION``.
-        instruction_type: kind of instruction; such as ``ACH_INSTRUCTION``, ``CANCEL_INSTRUCTION``,
+        instruction_type: kind of instruction, such as ``ACH_INSTRUCTION``, ``CANCEL_INSTRUCTION``,
             ``COMPLEX_ASSET_TRANSFER``, ``DELETE_BANK_INSTRUCTION``, ``DEPOSIT``, ``DWAC``,
             ``EXTERNAL_POSITION_TRANSFER``, ``FOP``, ``QUERY_RECENT_INSTRUCTIONS``,
             ``QUERY_WITHDRAWABLE_FUNDS``, ``INTERNAL_POSITION_TRANSFER``, ``INTERNAL_CASH_TRANSFER``
@@ -259,7 +269,10 @@ class InstructionResult(Model, frozen=True, kw_only=True, rename="camel"):
 class InstructionAccepted(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.oauth_api.banking.create_bank_instruction`.
 
-    ``POST /gw/api/v1/bank-instructions``.
+    Endpoint: ``POST /gw/api/v1/bank-instructions``. Purpose of the call: set up or remove a bank
+    instruction.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
         instruction_set_id: IBKR's id of the set of instructions.
@@ -274,9 +287,9 @@ class QueryBankInstruction(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `QueryBankInstructionsRequest.instruction`.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
         bank_instruction_method: transfer method, such as ``WIRE`` or ``ACH``.
-        client_instruction_id: your own id of the instruction.
+        client_instruction_id: id that you chose for the instruction.
     """
 
     account_id: str
@@ -287,10 +300,12 @@ class QueryBankInstruction(Model, frozen=True, kw_only=True, rename="camel"):
 class QueryRecentRecurringEvents(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `QueryBankInstructionsRequest.instruction`.
 
+    If an attribute is None, it is not sent.
+
     Attributes:
-        client_instruction_id: your own id of the instruction.
-        ib_reference_id: IBKR's reference.
-        number_of_transactions: number of transactions to return.
+        client_instruction_id: id that you chose for the instruction.
+        ib_reference_id: IBKR's reference number.
+        number_of_transactions: maximum number of transactions in the response.
     """
 
     client_instruction_id: int
@@ -302,8 +317,8 @@ class QueryRecurringInstructions(Model, frozen=True, kw_only=True, rename="camel
     """Value of `QueryBankInstructionsRequest.instruction`.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
-        client_instruction_id: your own id of the instruction.
+        account_id: id of the account, such as ``DU123456``.
+        client_instruction_id: id that you chose for the instruction.
     """
 
     account_id: str
@@ -311,13 +326,14 @@ class QueryRecurringInstructions(Model, frozen=True, kw_only=True, rename="camel
 
 
 class QueryBankInstructionsRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of the argument `body` of `client.oauth_api.banking.query_bank_instructions`.
+    """Value of `body`, an argument of `client.oauth_api.banking.query_bank_instructions`.
 
-    ``POST /gw/api/v1/bank-instructions/query``.
+    Endpoint: ``POST /gw/api/v1/bank-instructions/query``. Purpose of the call: return bank
+    instructions, or recurring instructions with their history.
 
     Attributes:
-        instruction: the instruction.
-        instruction_type: kind of instruction; such as ``QUERY_BANK_INSTRUCTION``,
+        instruction: details of the instruction.
+        instruction_type: kind of instruction, such as ``QUERY_BANK_INSTRUCTION``,
             ``QUERY_RECENT_RECURRING_EVENTS``, ``QUERY_RECURRING_INSTRUCTIONS``.
     """
 
@@ -326,16 +342,19 @@ class QueryBankInstructionsRequest(Model, frozen=True, kw_only=True, rename="cam
 
 
 class RecurringInstruction(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of `BankInstructionQueryState.recurring_instructions`.
+    """Item of the list `BankInstructionQueryState.recurring_instructions`.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        amount: amount of money.
+        amount: amount of money, in ``currency``.
         bank_instruction_method: transfer method, such as ``WIRE`` or ``ACH``.
         bank_instruction_name: name of the bank instruction.
         currency: currency, such as ``USD``.
-        end_date: last day.
-        request_id: the request's id.
-        start_date: first day.
+        end_date: last day of the period.
+        request_id: id of the request.
+        start_date: first day of the period.
+        transaction_type: kind of transactions.
     """
 
     amount: Decimal | None = None
@@ -350,7 +369,9 @@ class RecurringInstruction(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class BankInstructionDetails(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of `BankInstructionQueryState.bank_instruction_details`.
+    """Item of the list `BankInstructionQueryState.bank_instruction_details`.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
         currency: currency, such as ``USD``.
@@ -366,7 +387,7 @@ class BankInstructionDetails(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class RecurringEvent(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of `RecurringHistory.result`."""
+    """Item of the list `RecurringHistory.result`."""
 
     ib_request_id: int | None = None
     status: str | None = None
@@ -382,20 +403,22 @@ class RecurringHistory(Model, frozen=True, kw_only=True, rename="camel"):
 class BankInstructionQueryState(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `BankInstructionQueryResult.instruction_result`.
 
+    If an attribute is None, the response has no readable value for it.
+
     Attributes:
-        client_instruction_id: your own id of the instruction.
-        ib_reference_id: IBKR's reference.
+        client_instruction_id: id that you chose for the instruction.
+        ib_reference_id: IBKR's reference number.
         instruction_id: IBKR's id of the instruction.
-        instruction_status: state of the instruction; such as ``PENDING``, ``REJECTED``,
+        instruction_status: state of the instruction, such as ``PENDING``, ``REJECTED``,
             ``PROCESSED``, ``PENDING_VERIFICATION``.
-        instruction_type: kind of instruction; such as ``ACH_INSTRUCTION``, ``CANCEL_INSTRUCTION``,
+        instruction_type: kind of instruction, such as ``ACH_INSTRUCTION``, ``CANCEL_INSTRUCTION``,
             ``COMPLEX_ASSET_TRANSFER``, ``DELETE_BANK_INSTRUCTION``, ``DEPOSIT``, ``DWAC``,
             ``EXTERNAL_POSITION_TRANSFER``, ``FOP``, ``QUERY_RECENT_INSTRUCTIONS``,
             ``QUERY_WITHDRAWABLE_FUNDS``, ``INTERNAL_POSITION_TRANSFER``, ``INTERNAL_CASH_TRANSFER``
             and others.
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
         bank_instruction_method: transfer method, such as ``WIRE`` or ``ACH``.
-        amount: amount of money.
+        amount: amount of money, in ``currency``.
         currency: currency, such as ``USD``.
     """
 
@@ -422,7 +445,10 @@ class BankInstructionQueryState(Model, frozen=True, kw_only=True, rename="camel"
 class BankInstructionQueryResult(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.oauth_api.banking.query_bank_instructions`.
 
-    ``POST /gw/api/v1/bank-instructions/query``.
+    Endpoint: ``POST /gw/api/v1/bank-instructions/query``. Purpose of the call: return bank
+    instructions, or recurring instructions with their history.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
         instruction_set_id: IBKR's id of the set of instructions.
@@ -434,15 +460,16 @@ class BankInstructionQueryResult(Model, frozen=True, kw_only=True, rename="camel
 
 
 class CreateBankInstructionsRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of the argument `body` of `client.oauth_api.banking.create_bank_instructions`.
+    """Value of `body`, an argument of `client.oauth_api.banking.create_bank_instructions`.
 
-    ``POST /gw/api/v1/bank-instructions:bulk``.
+    Endpoint: ``POST /gw/api/v1/bank-instructions:bulk``. Purpose of the call: set up or remove
+    several bank instructions.
 
     Attributes:
-        instruction_type: kind of instruction; such as ``ACH_INSTRUCTION``,
+        instruction_type: kind of instruction, such as ``ACH_INSTRUCTION``,
             ``TRADITIONAL_BANK_INSTRUCTION_VERIFICATION``, ``DELETE_BANK_INSTRUCTION``,
             ``PREDEFINED_DESTINATION_INSTRUCTION``, ``EDDA_INSTRUCTION``.
-        instructions: the instructions.
+        instructions: details of each instruction.
     """
 
     instruction_type: str
@@ -456,7 +483,9 @@ class CreateBankInstructionsRequest(Model, frozen=True, kw_only=True, rename="ca
 
 
 class InstructionSetRow(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of `InstructionSetAccepted.instruction_results`.
+    """Item of the list `InstructionSetAccepted.instruction_results`.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
         instruction_set_id: IBKR's id of the set of instructions.
@@ -470,7 +499,10 @@ class InstructionSetRow(Model, frozen=True, kw_only=True, rename="camel"):
 class InstructionSetAccepted(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.oauth_api.banking.create_bank_instructions`.
 
-    ``POST /gw/api/v1/bank-instructions:bulk``.
+    Endpoint: ``POST /gw/api/v1/bank-instructions:bulk``. Purpose of the call: set up or remove
+    several bank instructions.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
         instruction_set_id: IBKR's id of the set of instructions.
@@ -482,7 +514,7 @@ class InstructionSetAccepted(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class IraContribution(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of `InstructionStateResult.contributions`."""
+    """Item of the list `InstructionStateResult.contributions`."""
 
     allowed_contribution_limit: Decimal | None = None
     maximum_contribution_limit: Decimal | None = None
@@ -491,11 +523,13 @@ class IraContribution(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class PastInstruction(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of `InstructionHistory.result`.
+    """Item of the list `InstructionHistory.result`.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        amount: amount of money.
-        client_instruction_id: your own id of the instruction.
+        amount: amount of money, in ``currency``.
+        client_instruction_id: id that you chose for the instruction.
         currency: currency, such as ``USD``.
         instruction_set_id: IBKR's id of the set of instructions.
         instruction_type: kind of instruction.
@@ -522,20 +556,22 @@ class InstructionHistory(Model, frozen=True, kw_only=True, rename="camel"):
 class InstructionStateResult(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `InstructionState.instruction_result`.
 
+    If an attribute is None, the response has no readable value for it.
+
     Attributes:
-        client_instruction_id: your own id of the instruction.
-        ib_reference_id: IBKR's reference.
+        client_instruction_id: id that you chose for the instruction.
+        ib_reference_id: IBKR's reference number.
         instruction_id: IBKR's id of the instruction.
-        instruction_status: state of the instruction; such as ``PENDING``, ``REJECTED``,
+        instruction_status: state of the instruction, such as ``PENDING``, ``REJECTED``,
             ``PROCESSED``, ``PENDING_VERIFICATION``.
-        instruction_type: kind of instruction; such as ``ACH_INSTRUCTION``, ``CANCEL_INSTRUCTION``,
+        instruction_type: kind of instruction, such as ``ACH_INSTRUCTION``, ``CANCEL_INSTRUCTION``,
             ``COMPLEX_ASSET_TRANSFER``, ``DELETE_BANK_INSTRUCTION``, ``DEPOSIT``, ``DWAC``,
             ``EXTERNAL_POSITION_TRANSFER``, ``FOP``, ``QUERY_RECENT_INSTRUCTIONS``,
             ``QUERY_WITHDRAWABLE_FUNDS``, ``INTERNAL_POSITION_TRANSFER``, ``INTERNAL_CASH_TRANSFER``
             and others.
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
         ira_type: kind of retirement account.
-        year: the year, four digits.
+        year: year, four digits.
     """
 
     client_instruction_id: int | None = None
@@ -555,7 +591,10 @@ class InstructionStateResult(Model, frozen=True, kw_only=True, rename="camel"):
 class InstructionState(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.oauth_api.banking.get_instruction_by_client_id`.
 
-    ``GET /gw/api/v1/client-instructions/{clientInstructionId}``.
+    Endpoint: ``GET /gw/api/v1/client-instructions/{clientInstructionId}``. Purpose of the call:
+    return the state of an instruction by your own id.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
         instruction_set_id: IBKR's id of the set of instructions.
@@ -570,9 +609,9 @@ class InstrumentDescription(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `TradingInstrument.trading_instrument_description`.
 
     Attributes:
-        asset_type: such as ``STK``, ``CASH``, ``UNKNOWN``, ``BILL``, ``BOND``, ``FUND``, ``OPT``,
-            ``WAR``.
-        security_id_type: such as ``CUSIP``, ``ISIN``, ``CASH``.
+        asset_type: kind of the asset, such as ``STK``, ``CASH``, ``UNKNOWN``, ``BILL``, ``BOND``,
+            ``FUND``, ``OPT``, ``WAR``.
+        security_id_type: kind of the security's id, such as ``CUSIP``, ``ISIN``, ``CASH``.
     """
 
     asset_type: str
@@ -582,6 +621,8 @@ class InstrumentDescription(Model, frozen=True, kw_only=True, rename="camel"):
 
 class TradingInstrument(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `FopInstruction.trading_instrument`.
+
+    If an attribute is None, it is not sent.
 
     Attributes:
         conid: IBKR's id of the contract.
@@ -597,9 +638,9 @@ class FopInstruction(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `TransferAssetRequest.instruction`.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
-        client_instruction_id: your own id of the instruction.
-        direction: such as ``IN``, ``OUT``.
+        account_id: id of the account, such as ``DU123456``.
+        client_instruction_id: id that you chose for the instruction.
+        direction: direction of the transfer, such as ``IN``, ``OUT``.
     """
 
     account_id: str
@@ -614,10 +655,12 @@ class FopInstruction(Model, frozen=True, kw_only=True, rename="camel"):
 class DwacInstruction(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `TransferAssetRequest.instruction`.
 
+    If an attribute is None, it is not sent.
+
     Attributes:
-        account_id: the account, such as ``DU123456``.
-        client_instruction_id: your own id of the instruction.
-        direction: such as ``IN``.
+        account_id: id of the account, such as ``DU123456``.
+        client_instruction_id: id that you chose for the instruction.
+        direction: direction of the transfer, such as ``IN``.
     """
 
     account_id: str
@@ -633,6 +676,8 @@ class DwacInstruction(Model, frozen=True, kw_only=True, rename="camel"):
 
 class ContraBrokerInfo(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `ComplexAssetTransferInstruction.contra_broker_info`.
+
+    If an attribute is None, it is not sent.
 
     Attributes:
         account_type: kind of account.
@@ -664,10 +709,12 @@ class NonDisclosedDetail(Model, frozen=True, kw_only=True, rename="camel"):
 class ComplexAssetTransferInstruction(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `TransferAssetRequest.instruction`.
 
+    If an attribute is None, it is not sent.
+
     Attributes:
-        account_id: the account, such as ``DU123456``.
-        client_instruction_id: your own id of the instruction.
-        direction: such as ``IN``, ``OUT``.
+        account_id: id of the account, such as ``DU123456``.
+        client_instruction_id: id that you chose for the instruction.
+        direction: direction of the transfer, such as ``IN``, ``OUT``.
     """
 
     account_id: str
@@ -683,12 +730,15 @@ class ComplexAssetTransferInstruction(Model, frozen=True, kw_only=True, rename="
 class ExternalPositionTransfer(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `TransferAssetRequest.instruction`.
 
+    If an attribute is None, it is not sent.
+
     Attributes:
-        account_id: the account, such as ``DU123456``.
-        client_instruction_id: your own id of the instruction.
-        source_ira_type: such as ``RO``, ``RI``, ``RT``, ``SP``, ``ED``, ``TH``, ``RH``, ``SH``.
-        sub_type: such as ``ACATS``, ``ATON``.
-        type: such as ``FULL``.
+        account_id: id of the account, such as ``DU123456``.
+        client_instruction_id: id that you chose for the instruction.
+        source_ira_type: kind of retirement account (IRA) that the positions come from, such as
+            ``RO``, ``RI``, ``RT``, ``SP``, ``ED``, ``TH``, ``RH``, ``SH``.
+        sub_type: system that makes the transfer, such as ``ACATS``, ``ATON``.
+        type: extent of the transfer, such as ``FULL``.
     """
 
     account_at_broker: str
@@ -703,13 +753,14 @@ class ExternalPositionTransfer(Model, frozen=True, kw_only=True, rename="camel")
 
 
 class TransferAssetRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of the argument `body` of `client.oauth_api.banking.transfer_asset`.
+    """Value of `body`, an argument of `client.oauth_api.banking.transfer_asset`.
 
-    ``POST /gw/api/v1/external-asset-transfers``.
+    Endpoint: ``POST /gw/api/v1/external-asset-transfers``. Purpose of the call: move a position
+    from or to another broker.
 
     Attributes:
-        instruction: the instruction.
-        instruction_type: kind of instruction; such as ``DWAC``, ``FOP``,
+        instruction: details of the instruction.
+        instruction_type: kind of instruction, such as ``DWAC``, ``FOP``,
             ``COMPLEX_ASSET_TRANSFER``, ``EXTERNAL_POSITION_TRANSFER``.
     """
 
@@ -723,14 +774,15 @@ class TransferAssetRequest(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class TransferAssetsRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of the argument `body` of `client.oauth_api.banking.transfer_assets`.
+    """Value of `body`, an argument of `client.oauth_api.banking.transfer_assets`.
 
-    ``POST /gw/api/v1/external-asset-transfers:bulk``.
+    Endpoint: ``POST /gw/api/v1/external-asset-transfers:bulk``. Purpose of the call: move several
+    positions from or to another broker.
 
     Attributes:
-        instruction_type: kind of instruction; such as ``DWAC``, ``FOP``,
+        instruction_type: kind of instruction, such as ``DWAC``, ``FOP``,
             ``COMPLEX_ASSET_TRANSFER``, ``EXTERNAL_POSITION_TRANSFER``.
-        instructions: the instructions.
+        instructions: details of each instruction.
     """
 
     instruction_type: str
@@ -746,13 +798,15 @@ class IraDepositDetail(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `DepositFundsInstruction.ira_deposit_detail`.
 
     Attributes:
-        from_ira_type: such as ``NONE``, ``TRADITIONAL``, ``ROLLOVER``, ``ROTH``, ``SEP``,
-            ``EDUCATION``, ``TRADITIONAL_INHERITED``, ``ROTH_INHERITED``, ``SEP_INHERITED``,
+        from_ira_type: kind of retirement account (IRA) that the money comes from, such as ``NONE``,
+            ``TRADITIONAL``, ``ROLLOVER``, ``ROTH``, ``SEP``, ``EDUCATION``,
+            ``TRADITIONAL_INHERITED``, ``ROTH_INHERITED``, ``SEP_INHERITED``,
             ``RETIREMENT_SAVING_PLAN``, ``SPOUSAL_RETIREMENT_SAVING_PLAN``,
             ``TAX_FREE_SAVING_ACCOUNT``.
-        ira_contribution_type: such as ``ROLLOVER``, ``LATE_ROLLOVER``, ``DIRECT_ROLLOVER``,
-            ``CONTRIBUTION``, ``SPOUSAL_CONTRIBUTION``, ``EMPLOYER_SEP_CONTRIBUTION``.
-        ira_tax_year_type: such as ``CURRENT``, ``PRIOR``.
+        ira_contribution_type: kind of contribution to a retirement account (IRA), such as
+            ``ROLLOVER``, ``LATE_ROLLOVER``, ``DIRECT_ROLLOVER``, ``CONTRIBUTION``,
+            ``SPOUSAL_CONTRIBUTION``, ``EMPLOYER_SEP_CONTRIBUTION``.
+        ira_tax_year_type: tax year of the contribution, such as ``CURRENT``, ``PRIOR``.
     """
 
     from_ira_type: str
@@ -771,8 +825,10 @@ class PlaidOptions(Model, frozen=True, kw_only=True, rename="camel"):
 class OpenBanking(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `DepositFundsInstruction.open_banking`.
 
+    If an attribute is None, it is not sent.
+
     Attributes:
-        service_provider: such as ``PLAID``.
+        service_provider: company that connects the bank account, such as ``PLAID``.
     """
 
     plaid_options: PlaidOptions | None = None
@@ -782,10 +838,12 @@ class OpenBanking(Model, frozen=True, kw_only=True, rename="camel"):
 class RecurringInstructionDetail(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `DepositFundsInstruction.recurring_instruction_detail`.
 
+    If an attribute is None, it is not sent.
+
     Attributes:
-        end_date: last day.
-        frequency: such as ``MONTHLY``, ``QUARTERLY``, ``YEARLY``.
-        start_date: first day.
+        end_date: last day of the period.
+        frequency: interval between two transfers, such as ``MONTHLY``, ``QUARTERLY``, ``YEARLY``.
+        start_date: first day of the period.
     """
 
     end_date: str | None = None
@@ -795,14 +853,18 @@ class RecurringInstructionDetail(Model, frozen=True, kw_only=True, rename="camel
 
 
 class DepositFundsInstruction(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of `TransferCashRequest.instruction`.
+    """Instruction that deposits money.
+
+    A value of `TransferCashRequest.instruction`.
+
+    If an attribute is None, it is not sent.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
-        amount: amount of money.
+        account_id: id of the account, such as ``DU123456``.
+        amount: amount of money, in ``currency``.
         bank_instruction_method: transfer method, such as ``WIRE`` or ``ACH``.
         bank_instruction_name: name of the bank instruction.
-        client_instruction_id: your own id of the instruction.
+        client_instruction_id: id that you chose for the instruction.
         currency: currency, such as ``USD``.
     """
 
@@ -825,8 +887,9 @@ class IraWithdrawalDetail(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `WithdrawFundsInstruction.ira_withdrawal_detail`.
 
     Attributes:
-        ira_withhold_type: such as ``DIRECT_ROLLOVER``, ``ROTH_DISTRIBUTION``, ``NORMAL``,
-            ``EARLY``, ``DEATH``, ``EXCESS_CY``, ``EXCESS_PY``, ``EXCESS_SC``.
+        ira_withhold_type: kind of withdrawal from a retirement account (IRA), such as
+            ``DIRECT_ROLLOVER``, ``ROTH_DISTRIBUTION``, ``NORMAL``, ``EARLY``, ``DEATH``,
+            ``EXCESS_CY``, ``EXCESS_PY``, ``EXCESS_SC``.
     """
 
     fed_income_tax_percentage: Number
@@ -836,16 +899,20 @@ class IraWithdrawalDetail(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class WithdrawFundsInstruction(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of `TransferCashRequest.instruction`.
+    """Instruction that withdraws money.
+
+    A value of `TransferCashRequest.instruction`.
+
+    If an attribute is None, it is not sent.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
-        amount: amount of money.
+        account_id: id of the account, such as ``DU123456``.
+        amount: amount of money, in ``currency``.
         bank_instruction_method: transfer method, such as ``WIRE`` or ``ACH``.
         bank_instruction_name: name of the bank instruction.
-        client_instruction_id: your own id of the instruction.
+        client_instruction_id: id that you chose for the instruction.
         currency: currency, such as ``USD``.
-        date_time_to_occur: ISO 8601.
+        date_time_to_occur: time at which the transfer is to be made; in ISO 8601 format.
     """
 
     account_id: str
@@ -860,13 +927,14 @@ class WithdrawFundsInstruction(Model, frozen=True, kw_only=True, rename="camel")
 
 
 class TransferCashRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of the argument `body` of `client.oauth_api.banking.transfer_cash`.
+    """Value of `body`, an argument of `client.oauth_api.banking.transfer_cash`.
 
-    ``POST /gw/api/v1/external-cash-transfers``.
+    Endpoint: ``POST /gw/api/v1/external-cash-transfers``. Purpose of the call: deposit or withdraw
+    money.
 
     Attributes:
-        instruction: the instruction.
-        instruction_type: kind of instruction; such as ``DEPOSIT``, ``WITHDRAWAL``.
+        instruction: details of the instruction.
+        instruction_type: kind of instruction, such as ``DEPOSIT``, ``WITHDRAWAL``.
     """
 
     instruction: DepositFundsInstruction | WithdrawFundsInstruction
@@ -876,10 +944,12 @@ class TransferCashRequest(Model, frozen=True, kw_only=True, rename="camel"):
 class QueryWithdrawableFunds(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `QueryCashTransfersRequest.instruction`.
 
+    If an attribute is None, it is not sent.
+
     Attributes:
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
         bank_instruction_name: name of the bank instruction.
-        client_instruction_id: your own id of the instruction.
+        client_instruction_id: id that you chose for the instruction.
         currency: currency, such as ``USD``.
     """
 
@@ -895,9 +965,9 @@ class QueryIraContributions(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `QueryCashTransfersRequest.instruction`.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
-        client_instruction_id: your own id of the instruction.
-        year: the year, four digits.
+        account_id: id of the account, such as ``DU123456``.
+        client_instruction_id: id that you chose for the instruction.
+        year: year, four digits.
     """
 
     account_id: str
@@ -906,13 +976,14 @@ class QueryIraContributions(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class QueryCashTransfersRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of the argument `body` of `client.oauth_api.banking.query_cash_transfers`.
+    """Value of `body`, an argument of `client.oauth_api.banking.query_cash_transfers`.
 
-    ``POST /gw/api/v1/external-cash-transfers/query``.
+    Endpoint: ``POST /gw/api/v1/external-cash-transfers/query``. Purpose of the call: return the
+    amount that can be withdrawn, or contributions to retirement accounts.
 
     Attributes:
-        instruction: the instruction.
-        instruction_type: kind of instruction; such as ``QUERY_WITHDRAWABLE_FUNDS``,
+        instruction: details of the instruction.
+        instruction_type: kind of instruction, such as ``QUERY_WITHDRAWABLE_FUNDS``,
             ``QUERY_IRA_CONTRIBUTIONS``.
     """
 
@@ -923,7 +994,10 @@ class QueryCashTransfersRequest(Model, frozen=True, kw_only=True, rename="camel"
 class CashTransferQueryResult(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.oauth_api.banking.query_cash_transfers`.
 
-    ``POST /gw/api/v1/external-cash-transfers/query``.
+    Endpoint: ``POST /gw/api/v1/external-cash-transfers/query``. Purpose of the call: return the
+    amount that can be withdrawn, or contributions to retirement accounts.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
         instruction_set_id: IBKR's id of the set of instructions.
@@ -935,13 +1009,14 @@ class CashTransferQueryResult(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class TransferCashInBulkRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of the argument `body` of `client.oauth_api.banking.transfer_cash_in_bulk`.
+    """Value of `body`, an argument of `client.oauth_api.banking.transfer_cash_in_bulk`.
 
-    ``POST /gw/api/v1/external-cash-transfers:bulk``.
+    Endpoint: ``POST /gw/api/v1/external-cash-transfers:bulk``. Purpose of the call: make several
+    deposits or withdrawals.
 
     Attributes:
-        instruction_type: kind of instruction; such as ``DEPOSIT``, ``WITHDRAWAL``.
-        instructions: the instructions.
+        instruction_type: kind of instruction, such as ``DEPOSIT``, ``WITHDRAWAL``.
+        instructions: details of each instruction.
     """
 
     instruction_type: str
@@ -951,8 +1026,10 @@ class TransferCashInBulkRequest(Model, frozen=True, kw_only=True, rename="camel"
 class InstructionSetResult(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `InstructionSetState.instruction_result`.
 
+    If an attribute is None, the response has no readable value for it.
+
     Attributes:
-        client_instruction_id: your own id of the instruction.
+        client_instruction_id: id that you chose for the instruction.
         instruction_id: IBKR's id of the instruction.
         instruction_status: state of the instruction.
         instruction_type: kind of instruction.
@@ -966,14 +1043,16 @@ class InstructionSetResult(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class InvalidArgument(Model, frozen=True, kw_only=True):
-    """Row of `InstructionSetState.invalid_arguments`."""
+    """Item of the list `InstructionSetState.invalid_arguments`."""
 
     description: str | None = None
     field: str | None = None
 
 
 class InstructionSetState(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of `InstructionSet.instruction_results`.
+    """Item of the list `InstructionSet.instruction_results`.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
         instruction_set_id: IBKR's id of the set of instructions.
@@ -991,7 +1070,10 @@ class InstructionSetState(Model, frozen=True, kw_only=True, rename="camel"):
 class InstructionSet(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.oauth_api.banking.get_instruction_set`.
 
-    ``GET /gw/api/v1/instruction-sets/{instructionSetId}``.
+    Endpoint: ``GET /gw/api/v1/instruction-sets/{instructionSetId}``. Purpose of the call: return
+    the states of all instructions of a set.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
         instruction_set_id: IBKR's id of the set of instructions.
@@ -1003,10 +1085,12 @@ class InstructionSet(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class CancelInstruction(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of `CancelInstructionRequest.instruction`.
+    """Instruction that cancels another instruction.
+
+    A value of `CancelInstructionRequest.instruction`.
 
     Attributes:
-        client_instruction_id: your own id of the instruction.
+        client_instruction_id: id that you chose for the instruction.
         instruction_id: IBKR's id of the instruction.
     """
 
@@ -1016,13 +1100,13 @@ class CancelInstruction(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class CancelInstructionRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of the argument `body` of `client.oauth_api.banking.cancel_instruction`.
+    """Value of `body`, an argument of `client.oauth_api.banking.cancel_instruction`.
 
-    ``POST /gw/api/v1/instructions/cancel``.
+    Endpoint: ``POST /gw/api/v1/instructions/cancel``. Purpose of the call: cancel an instruction.
 
     Attributes:
-        instruction: the instruction.
-        instruction_type: kind of instruction; such as ``CANCEL_INSTRUCTION``.
+        instruction: details of the instruction.
+        instruction_type: kind of instruction, such as ``CANCEL_INSTRUCTION``.
     """
 
     instruction: CancelInstruction
@@ -1030,13 +1114,14 @@ class CancelInstructionRequest(Model, frozen=True, kw_only=True, rename="camel")
 
 
 class CancelInstructionsRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of the argument `body` of `client.oauth_api.banking.cancel_instructions`.
+    """Value of `body`, an argument of `client.oauth_api.banking.cancel_instructions`.
 
-    ``POST /gw/api/v1/instructions/cancel:bulk``.
+    Endpoint: ``POST /gw/api/v1/instructions/cancel:bulk``. Purpose of the call: cancel several
+    instructions.
 
     Attributes:
-        instruction_type: kind of instruction; such as ``CANCEL_INSTRUCTION``.
-        instructions: the instructions.
+        instruction_type: kind of instruction, such as ``CANCEL_INSTRUCTION``.
+        instructions: details of each instruction.
     """
 
     instruction_type: str
@@ -1046,9 +1131,11 @@ class CancelInstructionsRequest(Model, frozen=True, kw_only=True, rename="camel"
 class HistoryWanted(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `QueryRecentInstructions.transaction_history`.
 
+    If an attribute is None, it is not sent.
+
     Attributes:
-        days_to_go_back: number of days back.
-        transaction_type: such as ``ALL``, ``ACH_INSTRUCTION``,
+        days_to_go_back: number of days before today that the response covers.
+        transaction_type: kind of transactions, such as ``ALL``, ``ACH_INSTRUCTION``,
             ``PREDEFINED_DESTINATION_INSTRUCTION``, ``WITHDRAWAL``, ``DEPOSIT``, ``DWAC``, ``FOP``,
             ``EDDA_INSTRUCTION``, ``TRADITIONAL_BANK_INSTRUCTION_VERIFICATION``,
             ``CANCEL_INSTRUCTION``, ``DELETE_BANK_INSTRUCTION``, ``EXTERNAL_POSITION_TRANSFER`` and
@@ -1063,8 +1150,8 @@ class QueryRecentInstructions(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `QueryInstructionsRequest.instruction`.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
-        client_instruction_id: your own id of the instruction.
+        account_id: id of the account, such as ``DU123456``.
+        client_instruction_id: id that you chose for the instruction.
     """
 
     account_id: str
@@ -1073,13 +1160,14 @@ class QueryRecentInstructions(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class QueryInstructionsRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of the argument `body` of `client.oauth_api.banking.query_instructions`.
+    """Value of `body`, an argument of `client.oauth_api.banking.query_instructions`.
 
-    ``POST /gw/api/v1/instructions/query``.
+    Endpoint: ``POST /gw/api/v1/instructions/query``. Purpose of the call: request an account's
+    recent instructions; the result is fetched by the instruction's id.
 
     Attributes:
-        instruction: the instruction.
-        instruction_type: kind of instruction; such as ``QUERY_RECENT_INSTRUCTIONS``.
+        instruction: details of the instruction.
+        instruction_type: kind of instruction, such as ``QUERY_RECENT_INSTRUCTIONS``.
     """
 
     instruction: QueryRecentInstructions
@@ -1089,8 +1177,10 @@ class QueryInstructionsRequest(Model, frozen=True, kw_only=True, rename="camel")
 class InternalPositionTransferInstruction(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `TransferAssetInternallyRequest.instruction`.
 
+    If an attribute is None, it is not sent.
+
     Attributes:
-        client_instruction_id: your own id of the instruction.
+        client_instruction_id: id that you chose for the instruction.
     """
 
     client_instruction_id: int
@@ -1104,13 +1194,14 @@ class InternalPositionTransferInstruction(Model, frozen=True, kw_only=True, rena
 
 
 class TransferAssetInternallyRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of the argument `body` of `client.oauth_api.banking.transfer_asset_internally`.
+    """Value of `body`, an argument of `client.oauth_api.banking.transfer_asset_internally`.
 
-    ``POST /gw/api/v1/internal-asset-transfers``.
+    Endpoint: ``POST /gw/api/v1/internal-asset-transfers``. Purpose of the call: move a position
+    between two accounts at IBKR.
 
     Attributes:
-        instruction: the instruction.
-        instruction_type: kind of instruction; such as ``INTERNAL_POSITION_TRANSFER``.
+        instruction: details of the instruction.
+        instruction_type: kind of instruction, such as ``INTERNAL_POSITION_TRANSFER``.
     """
 
     instruction: InternalPositionTransferInstruction
@@ -1118,13 +1209,14 @@ class TransferAssetInternallyRequest(Model, frozen=True, kw_only=True, rename="c
 
 
 class TransferAssetsInternallyRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of the argument `body` of `client.oauth_api.banking.transfer_assets_internally`.
+    """Value of `body`, an argument of `client.oauth_api.banking.transfer_assets_internally`.
 
-    ``POST /gw/api/v1/internal-asset-transfers:bulk``.
+    Endpoint: ``POST /gw/api/v1/internal-asset-transfers:bulk``. Purpose of the call: move several
+    positions between accounts at IBKR.
 
     Attributes:
-        instruction_type: kind of instruction; such as ``INTERNAL_POSITION_TRANSFER``.
-        instructions: the instructions.
+        instruction_type: kind of instruction, such as ``INTERNAL_POSITION_TRANSFER``.
+        instructions: details of each instruction.
     """
 
     instruction_type: str
@@ -1134,11 +1226,13 @@ class TransferAssetsInternallyRequest(Model, frozen=True, kw_only=True, rename="
 class InternalCashTransferInstruction(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `TransferCashInternallyRequest.instruction`.
 
+    If an attribute is None, it is not sent.
+
     Attributes:
-        amount: amount of money.
-        client_instruction_id: your own id of the instruction.
+        amount: amount of money, in ``currency``.
+        client_instruction_id: id that you chose for the instruction.
         currency: currency, such as ``USD``.
-        date_time_to_occur: ISO 8601.
+        date_time_to_occur: time at which the transfer is to be made; in ISO 8601 format.
     """
 
     amount: Number
@@ -1151,13 +1245,14 @@ class InternalCashTransferInstruction(Model, frozen=True, kw_only=True, rename="
 
 
 class TransferCashInternallyRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of the argument `body` of `client.oauth_api.banking.transfer_cash_internally`.
+    """Value of `body`, an argument of `client.oauth_api.banking.transfer_cash_internally`.
 
-    ``POST /gw/api/v1/internal-cash-transfers``.
+    Endpoint: ``POST /gw/api/v1/internal-cash-transfers``. Purpose of the call: move money between
+    two accounts at IBKR.
 
     Attributes:
-        instruction: the instruction.
-        instruction_type: kind of instruction; such as ``INTERNAL_CASH_TRANSFER``.
+        instruction: details of the instruction.
+        instruction_type: kind of instruction, such as ``INTERNAL_CASH_TRANSFER``.
     """
 
     instruction: InternalCashTransferInstruction
@@ -1165,13 +1260,14 @@ class TransferCashInternallyRequest(Model, frozen=True, kw_only=True, rename="ca
 
 
 class TransferCashInternallyInBulkRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of the argument `body` of `client.oauth_api.banking.transfer_cash_internally_in_bulk`.
+    """Value of `body`, an argument of `client.oauth_api.banking.transfer_cash_internally_in_bulk`.
 
-    ``POST /gw/api/v1/internal-cash-transfers:bulk``.
+    Endpoint: ``POST /gw/api/v1/internal-cash-transfers:bulk``. Purpose of the call: make several
+    transfers of money between accounts at IBKR.
 
     Attributes:
-        instruction_type: kind of instruction; such as ``INTERNAL_CASH_TRANSFER``.
-        instructions: the instructions.
+        instruction_type: kind of instruction, such as ``INTERNAL_CASH_TRANSFER``.
+        instructions: details of each instruction.
     """
 
     instruction_type: str

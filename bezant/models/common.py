@@ -22,11 +22,11 @@ __all__ = [
 
 
 Number: TypeAlias = Decimal | int | float
-"""A number in a request; a Decimal keeps its digits, a float is sent as Python writes it."""
+"""Number in a request; a Decimal is sent with all its digits, a float as Python prints it."""
 
 
 class ManagementError(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of `ManagementError.error`."""
+    """Error inside a response about opening or changing accounts."""
 
     error: ManagementError | None = None
     error_description: str | None = None
@@ -36,8 +36,10 @@ class ManagementError(Model, frozen=True, kw_only=True, rename="camel"):
 class FileData(Model, frozen=True, kw_only=True):
     """Value of `RequestReceipt.file_data`.
 
+    If an attribute is None, the response has no readable value for it.
+
     Attributes:
-        data: content of the response.
+        data: content of the file.
     """
 
     data: dict[str, Any] | None = None
@@ -45,36 +47,35 @@ class FileData(Model, frozen=True, kw_only=True):
 
 
 class Success(Model, frozen=True, kw_only=True):
-    """Response of `client.api.advisors.create_allocation_group`.
-
-    ``POST /iserver/account/allocation/group``.
-    """
+    """Response of calls that only return whether IBKR carried out a change."""
 
     success: bool | None = None
 
 
 class InstructionError(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of `BankInstructionQueryState.error`."""
+    """Reason why IBKR did not carry out an instruction."""
 
     error_code: str | None = None
     error_message: str | None = None
 
 
 class PollingInstructionResult(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of `CashTransferQueryResult.instruction_result`.
+    """State of an instruction that was sent to IBKR.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        client_instruction_id: your own id of the instruction.
-        ib_reference_id: IBKR's reference.
+        client_instruction_id: id that you chose for the instruction.
+        ib_reference_id: IBKR's reference number.
         instruction_id: IBKR's id of the instruction.
-        instruction_status: state of the instruction; such as ``PENDING``, ``REJECTED``,
+        instruction_status: state of the instruction, such as ``PENDING``, ``REJECTED``,
             ``PROCESSED``.
-        instruction_type: kind of instruction; such as ``ACH_INSTRUCTION``, ``CANCEL_INSTRUCTION``,
+        instruction_type: kind of instruction, such as ``ACH_INSTRUCTION``, ``CANCEL_INSTRUCTION``,
             ``COMPLEX_ASSET_TRANSFER``, ``DELETE_BANK_INSTRUCTION``, ``DEPOSIT``, ``DWAC``,
             ``EXTERNAL_POSITION_TRANSFER``, ``FOP``, ``QUERY_RECENT_INSTRUCTIONS``,
             ``QUERY_WITHDRAWABLE_FUNDS``, ``INTERNAL_POSITION_TRANSFER``, ``INTERNAL_CASH_TRANSFER``
             and others.
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
         currency: currency, such as ``USD``.
     """
 
@@ -98,10 +99,10 @@ class PollingInstructionResult(Model, frozen=True, kw_only=True, rename="camel")
 
 
 class PriceIncrement(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of `ContractRules.increment_rules`.
+    """Smallest step between two prices of a contract, from one price on.
 
     Attributes:
-        increment: smallest step of the price.
+        increment: smallest allowed step between two prices.
         lower_edge: lowest price for which the step applies.
     """
 
@@ -110,10 +111,12 @@ class PriceIncrement(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class DisplayStep(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of `DisplayRule.display_rule_step`.
+    """Number of digits with which prices of a contract are displayed, from one price on.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        lower_edge: lowest price for which the step applies.
+        lower_edge: lowest price that is displayed with these digits.
     """
 
     decimal_digits: int | None = None
@@ -122,7 +125,7 @@ class DisplayStep(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class DisplayRule(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of `ContractDefinition.display_rule`."""
+    """Rule by which prices of a contract are displayed."""
 
     display_rule_step: list[DisplayStep] | None = None
     magnification: int | None = None

@@ -57,7 +57,9 @@ __all__ = [
 
 
 class ExtendedHours(Model, frozen=True, kw_only=True):
-    """Row of `TradingDay.extended_hours`.
+    """Item of the list `TradingDay.extended_hours`.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
         closing: time at which trading closes; in UTC.
@@ -70,7 +72,7 @@ class ExtendedHours(Model, frozen=True, kw_only=True):
 
 
 class LiquidHours(Model, frozen=True, kw_only=True):
-    """Row of `TradingDay.liquid_hours`.
+    """Item of the list `TradingDay.liquid_hours`.
 
     Attributes:
         closing: time at which trading closes; in UTC.
@@ -82,9 +84,9 @@ class LiquidHours(Model, frozen=True, kw_only=True):
 
 
 class TradingDay(Model, frozen=True, kw_only=True):
-    """Trading hours of a day.
+    """Trading hours of one day.
 
-    The key is the day, ``YYYYMMDD``.
+    In `TradingHours.schedules`, the key is the day, as ``YYYYMMDD``.
     """
 
     extended_hours: list[ExtendedHours] | None = None
@@ -94,10 +96,11 @@ class TradingDay(Model, frozen=True, kw_only=True):
 class TradingHours(Model, frozen=True, kw_only=True):
     """Response of `client.api.contracts.get_trading_schedule`.
 
-    ``GET /contract/trading-schedule``.
+    Endpoint: ``GET /contract/trading-schedule``. Purpose of the call: return a contract's trading
+    hours for the coming days.
 
     Attributes:
-        exchange_time_zone: the exchange's time zone.
+        exchange_time_zone: time zone of the exchange.
     """
 
     exchange_time_zone: str
@@ -120,9 +123,13 @@ class OrderDefaults(Model, frozen=True, kw_only=True):
 class TimeInForceDefaults(Model, frozen=True, kw_only=True):
     """Value of `ContractRules.tif_defaults`.
 
+    If an attribute is None, the response has no readable value for it.
+
     Attributes:
-        default_account: default for the account (``DEFAULT_ACCT``).
-        tif: such as ``DAY``, ``GTC``, ``OPG``, ``IOC``, ``PAX``, ``OVT``, ``OND``.
+        default_account: default account, for users with several accounts (JSON name:
+            ``DEFAULT_ACCT``).
+        tif: how long orders stay valid (time in force), such as ``DAY``, ``GTC``, ``OPG``, ``IOC``,
+            ``PAX``, ``OVT``, ``OND``.
     """
 
     default_account: str | None = msgspec.field(default=None, name="DEFAULT_ACCT")
@@ -132,7 +139,9 @@ class TimeInForceDefaults(Model, frozen=True, kw_only=True):
 
 
 class RulesMessage(Model, frozen=True, kw_only=True):
-    """A page about the contract.
+    """Web page with information about a contract.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
         url: address of the page.
@@ -144,28 +153,36 @@ class RulesMessage(Model, frozen=True, kw_only=True):
 class ContractRules(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.api.contracts.get_contract_rules`.
 
-    ``POST /iserver/contract/rules``.
+    Endpoint: ``POST /iserver/contract/rules``. Purpose of the call: return the rules for orders in
+    a contract: types, times in force, sizes and increments.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        can_trade_account_ids: accounts that can trade the contract (``canTradeAcctIds``).
-        cash_currency: currency of ``cash_quantity`` (``cashCcy``).
-        cash_quantity_increment: step of ``cash_quantity`` (``cashQtyIncr``).
-        cqt_types: such as ``limit``, ``market``, ``stop``, ``stop_limit``, ``mit``, ``lit``,
-            ``trailing_stop``, ``trailing_stop_limit``.
-        default_size: default quantity.
-        display_size: displayed quantity.
-        fraq_types: such as ``limit``, ``market``, ``stop``, ``stop_limit``, ``mit``, ``lit``,
-            ``trailing_stop``, ``trailing_stop_limit``.
-        ib_algo_types: such as ``LMT``, ``MKT``, ``STP``, ``STOP_LIMIT``, ``MIDPRICE``, ``TRAIL``,
-            ``TRAILLMT``, ``MOC``, ``LOC``, ``MIT``, ``LIT``, ``REL``.
-        increment: smallest step of the price.
-        order_types: such as ``LMT``, ``MKT``, ``STP``, ``STOP_LIMIT``, ``MIDPRICE``, ``TRAIL``,
-            ``TRAILLMT``, ``MOC``, ``LOC``, ``MIT``, ``LIT``, ``REL``.
-        order_types_outside: such as ``LMT``, ``MKT``, ``STP``, ``STOP_LIMIT``, ``MIDPRICE``,
-            ``TRAIL``, ``TRAILLMT``, ``MOC``, ``LOC``, ``MIT``, ``LIT``, ``REL``.
-        price_magnifier: divisor of quoted prices.
-        size_increment: step of the quantity.
-        stop_price: default stop price of an order (``stopprice``).
+        can_trade_account_ids: ids of the accounts that may trade the contract (JSON name:
+            ``canTradeAcctIds``).
+        cash_currency: currency of an amount of money given as ``cash_quantity`` (JSON name:
+            ``cashCcy``).
+        cash_quantity_increment: smallest step of ``cash_quantity`` (JSON name: ``cashQtyIncr``).
+        cqt_types: types of orders that are allowed with ``cash_quantity``.
+        default_size: quantity that IBKR proposes for an order.
+        display_size: step of the quantity for display.
+        fraq_types: types of orders that are allowed for fractions of a unit, such as ``limit``,
+            ``market``, ``stop``, ``stop_limit``, ``mit``, ``lit``, ``trailing_stop``,
+            ``trailing_stop_limit``.
+        ib_algo_types: types of orders that are allowed with IBKR's algorithms, such as ``LMT``,
+            ``MKT``, ``STP``, ``STOP_LIMIT``, ``MIDPRICE``, ``TRAIL``, ``TRAILLMT``, ``MOC``,
+            ``LOC``, ``MIT``, ``LIT``, ``REL``.
+        increment: smallest allowed step between two prices.
+        order_types: types of orders that are allowed for the contract, such as ``LMT``, ``MKT``,
+            ``STP``, ``STOP_LIMIT``, ``MIDPRICE``, ``TRAIL``, ``TRAILLMT``, ``MOC``, ``LOC``,
+            ``MIT``, ``LIT``, ``REL``.
+        order_types_outside: types of orders that are allowed outside regular trading hours, such as
+            ``LMT``, ``MKT``, ``STP``, ``STOP_LIMIT``, ``MIDPRICE``, ``TRAIL``, ``TRAILLMT``,
+            ``MOC``, ``LOC``, ``MIT``, ``LIT``, ``REL``.
+        price_magnifier: number by which to divide quoted prices.
+        size_increment: smallest step of the quantity.
+        stop_price: stop price that IBKR proposes for an order (JSON name: ``stopprice``).
         display_message: a page to show to the user.
     """
 
@@ -207,11 +224,15 @@ class ContractRules(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AlgoParam(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of `Algo.parameters`.
+    """Item of the list `Algo.parameters`.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        value_class_name: such as ``String``, ``Boolean``, ``Time``, ``Double``, ``Integer``.
-        enabled_conditions: conditions under which it can be used, such as ``MKT:speedUp:=:no``.
+        value_class_name: type of the parameter's value, such as ``String``, ``Boolean``, ``Time``,
+            ``Double``, ``Integer``.
+        enabled_conditions: conditions under which the parameter can be used, such as
+            ``MKT:speedUp:=:no``.
     """
 
     default_value: Any = None
@@ -228,7 +249,7 @@ class AlgoParam(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class Algo(Model, frozen=True, kw_only=True):
-    """Row of `Algos.algos`."""
+    """Item of the list `Algos.algos`."""
 
     id: NonEmpty
     name: str
@@ -238,7 +259,8 @@ class Algo(Model, frozen=True, kw_only=True):
 class Algos(Model, frozen=True, kw_only=True):
     """Response of `client.api.contracts.get_algos_by_instrument`.
 
-    ``GET /iserver/contract/{conid}/algos``.
+    Endpoint: ``GET /iserver/contract/{conid}/algos``. Purpose of the call: return the order
+    algorithms that are available for a contract.
     """
 
     algos: list[Algo]
@@ -247,18 +269,22 @@ class Algos(Model, frozen=True, kw_only=True):
 class ContractInfo(Model, frozen=True, kw_only=True):
     """Response of `client.api.contracts.get_instrument_info`.
 
-    ``GET /iserver/contract/{conid}/info``.
+    Endpoint: ``GET /iserver/contract/{conid}/info``. Purpose of the call: return the details of a
+    contract.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        cfi_code: ISO 10962 classification.
-        conid: IBKR's id of the contract (``con_id``).
+        cfi_code: code of the contract in the classification ISO 10962.
+        conid: IBKR's id of the contract (JSON name: ``con_id``).
         currency: currency, such as ``USD``.
         exchange: exchange, such as ``NASDAQ``.
-        multiplier: units of the underlying in one contract.
-        regular_trading_hours: whether the contract trades in regular hours only (``r_t_h``).
-        symbol: the symbol.
-        underlying_conid: the underlying's contract (``underlying_con_id``).
-        right: ``C`` for calls, ``P`` for puts.
+        multiplier: number of units of the underlying in one contract.
+        regular_trading_hours: whether the contract trades in regular trading hours only (JSON name:
+            ``r_t_h``).
+        symbol: symbol of the contract.
+        underlying_conid: IBKR's id of the underlying contract (JSON name: ``underlying_con_id``).
+        right: ``C`` for a call option, ``P`` for a put option.
         strike: strike price.
     """
 
@@ -296,18 +322,22 @@ class ContractInfo(Model, frozen=True, kw_only=True):
 class ContractInfoAndRules(Model, frozen=True, kw_only=True):
     """Response of `client.api.contracts.get_info_and_rules`.
 
-    ``GET /iserver/contract/{conid}/info-and-rules``.
+    Endpoint: ``GET /iserver/contract/{conid}/info-and-rules``. Purpose of the call: return the
+    details of a contract, and the rules for orders in it.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        cfi_code: ISO 10962 classification.
-        conid: IBKR's id of the contract (``con_id``).
+        cfi_code: code of the contract in the classification ISO 10962.
+        conid: IBKR's id of the contract (JSON name: ``con_id``).
         currency: currency, such as ``USD``.
         exchange: exchange, such as ``NASDAQ``.
-        multiplier: units of the underlying in one contract.
-        regular_trading_hours: whether the contract trades in regular hours only (``r_t_h``).
-        symbol: the symbol.
-        underlying_conid: the underlying's contract (``underlying_con_id``).
-        right: ``C`` for calls, ``P`` for puts.
+        multiplier: number of units of the underlying in one contract.
+        regular_trading_hours: whether the contract trades in regular trading hours only (JSON name:
+            ``r_t_h``).
+        symbol: symbol of the contract.
+        underlying_conid: IBKR's id of the underlying contract (JSON name: ``underlying_con_id``).
+        right: ``C`` for a call option, ``P`` for a put option.
         strike: strike price.
     """
 
@@ -344,14 +374,15 @@ class ContractInfoAndRules(Model, frozen=True, kw_only=True):
 
 
 class CurrencyPair(Model, frozen=True, kw_only=True):
-    """Value in the response of `client.api.contracts.get_currency_pairs`.
+    """Value in the dict in the response of `client.api.contracts.get_currency_pairs`.
 
-    ``GET /iserver/currency/pairs``.
+    Endpoint: ``GET /iserver/currency/pairs``. Purpose of the call: return the currency pairs that
+    can be traded with a currency.
 
     Attributes:
-        currency: the other currency of the pair (``ccyPair``).
+        currency: other currency of the pair (JSON name: ``ccyPair``).
         conid: IBKR's id of the contract.
-        symbol: the symbol.
+        symbol: symbol of the contract.
     """
 
     currency: str = msgspec.field(name="ccyPair")
@@ -362,24 +393,28 @@ class CurrencyPair(Model, frozen=True, kw_only=True):
 class ExchangeRate(Model, frozen=True, kw_only=True):
     """Response of `client.api.contracts.get_exchange_rate`.
 
-    ``GET /iserver/exchangerate``.
+    Endpoint: ``GET /iserver/exchangerate``. Purpose of the call: return the rate between two
+    currencies.
     """
 
     rate: Decimal
 
 
 class BondFilterOption(Model, frozen=True, kw_only=True):
-    """Row of `BondFilter.options`."""
+    """Item of the list `BondFilter.options`."""
 
     text: str | None = None
     value: str | None = None
 
 
 class BondFilter(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of `BondFilters.bond_filters`.
+    """Item of the list `BondFilters.bond_filters`.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        display_text: such as ``Maturity Date``, ``Issue Date``, ``Coupon``, ``Currency``.
+        display_text: name of the filter for display, such as ``Maturity Date``, ``Issue Date``,
+            ``Coupon``, ``Currency``.
     """
 
     column_id: int | None = None
@@ -390,31 +425,37 @@ class BondFilter(Model, frozen=True, kw_only=True, rename="camel"):
 class BondFilters(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.api.contracts.get_bond_filters`.
 
-    ``GET /iserver/secdef/bond-filters``.
+    Endpoint: ``GET /iserver/secdef/bond-filters``. Purpose of the call: return the filters for the
+    bonds of an issuer.
     """
 
     bond_filters: list[BondFilter] | None = None
 
 
 class ContractRow(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of the response of `client.api.contracts.get_contract_info`.
+    """Item of the list in the response of `client.api.contracts.get_contract_info`.
 
-    ``GET /iserver/secdef/info``.
+    Endpoint: ``GET /iserver/secdef/info``. Purpose of the call: return the contracts of an
+    underlying, month, strike and right.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
         conid: IBKR's id of the contract.
         currency: currency, such as ``USD``.
         exchange: exchange, such as ``NASDAQ``.
         listing_exchange: exchange that lists the contract.
-        right: ``C`` for calls, ``P`` for puts.
+        right: ``C`` for a call option, ``P`` for a put option.
         sec_type: kind of contract, such as ``STK``.
         strike: strike price.
-        ticker: the symbol.
-        symbol: the symbol.
-        multiplier: units of the underlying in one contract.
+        ticker: symbol of the contract, such as ``AAPL``.
+        symbol: symbol of the contract.
+        multiplier: number of units of the underlying in one contract.
         trading_class: trading class, such as ``SPXW``.
-        contract_description_1: first part of the description, such as the symbol (``desc1``).
-        contract_description_2: rest of the description, such as ``JAN24 195 Call`` (``desc2``).
+        contract_description_1: first part of the description, such as the symbol (JSON name:
+            ``desc1``).
+        contract_description_2: rest of the description, such as ``JAN24 195 Call`` (JSON name:
+            ``desc2``).
         coupon: coupon of a bond.
     """
 
@@ -440,18 +481,20 @@ class ContractRow(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class BondIssuer(Model, frozen=True, kw_only=True):
-    """Row of `SearchHit.issuers`."""
+    """Item of the list `SearchHit.issuers`."""
 
     id: NonEmpty
     name: str
 
 
 class SearchSection(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of `SearchHit.sections`.
+    """Item of the list `SearchHit.sections`.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
         exchange: exchange, such as ``NASDAQ``.
-        months: months, semicolon-joined.
+        months: months in which contracts expire, joined by semicolons.
         sec_type: kind of contract, such as ``STK``.
         conid: IBKR's id of the contract.
     """
@@ -463,14 +506,17 @@ class SearchSection(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class SearchHit(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of the response of `client.api.contracts.search_contracts`.
+    """Item of the list in the response of `client.api.contracts.search_contracts`.
 
-    ``GET /iserver/secdef/search``.
+    Endpoint: ``GET /iserver/secdef/search``. Purpose of the call: search for underlyings by symbol
+    or company name; the rows have no meaningful order.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
         conid: IBKR's id of the contract.
-        restricted: kind of contract that is restricted, such as ``CFD``.
-        symbol: the symbol.
+        restricted: kind of contract in which trading is restricted, such as ``CFD``.
+        symbol: symbol of the contract.
         sec_type: kind of contract, such as ``STK``.
     """
 
@@ -492,7 +538,10 @@ class SearchHit(Model, frozen=True, kw_only=True, rename="camel"):
 class Strikes(Model, frozen=True, kw_only=True):
     """Response of `client.api.contracts.get_contract_strikes`.
 
-    ``GET /iserver/secdef/strikes``.
+    Endpoint: ``GET /iserver/secdef/strikes``. Purpose of the call: return the strikes of an
+    underlying's options or warrants in a month; IBKR sends empty lists until the session has
+    searched for the symbol, so after empty lists the client sends that search and then the request
+    again.
     """
 
     call: list[Decimal]
@@ -500,14 +549,15 @@ class Strikes(Model, frozen=True, kw_only=True):
 
 
 class ExchangeListing(Model, frozen=True, kw_only=True):
-    """Row of the response of `client.api.contracts.get_conids_by_exchange`.
+    """Item of the list in the response of `client.api.contracts.get_conids_by_exchange`.
 
-    ``GET /trsrv/all-conids``.
+    Endpoint: ``GET /trsrv/all-conids``. Purpose of the call: return every contract that an exchange
+    lists.
 
     Attributes:
         conid: IBKR's id of the contract.
         exchange: exchange, such as ``NASDAQ``.
-        ticker: the symbol.
+        ticker: symbol of the contract, such as ``AAPL``.
     """
 
     conid: int
@@ -516,18 +566,21 @@ class ExchangeListing(Model, frozen=True, kw_only=True):
 
 
 class FutureContract(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value in the response of `client.api.contracts.get_futures_by_symbol`.
+    """Value in the dict in the response of `client.api.contracts.get_futures_by_symbol`.
 
-    ``GET /trsrv/futures``.
+    Endpoint: ``GET /trsrv/futures``. Purpose of the call: return the futures that have not expired,
+    by root symbol.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
         conid: IBKR's id of the contract.
-        expiry: expiry of the contract (``expirationDate``).
-        long_cutoff: last day to close a long position (``longFuturesCutOff``).
-        last_trading_day: last trading day (``ltd``).
-        short_cutoff: last day to close a short position (``shortFuturesCutOff``).
-        symbol: the symbol.
-        underlying_conid: the underlying's contract.
+        expiry: day on which the contract expires (JSON name: ``expirationDate``).
+        long_cutoff: last day to close a long position (JSON name: ``longFuturesCutOff``).
+        last_trading_day: last day on which the contract trades (JSON name: ``ltd``).
+        short_cutoff: last day to close a short position (JSON name: ``shortFuturesCutOff``).
+        symbol: symbol of the contract.
+        underlying_conid: IBKR's id of the underlying contract.
     """
 
     conid: int
@@ -540,7 +593,9 @@ class FutureContract(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class VenueSession(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of `VenueDay.sessions`.
+    """Item of the list `VenueDay.sessions`.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
         closing_time: time at which trading closes, ``HHmm``.
@@ -553,11 +608,13 @@ class VenueSession(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class VenueDayTradingTime(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of `VenueDay.trading_times`.
+    """Item of the list `VenueDay.trading_times`.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        cancel_daily_orders: whether day orders are cancelled at the end of these hours
-            (``cancelDayOrders``).
+        cancel_daily_orders: whether IBKR cancels day orders at the end of these trading hours (JSON
+            name: ``cancelDayOrders``).
         closing_time: time at which trading closes, ``HHmm``.
         opening_time: time at which trading opens, ``HHmm``.
     """
@@ -569,11 +626,14 @@ class VenueDayTradingTime(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class VenueDay(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of `VenueSchedule.schedules`.
+    """Item of the list `VenueSchedule.schedules`.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        trading_schedule_date: the day; 2000-01-01 to 2000-01-07 stand for Saturday to Friday.
-        trading_times: trading hours of the day (``tradingtimes``).
+        trading_schedule_date: day of this schedule; the days 2000-01-01 to 2000-01-07 stand for
+            Saturday to Friday of every week.
+        trading_times: trading hours on this day (JSON name: ``tradingtimes``).
     """
 
     clearing_cycle_end_time: str | None = None
@@ -585,13 +645,16 @@ class VenueDay(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class VenueSchedule(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of the response of `client.api.contracts.get_trading_schedule_by_symbol`.
+    """Item of the list in the response of `client.api.contracts.get_trading_schedule_by_symbol`.
 
-    ``GET /trsrv/secdef/schedule``.
+    Endpoint: ``GET /trsrv/secdef/schedule``. Purpose of the call: return the trading hours of a
+    symbol on each of its venues.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
         exchange: exchange, such as ``NASDAQ``.
-        time_zone: the exchange's time zone (``timezone``).
+        time_zone: time zone of the exchange (JSON name: ``timezone``).
     """
 
     description: str | None = None

@@ -15,11 +15,15 @@ __all__ = [
 class Echo(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.oauth_api.echo.echo_https`.
 
-    ``GET /gw/api/v1/echo/https``.
+    Endpoint: ``GET /gw/api/v1/echo/https``. Purpose of the call: return the server's view of an
+    unsigned request.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        request_method: such as ``GET``, ``POST``, ``PATCH``, ``PUT``.
-        security_policy: such as ``HTTPS``, ``SIGNED_JWT``, ``ENCRYPTED_JWE``.
+        request_method: HTTP method of the request, such as ``GET``, ``POST``, ``PATCH``, ``PUT``.
+        security_policy: how the request was protected, such as ``HTTPS``, ``SIGNED_JWT``,
+            ``ENCRYPTED_JWE``.
     """
 
     query_parameters: dict[str, Any] | None = None

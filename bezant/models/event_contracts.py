@@ -26,13 +26,15 @@ __all__ = [
 
 
 class CategoryMarket(Model, frozen=True, kw_only=True):
-    """Row of `Category.markets`.
+    """Item of the list `Category.markets`.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
         conid: IBKR's id of the contract.
         exchange: exchange, such as ``NASDAQ``.
-        product_conid: the product's contract, not to be used for the market's.
-        symbol: the symbol.
+        product_conid: IBKR's id of the product; do not use it where the id of the market is needed.
+        symbol: symbol of the contract.
     """
 
     conid: int
@@ -45,7 +47,7 @@ class CategoryMarket(Model, frozen=True, kw_only=True):
 class Category(Model, frozen=True, kw_only=True):
     """Category of event contracts.
 
-    The key is its id.
+    In `CategoryTree.categories`, the key is the category's id.
     """
 
     markets: list[CategoryMarket] | None = None
@@ -56,7 +58,8 @@ class Category(Model, frozen=True, kw_only=True):
 class CategoryTree(Model, frozen=True, kw_only=True):
     """Response of `client.api.event_contracts.get_forecast_categories`.
 
-    ``GET /forecast/category/tree``.
+    Endpoint: ``GET /forecast/category/tree``. Purpose of the call: return the categories of event
+    contracts with their markets.
     """
 
     categories: dict[str, Category]
@@ -65,20 +68,23 @@ class CategoryTree(Model, frozen=True, kw_only=True):
 class ForecastContract(Model, frozen=True, kw_only=True):
     """Response of `client.api.event_contracts.get_forecast_contract`.
 
-    ``GET /forecast/contract/details``.
+    Endpoint: ``GET /forecast/contract/details``. Purpose of the call: return one event contract:
+    its question, sides and payout.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        conid_no: the contract that pays on no.
-        conid_yes: the contract that pays on yes.
+        conid_no: IBKR's id of the contract that pays if the answer is no.
+        conid_yes: IBKR's id of the contract that pays if the answer is yes.
         exchange: exchange, such as ``NASDAQ``.
-        expiry: expiry of the contract (``expiration``).
-        payout: payout of a contract.
-        side: ``BUY`` or ``SELL``.
+        expiry: day on which the contract expires (JSON name: ``expiration``).
+        payout: ratio by which the payout is scaled.
+        side: ``Y`` if the contract pays on yes, ``N`` if it pays on no.
         strike: strike price.
-        symbol: the symbol.
-        underlying_conid: the underlying's contract.
+        symbol: symbol of the contract.
+        underlying_conid: IBKR's id of the underlying contract.
         party: party of a candidate.
-        product_conid: the product's contract, not to be used for the market's.
+        product_conid: IBKR's id of the product; do not use it where the id of the market is needed.
     """
 
     category: str | None = None
@@ -102,14 +108,16 @@ class ForecastContract(Model, frozen=True, kw_only=True):
 
 
 class ForecastMarketContract(Model, frozen=True, kw_only=True):
-    """Row of `ForecastMarket.contracts`.
+    """Item of the list `ForecastMarket.contracts`.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
         conid: IBKR's id of the contract.
-        expiry: expiry of the contract (``expiration``).
-        side: ``BUY`` or ``SELL``.
+        expiry: day on which the contract expires (JSON name: ``expiration``).
+        side: ``Y`` if the contract pays on yes, ``N`` if it pays on no.
         strike: strike price.
-        underlying_conid: the underlying's contract.
+        underlying_conid: IBKR's id of the underlying contract.
     """
 
     conid: int
@@ -125,12 +133,15 @@ class ForecastMarketContract(Model, frozen=True, kw_only=True):
 class ForecastMarket(Model, frozen=True, kw_only=True):
     """Response of `client.api.event_contracts.get_forecast_market`.
 
-    ``GET /forecast/contract/market``.
+    Endpoint: ``GET /forecast/contract/market``. Purpose of the call: return all contracts of a
+    market.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
         exchange: exchange, such as ``NASDAQ``.
         payout: payout of a contract.
-        symbol: the symbol.
+        symbol: symbol of the contract.
     """
 
     contracts: list[ForecastMarketContract]
@@ -143,10 +154,12 @@ class ForecastMarket(Model, frozen=True, kw_only=True):
 
 
 class ForecastPriceIncrement(Model, frozen=True, kw_only=True):
-    """Row of `ForecastRules.price_increments`.
+    """Item of the list `ForecastRules.price_increments`.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        increment: smallest step of the price.
+        increment: smallest allowed step between two prices.
     """
 
     increment: str | None = None
@@ -156,16 +169,19 @@ class ForecastPriceIncrement(Model, frozen=True, kw_only=True):
 class ForecastRules(Model, frozen=True, kw_only=True):
     """Response of `client.api.event_contracts.get_forecast_rules`.
 
-    ``GET /forecast/contract/rules``.
+    Endpoint: ``GET /forecast/contract/rules``. Purpose of the call: return the rules for deciding
+    and paying out an event contract.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
         asset_class: kind of contract, such as ``STK``.
-        exchange_time_zone: the exchange's time zone (``exchange_timezone``).
-        last_trade_time: end of trading; in UTC.
+        exchange_time_zone: time zone of the exchange (JSON name: ``exchange_timezone``).
+        last_trade_time: time at which trading in the contract ends; in UTC.
         payout: payout of a contract.
-        payout_time: time of the payout; in UTC.
+        payout_time: time at which the contract pays out; in UTC.
         release_time: time at which the result is published; in UTC.
-        price_increments: smallest steps of the price, from each price on.
+        price_increments: smallest step between two prices, for each range of prices.
     """
 
     asset_class: str | None = None
@@ -187,7 +203,7 @@ class ForecastRules(Model, frozen=True, kw_only=True):
 
 
 class ForecastHours(Model, frozen=True, kw_only=True):
-    """Row of `ForecastDay.trading_times`.
+    """Item of the list `ForecastDay.trading_times`.
 
     Attributes:
         close: time of closing, such as ``4:15 PM``.
@@ -199,7 +215,7 @@ class ForecastHours(Model, frozen=True, kw_only=True):
 
 
 class ForecastDay(Model, frozen=True, kw_only=True):
-    """Row of `ForecastSchedule.trading_schedules`."""
+    """Item of the list `ForecastSchedule.trading_schedules`."""
 
     day_of_week: str
     trading_times: list[ForecastHours]
@@ -208,10 +224,11 @@ class ForecastDay(Model, frozen=True, kw_only=True):
 class ForecastSchedule(Model, frozen=True, kw_only=True):
     """Response of `client.api.event_contracts.get_forecast_schedule`.
 
-    ``GET /forecast/contract/schedules``.
+    Endpoint: ``GET /forecast/contract/schedules``. Purpose of the call: return an event contract's
+    weekly hours, in its exchange's time zone on a 12-hour clock.
 
     Attributes:
-        time_zone: the exchange's time zone (``timezone``).
+        time_zone: time zone of the exchange (JSON name: ``timezone``).
     """
 
     time_zone: NonEmpty = msgspec.field(name="timezone")

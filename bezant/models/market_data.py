@@ -21,13 +21,16 @@ __all__ = [
 class Bar(Model, frozen=True, kw_only=True):
     """Historical bar.
 
+    If an attribute is None, the response has no readable value for it.
+
     Attributes:
-        close: last price (``c``).
-        high: highest price (``h``).
-        low: lowest price (``l``).
-        open: first price (``o``).
-        time: start of the bar; in UTC (``t``).
-        volume: volume; times ``volume_factor`` for shares (``v``).
+        close: last price in the bar's period (JSON name: ``c``).
+        high: highest price in the bar's period (JSON name: ``h``).
+        low: lowest price in the bar's period (JSON name: ``l``).
+        open: first price in the bar's period (JSON name: ``o``).
+        time: time at which the bar starts; in UTC (JSON name: ``t``).
+        volume: volume traded in the bar's period; multiply it by ``History.volume_factor`` for
+            shares (JSON name: ``v``).
     """
 
     close: Decimal = msgspec.field(name="c")
@@ -41,21 +44,27 @@ class Bar(Model, frozen=True, kw_only=True):
 class History(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.api.market_data.get_md_history`.
 
-    ``GET /iserver/marketdata/history``.
+    Endpoint: ``GET /iserver/marketdata/history``. Purpose of the call: return up to 1,000
+    historical bars of a contract.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        bar_length: length of a bar in seconds.
-        chart_pan_start_time: start of the visible chart; in UTC.
-        data: content of the response.
-        market_data_availability: letters for live, delayed or frozen data (``mdAvailability``).
-        market_data_delay: delay of the data in milliseconds (``mktDataDelay``).
-        outside_rth: whether to include times outside regular trading hours.
-        price_factor: scales ``high`` and ``low`` only.
-        start_time: start of the first bar; in UTC.
-        symbol: the symbol.
-        trading_day_duration: seconds of a trading day.
-        travel_time: travel time of the data in milliseconds.
-        volume_factor: shares in one unit of a bar's volume.
+        bar_length: length of one bar, in seconds.
+        chart_pan_start_time: time at which the visible part of the chart starts; in UTC.
+        data: the bars, one row for each.
+        market_data_availability: letters for the kind of data: ``R`` live, ``D`` delayed, ``Z``
+            frozen, ``Y`` frozen and delayed, ``N`` not subscribed, ``P`` snapshot, ``p``
+            consolidated, ``B`` top of book (JSON name: ``mdAvailability``).
+        market_data_delay: delay of the market data, in milliseconds (JSON name: ``mktDataDelay``).
+        outside_rth: whether the bars include times outside regular trading hours.
+        price_factor: factor by which IBKR scales the response's ``high`` and ``low``; the bars'
+            prices are not scaled.
+        start_time: time at which the first bar starts; in UTC.
+        symbol: symbol of the contract.
+        trading_day_duration: length of a trading day, in seconds.
+        travel_time: travel time of the data, in milliseconds.
+        volume_factor: number of shares that one unit of a bar's volume stands for.
     """
 
     bar_length: int | None = None
@@ -88,135 +97,155 @@ class Snapshot(Model, frozen=True, kw_only=True):
 
     Prices may begin with ``C`` (prior close) or ``H`` (halted).
 
+    If an attribute is None, the response has no readable value for it.
+
     Attributes:
         last: Price of the last trade; marked if it is the prior close, or if trading is halted
-            (``31``).
-        symbol: Symbol of the contract (``55``).
-        field_6119: The gateway's id of the request.
-        service_params: Parameters of the gateway's service (``6508``).
-        market_data_availability: letters for live, delayed or frozen data (``6509``).
-        high: Highest price of the day (``70``).
-        low: Lowest price of the day (``71``).
-        delta: Change of the option's price per change of the underlying's price (``7308``).
-        gamma: Change of delta per change of the underlying's price (``7309``).
-        theta: Change of the option's price per day (``7310``).
-        vega: Change of the option's price per change of volatility (``7311``).
-        prior_close: Closing price of the previous day (``7741``).
-        volume_long: Volume of the day, exact (``7762``).
-        change: Last price minus the prior close (``82``).
-        change_percent: Change since the prior close, in percent (``83``).
-        bid: Highest bid price (``84``).
-        ask_size: Size at the best ask (``85``).
-        ask: Lowest ask price (``86``).
-        volume: Volume of the day, rounded by IBKR; `volume_long` is exact (``87``).
-        volume_raw: volume as a number, without IBKR's errors of scale in ``volume`` (``87_raw``).
-        bid_size: Size at the best bid (``88``).
-        updated: time of the last change; in UTC.
+            (JSON name: ``31``).
+        symbol: Symbol of the contract (JSON name: ``55``).
+        field_6119: the gateway's id of the request for these quotes.
+        service_params: parameters that the gateway itself uses (JSON name: ``6508``).
+        market_data_availability: letters for the kind of data: ``R`` live, ``D`` delayed, ``Z``
+            frozen, ``Y`` frozen and delayed, ``N`` not subscribed, ``P`` snapshot, ``p``
+            consolidated, ``B`` top of book (JSON name: ``6509``).
+        high: Highest price of the day (JSON name: ``70``).
+        low: Lowest price of the day (JSON name: ``71``).
+        delta: Change of the option's price per change of the underlying's price (JSON name:
+            ``7308``).
+        gamma: Change of delta per change of the underlying's price (JSON name: ``7309``).
+        theta: Change of the option's price per day (JSON name: ``7310``).
+        vega: Change of the option's price per change of volatility (JSON name: ``7311``).
+        prior_close: Closing price of the previous day (JSON name: ``7741``).
+        volume_long: Volume of the day, exact (JSON name: ``7762``).
+        change: last price minus the closing price of the previous day (JSON name: ``82``).
+        change_percent: change since the closing price of the previous day, in percent (JSON name:
+            ``83``).
+        bid: Highest bid price (JSON name: ``84``).
+        ask_size: number of units offered at the best ask price (JSON name: ``85``).
+        ask: Lowest ask price (JSON name: ``86``).
+        volume: Volume of the day, rounded by IBKR; `volume_long` is exact (JSON name: ``87``).
+        volume_raw: volume as a number, without IBKR's errors of scale in ``volume`` (JSON name:
+            ``87_raw``).
+        bid_size: number of units wanted at the best bid price (JSON name: ``88``).
+        updated: time of the last change of the quotes; in UTC.
         conid: IBKR's id of the contract.
-        conid_ex: contract id, followed by ``@`` and the exchange if the order names an exchange.
-        text: Free text about the contract (``58``).
-        market_value: Market value of your position (``73``).
-        average_price: Average price that you paid (``74``).
-        unrealized_pnl: Unrealized profit or loss of your position (``75``).
-        formatted_position: Your position, formatted for display (``76``).
+        conid_ex: IBKR's id of the contract, followed by ``@`` and an exchange if an exchange is
+            named.
+        text: Free text about the contract (JSON name: ``58``).
+        market_value: Market value of your position (JSON name: ``73``).
+        average_price: Average price that you paid (JSON name: ``74``).
+        unrealized_pnl: Unrealized profit or loss of your position (JSON name: ``75``).
+        formatted_position: Your position, formatted for display (JSON name: ``76``).
         formatted_unrealized_pnl: Unrealized profit or loss of your position, formatted for display
-            (``77``).
-        daily_pnl: Your profit or loss of the day; `daily_pnl_raw` is exact (``78``).
-        realized_pnl: Realized profit or loss (``79``).
-        unrealized_pnl_percent: Unrealized profit or loss, in percent of the cost (``80``).
-        right: C for a call, P for a put (``201``).
-        exchange: Exchange of the quote (``6004``).
+            (JSON name: ``77``).
+        daily_pnl: Your profit or loss of the day; `daily_pnl_raw` is exact (JSON name: ``78``).
+        realized_pnl: your realized profit or loss in this contract (JSON name: ``79``).
+        unrealized_pnl_percent: Unrealized profit or loss, in percent of the cost (JSON name:
+            ``80``).
+        right: ``C`` for a call option, ``P`` for a put option (JSON name: ``201``).
+        exchange: Exchange of the quote (JSON name: ``6004``).
         field_6008: IBKR's id of the contract.
-        sec_type: Security type, such as STK (``6070``).
-        months: Months in which the derivative expires (``6072``).
-        regular_expiry: Expiry date (``6073``).
-        underlying_conid: IBKR's id of the underlying (``6457``).
-        company_name: Name of the company (``7051``).
-        ask_exch: Exchanges with the best ask, one letter each (``7057``).
-        last_exch: Exchanges of the last trade, one letter each (``7058``).
-        last_size: Size of the last trade (``7059``).
-        bid_exch: Exchanges with the best bid, one letter each (``7068``).
-        iv_hv_percent: Implied volatility in percent of historical volatility (``7084``).
-        put_call_interest: Open interest of puts, divided by that of calls, on an underlying
-            (``7085``).
-        put_call_volume: Volume of puts, divided by that of calls, on an underlying (``7086``).
-        hist_vol_percent: Historical volatility over 30 days, live (``7087``).
-        hist_vol_close_percent: Historical volatility, from closing prices (``7088``).
-        opt_volume: Options traded on the underlying today (``7089``).
-        conid_exchange: Contract id and exchange (``7094``).
-        can_be_traded: Whether the contract can be traded (``7184``).
-        contract_description_1: First line of the contract's description (``7219``).
-        contract_description_2: Second line of the contract's description (``7220``).
-        listing_exchange: Exchange of the listing (``7221``).
-        industry: Industry of the company (``7280``).
-        category: Category within the industry (``7281``).
-        average_volume: Average daily volume over 90 days (``7282``).
-        opt_implied_vol_percent: Implied volatility of the underlying's options over 30 days
-            (``7283``).
-        historical_volatility_percent: Older form of `hist_vol_percent` (``7284``).
-        put_call_ratio: Ratio of puts to calls (``7285``).
-        dividend_amount: Amount of the next dividend (``7286``).
-        dividend_yield_percent: Dividends of a year in percent of the price (``7287``).
-        dividend_ex_date: Ex-dividend date (``7288``).
-        market_cap: Market capitalization, with a suffix for its magnitude (``7289``).
-        pe_ratio: Price divided by earnings per share (``7290``).
-        eps: Earnings per share (``7291``).
-        cost_basis: Cost of your position; `cost_basis_raw` is exact (``7292``).
-        high_52w: Highest price in 52 weeks (``7293``).
-        low_52w: Lowest price in 52 weeks (``7294``).
-        open: First price of the day (``7295``).
-        close: Closing price of today (``7296``).
-        opt_volume_change_percent: Change of the option volume, in percent (``7607``).
-        implied_vol_percent: Implied volatility of this option (``7633``).
-        mark: Mark price: IBKR's combination of bid, ask and last (``7635``).
-        shortable_shares: Number of shares that can be borrowed (``7636``).
-        fee_rate: Yearly fee for borrowing shares, in percent (``7637``).
-        option_open_interest: Open interest of the option (``7638``).
-        percent_of_mark_value: Your position in percent of the account (``7639``).
-        shortable: How hard it is to sell short (``7644``).
-        morningstar_rating: Morningstar's rating; IBKR has removed it (``7655``).
-        dividends: Expected dividends per share in the next year (``7671``).
-        dividends_ttm: Dividends per share in the last year (``7672``).
-        ema_200: Exponential moving average of 200 days (``7674``).
-        ema_100: Exponential moving average of 100 days (``7675``).
-        ema_50: Exponential moving average of 50 days (``7676``).
-        ema_20: Exponential moving average of 20 days (``7677``).
-        price_ema_200: Distance of the price from `ema_200`, in percent (``7678``).
-        price_ema_100: Distance of the price from `ema_100`, in percent (``7679``).
-        price_ema_20: Distance of the price from `ema_20`, in percent (``7681``).
-        change_since_open: Last price minus the first price of the day (``7682``).
-        upcoming_event: Next event of the company; needs a subscription (``7683``).
-        upcoming_event_date: Date of the next event; needs a subscription (``7684``).
-        upcoming_analyst_meeting: Date of the next analyst meeting; needs a subscription (``7685``).
-        upcoming_earnings: Date of the next earnings; needs a subscription (``7686``).
-        upcoming_misc_event: Date of the next other event; needs a subscription (``7687``).
-        recent_analyst_meeting: Date of the last analyst meeting; needs a subscription (``7688``).
-        recent_earnings: Date of the last earnings; needs a subscription (``7689``).
-        recent_misc_event: Date of the last other event; needs a subscription (``7690``).
-        prob_max_return: Probability of the maximum return (``7694``).
-        break_even: Break-even prices (``7695``).
-        spx_delta: Delta weighted by beta against the S&P 500 (``7696``).
-        futures_open_interest: Open interest of the future (``7697``).
-        last_yield: Yield of a bond at the last price (``7698``).
-        bid_yield: Yield of a bond at the bid (``7699``).
-        prob_max_return_2: Probability of the maximum return, under a second id (``7700``).
-        prob_max_loss: Probability of the maximum loss (``7702``).
-        profit_probability: Probability of any profit (``7703``).
-        organization_type: Kind of organisation that issued a bond (``7704``).
-        debt_class: Class of a bond's debt (``7705``).
-        ratings: Ratings of a bond (``7706``).
-        bond_state_code: State in which a bond was issued (``7707``).
-        bond_type: Kind of bond (``7708``).
-        last_trading_date: Last trading day (``7714``).
-        issue_date: Date of issue (``7715``).
-        beta: Movement relative to the market (``7718``).
-        ask_yield: Yield of a bond at the ask (``7720``).
-        price_ema_50: Distance of the price from `ema_50`, in percent (``7724``).
-        has_trading_permissions: Whether you have permission to trade the contract (``7768``).
-        stock_type: Kind of stock, such as ADR or ETF (``7899``).
-        daily_pnl_raw: Your profit or loss of the day, exact (``7920``).
-        cost_basis_raw: Cost of your position, exact (``7921``).
-        rebate_rate: Benchmark interest rate minus the fee for borrowing, in percent (``7943``).
+        sec_type: Security type, such as STK (JSON name: ``6070``).
+        months: Months in which the derivative expires (JSON name: ``6072``).
+        regular_expiry: day on which the contract expires (JSON name: ``6073``).
+        underlying_conid: IBKR's id of the underlying (JSON name: ``6457``).
+        company_name: Name of the company (JSON name: ``7051``).
+        ask_exch: Exchanges with the best ask, one letter each (JSON name: ``7057``).
+        last_exch: Exchanges of the last trade, one letter each (JSON name: ``7058``).
+        last_size: number of units in the last trade (JSON name: ``7059``).
+        bid_exch: Exchanges with the best bid, one letter each (JSON name: ``7068``).
+        iv_hv_percent: Implied volatility in percent of historical volatility (JSON name: ``7084``).
+        put_call_interest: Open interest of puts, divided by that of calls, on an underlying (JSON
+            name: ``7085``).
+        put_call_volume: Volume of puts, divided by that of calls, on an underlying (JSON name:
+            ``7086``).
+        hist_vol_percent: historical volatility over 30 days, updated live, in percent (JSON name:
+            ``7087``).
+        hist_vol_close_percent: Historical volatility, from closing prices (JSON name: ``7088``).
+        opt_volume: Options traded on the underlying today (JSON name: ``7089``).
+        conid_exchange: IBKR's id of the contract, with an exchange (JSON name: ``7094``).
+        can_be_traded: Whether the contract can be traded (JSON name: ``7184``).
+        contract_description_1: First line of the contract's description (JSON name: ``7219``).
+        contract_description_2: Second line of the contract's description (JSON name: ``7220``).
+        listing_exchange: exchange that lists the contract (JSON name: ``7221``).
+        industry: Industry of the company (JSON name: ``7280``).
+        category: category of the company within its industry (JSON name: ``7281``).
+        average_volume: Average daily volume over 90 days (JSON name: ``7282``).
+        opt_implied_vol_percent: Implied volatility of the underlying's options over 30 days (JSON
+            name: ``7283``).
+        historical_volatility_percent: historical volatility, in an older form of `hist_vol_percent`
+            (JSON name: ``7284``).
+        put_call_ratio: Ratio of puts to calls (JSON name: ``7285``).
+        dividend_amount: Amount of the next dividend (JSON name: ``7286``).
+        dividend_yield_percent: Dividends of a year in percent of the price (JSON name: ``7287``).
+        dividend_ex_date: Ex-dividend date (JSON name: ``7288``).
+        market_cap: Market capitalization, with a suffix for its magnitude (JSON name: ``7289``).
+        pe_ratio: Price divided by earnings per share (JSON name: ``7290``).
+        eps: Earnings per share (JSON name: ``7291``).
+        cost_basis: Cost of your position; `cost_basis_raw` is exact (JSON name: ``7292``).
+        high_52w: Highest price in 52 weeks (JSON name: ``7293``).
+        low_52w: Lowest price in 52 weeks (JSON name: ``7294``).
+        open: First price of the day (JSON name: ``7295``).
+        close: Closing price of today (JSON name: ``7296``).
+        opt_volume_change_percent: change of the volume of options, in percent (JSON name:
+            ``7607``).
+        implied_vol_percent: Implied volatility of this option (JSON name: ``7633``).
+        mark: Mark price: IBKR's combination of bid, ask and last (JSON name: ``7635``).
+        shortable_shares: number of shares that can be borrowed to sell short (JSON name: ``7636``).
+        fee_rate: yearly fee for borrowing shares to sell short, in percent (JSON name: ``7637``).
+        option_open_interest: Open interest of the option (JSON name: ``7638``).
+        percent_of_mark_value: market value of your position, in percent of the account's value
+            (JSON name: ``7639``).
+        shortable: how hard it is to sell shares of the contract short (JSON name: ``7644``).
+        morningstar_rating: rating by Morningstar; IBKR no longer sends it (JSON name: ``7655``).
+        dividends: Expected dividends per share in the next year (JSON name: ``7671``).
+        dividends_ttm: Dividends per share in the last year (JSON name: ``7672``).
+        ema_200: Exponential moving average of 200 days (JSON name: ``7674``).
+        ema_100: Exponential moving average of 100 days (JSON name: ``7675``).
+        ema_50: Exponential moving average of 50 days (JSON name: ``7676``).
+        ema_20: Exponential moving average of 20 days (JSON name: ``7677``).
+        price_ema_200: Distance of the price from `ema_200`, in percent (JSON name: ``7678``).
+        price_ema_100: Distance of the price from `ema_100`, in percent (JSON name: ``7679``).
+        price_ema_20: Distance of the price from `ema_20`, in percent (JSON name: ``7681``).
+        change_since_open: Last price minus the first price of the day (JSON name: ``7682``).
+        upcoming_event: Next event of the company; needs a subscription (JSON name: ``7683``).
+        upcoming_event_date: Date of the next event; needs a subscription (JSON name: ``7684``).
+        upcoming_analyst_meeting: Date of the next analyst meeting; needs a subscription (JSON name:
+            ``7685``).
+        upcoming_earnings: Date of the next earnings; needs a subscription (JSON name: ``7686``).
+        upcoming_misc_event: Date of the next other event; needs a subscription (JSON name:
+            ``7687``).
+        recent_analyst_meeting: Date of the last analyst meeting; needs a subscription (JSON name:
+            ``7688``).
+        recent_earnings: Date of the last earnings; needs a subscription (JSON name: ``7689``).
+        recent_misc_event: Date of the last other event; needs a subscription (JSON name: ``7690``).
+        prob_max_return: Probability of the maximum return (JSON name: ``7694``).
+        break_even: Break-even prices (JSON name: ``7695``).
+        spx_delta: Delta weighted by beta against the S&P 500 (JSON name: ``7696``).
+        futures_open_interest: open interest of the futures contract (JSON name: ``7697``).
+        last_yield: Yield of a bond at the last price (JSON name: ``7698``).
+        bid_yield: Yield of a bond at the bid (JSON name: ``7699``).
+        prob_max_return_2: probability of the maximum return; IBKR lists it under two ids, see
+            `prob_max_return` (JSON name: ``7700``).
+        prob_max_loss: Probability of the maximum loss (JSON name: ``7702``).
+        profit_probability: Probability of any profit (JSON name: ``7703``).
+        organization_type: Kind of organisation that issued a bond (JSON name: ``7704``).
+        debt_class: Class of a bond's debt (JSON name: ``7705``).
+        ratings: Ratings of a bond (JSON name: ``7706``).
+        bond_state_code: State in which a bond was issued (JSON name: ``7707``).
+        bond_type: Kind of bond (JSON name: ``7708``).
+        last_trading_date: last day on which the contract trades (JSON name: ``7714``).
+        issue_date: day on which the bond was issued (JSON name: ``7715``).
+        beta: beta: movement of the price relative to the market (JSON name: ``7718``).
+        ask_yield: Yield of a bond at the ask (JSON name: ``7720``).
+        price_ema_50: Distance of the price from `ema_50`, in percent (JSON name: ``7724``).
+        has_trading_permissions: Whether you have permission to trade the contract (JSON name:
+            ``7768``).
+        stock_type: Kind of stock, such as ADR or ETF (JSON name: ``7899``).
+        daily_pnl_raw: Your profit or loss of the day, exact (JSON name: ``7920``).
+        cost_basis_raw: Cost of your position, exact (JSON name: ``7921``).
+        rebate_rate: Benchmark interest rate minus the fee for borrowing, in percent (JSON name:
+            ``7943``).
     """
 
     last: KnownText | None = msgspec.field(default=None, name="31")
@@ -349,7 +378,8 @@ class Snapshot(Model, frozen=True, kw_only=True):
 class Unsubscribed(Model, frozen=True, kw_only=True):
     """Response of `client.api.market_data.close_all_md_streams`.
 
-    ``GET /iserver/marketdata/unsubscribeall``.
+    Endpoint: ``GET /iserver/marketdata/unsubscribeall``. Purpose of the call: end all subscriptions
+    to quotes.
     """
 
     unsubscribed: bool | None = None

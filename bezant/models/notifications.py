@@ -22,13 +22,15 @@ __all__ = [
 
 
 class DeliveryDevice(Model, frozen=True, kw_only=True):
-    """Row of `DeliveryOptions.devices`.
+    """Item of the list `DeliveryOptions.devices`.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        active: 1 if the notification or device is on (``A``).
-        device_id: id of the device (``I``).
-        name: name of the device (``NM``).
-        ui_id: id as shown to the user (``UI``).
+        active: 1 if switched on, 0 if switched off (JSON name: ``A``).
+        device_id: id of the device (JSON name: ``I``).
+        name: name of the device (JSON name: ``NM``).
+        ui_id: id of the device as shown to the user (JSON name: ``UI``).
     """
 
     active: int | None = msgspec.field(default=None, name="A")
@@ -40,11 +42,14 @@ class DeliveryDevice(Model, frozen=True, kw_only=True):
 class DeliveryOptions(Model, frozen=True, kw_only=True):
     """Response of `client.api.notifications.get_fyi_delivery`.
 
-    ``GET /fyi/deliveryoptions``.
+    Endpoint: ``GET /fyi/deliveryoptions``. Purpose of the call: return the e-mail setting and the
+    devices for notifications.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        devices: devices that receive notifications (``E``).
-        email: 1 if delivery by e-mail is on (``M``).
+        devices: devices that receive notifications (JSON name: ``E``).
+        email: 1 if notifications are also sent by e-mail, otherwise 0 (JSON name: ``M``).
     """
 
     devices: list[DeliveryDevice] | None = msgspec.field(default=None, name="E")
@@ -54,11 +59,14 @@ class DeliveryOptions(Model, frozen=True, kw_only=True):
 class FyiReceipt(Model, frozen=True, kw_only=True):
     """Response of `client.api.notifications.modify_fyi_delivery`.
 
-    ``POST /fyi/deliveryoptions/device``.
+    Endpoint: ``POST /fyi/deliveryoptions/device``. Purpose of the call: switch delivery to a device
+    on or off.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        t: duration of the call in milliseconds.
-        v: 1 if the call was accepted.
+        t: time that IBKR took for the call, in milliseconds.
+        v: 1 if IBKR accepted the call.
     """
 
     t: int | None = msgspec.field(default=None, name="T")
@@ -68,11 +76,14 @@ class FyiReceipt(Model, frozen=True, kw_only=True):
 class FyiDisclaimer(Model, frozen=True, kw_only=True):
     """Response of `client.api.notifications.get_fyi_disclaimer`.
 
-    ``GET /fyi/disclaimer/{typecode}``.
+    Endpoint: ``GET /fyi/disclaimer/{typecode}``. Purpose of the call: return the disclaimer of a
+    kind of notification.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        text: text of the disclaimer (``DT``).
-        type_code: kind of notification (``FC``).
+        text: text of the disclaimer (JSON name: ``DT``).
+        type_code: code of the kind of notification, such as ``BA`` (JSON name: ``FC``).
     """
 
     text: str | None = msgspec.field(default=None, name="DT")
@@ -82,12 +93,14 @@ class FyiDisclaimer(Model, frozen=True, kw_only=True):
 class Fyi(Model, frozen=True, kw_only=True):
     """FYI notification.
 
+    If an attribute is None, the response has no readable value for it.
+
     Attributes:
-        time: time of the notification; in UTC (``D``).
-        type_code: kind of notification (``FC``).
-        body: the text, as HTML (``MD``).
-        subject: the subject (``MS``).
-        read: 1 if the notification was read (``R``).
+        time: time of the notification; in UTC (JSON name: ``D``).
+        type_code: code of the kind of notification, such as ``BA`` (JSON name: ``FC``).
+        body: text of the notification, as HTML (JSON name: ``MD``).
+        subject: subject of the notification (JSON name: ``MS``).
+        read: 1 if the notification was read, 0 if not (JSON name: ``R``).
     """
 
     time: Time = msgspec.field(name="D")
@@ -102,8 +115,10 @@ class Fyi(Model, frozen=True, kw_only=True):
 class FyiReadState(Model, frozen=True, kw_only=True):
     """Value of `FyiRead.notification`.
 
+    If an attribute is None, the response has no readable value for it.
+
     Attributes:
-        read: 1 if the notification was read (``R``).
+        read: 1 if the notification was read, 0 if not (JSON name: ``R``).
     """
 
     id: str | None = msgspec.field(default=None, name="ID")
@@ -113,12 +128,15 @@ class FyiReadState(Model, frozen=True, kw_only=True):
 class FyiRead(Model, frozen=True, kw_only=True):
     """Response of `client.api.notifications.read_fyi_notification`.
 
-    ``PUT /fyi/notifications/{notificationID}``.
+    Endpoint: ``PUT /fyi/notifications/{notificationID}``. Purpose of the call: mark a notification
+    as read.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        notification: the notification (``P``).
-        t: duration of the call in milliseconds.
-        v: 1 if the call was accepted.
+        notification: the notification that was marked (JSON name: ``P``).
+        t: time that IBKR took for the call, in milliseconds.
+        v: 1 if IBKR accepted the call.
     """
 
     notification: FyiReadState | None = msgspec.field(default=None, name="P")
@@ -127,17 +145,20 @@ class FyiRead(Model, frozen=True, kw_only=True):
 
 
 class FyiSetting(Model, frozen=True, kw_only=True):
-    """Row of the response of `client.api.notifications.get_fyi_settings`.
+    """Item of the list in the response of `client.api.notifications.get_fyi_settings`.
 
-    ``GET /fyi/settings``.
+    Endpoint: ``GET /fyi/settings``. Purpose of the call: return the kinds of notification, and
+    whether each is switched on.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        active: 1 if the notification or device is on (``A``).
-        type_code: kind of notification (``FC``).
-        description: description of the kind of notification (``FD``).
-        title: title of the kind of notification (``FN``).
-        disclaimer_read: 1 if the disclaimer was read (``H``).
-        setting_code: code of the setting, such as ``TA_FYI`` (``SS``).
+        active: 1 if switched on, 0 if switched off (JSON name: ``A``).
+        type_code: code of the kind of notification, such as ``BA`` (JSON name: ``FC``).
+        description: description of the kind of notification (JSON name: ``FD``).
+        title: title of the kind of notification (JSON name: ``FN``).
+        disclaimer_read: 1 if the disclaimer was read, 0 if not (JSON name: ``H``).
+        setting_code: code of the setting, such as ``TA_FYI`` (JSON name: ``SS``).
     """
 
     active: int | None = msgspec.field(default=None, name="A")
@@ -151,10 +172,11 @@ class FyiSetting(Model, frozen=True, kw_only=True):
 class UnreadFyis(Model, frozen=True, kw_only=True):
     """Response of `client.api.notifications.get_unread_fyis`.
 
-    ``GET /fyi/unreadnumber``.
+    Endpoint: ``GET /fyi/unreadnumber``. Purpose of the call: return the number of unread
+    notifications.
 
     Attributes:
-        unread: number of unread notifications (``BN``).
+        unread: number of unread notifications (JSON name: ``BN``).
     """
 
     unread: int = msgspec.field(name="BN")

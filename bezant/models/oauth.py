@@ -20,7 +20,8 @@ __all__ = [
 class AccessToken(Model, frozen=True, kw_only=True):
     """Response of `client.oauth_api.oauth.request_access_token`.
 
-    ``POST /oauth/access_token``.
+    Endpoint: ``POST /oauth/access_token``. Purpose of the call: exchange an authorised request
+    token for an access token (OAuth 1.0a).
     """
 
     is_true: bool | None = None
@@ -35,10 +36,13 @@ class AccessToken(Model, frozen=True, kw_only=True):
 class LiveSessionToken(Model, frozen=True, kw_only=True):
     """Response of `client.oauth_api.oauth.request_live_session_token`.
 
-    ``POST /oauth/live_session_token``.
+    Endpoint: ``POST /oauth/live_session_token``. Purpose of the call: request a live session token
+    (OAuth 1.0a, Diffie-Hellman exchange).
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        live_session_token_expiration: in UTC.
+        live_session_token_expiration: time at which the live session token expires; in UTC.
     """
 
     diffie_hellman_challenge: str | None = None
@@ -58,7 +62,8 @@ class LiveSessionToken(Model, frozen=True, kw_only=True):
 class RequestToken(Model, frozen=True, kw_only=True):
     """Response of `client.oauth_api.oauth.request_temporary_token`.
 
-    ``POST /oauth/request_token``.
+    Endpoint: ``POST /oauth/request_token``. Purpose of the call: request a request token, the first
+    step of OAuth 1.0a.
     """
 
     oauth_token: str | None = None
@@ -70,7 +75,8 @@ class RequestToken(Model, frozen=True, kw_only=True):
 class Token(Model, frozen=True, kw_only=True):
     """Response of `client.oauth_api.oauth.generate_token`.
 
-    ``POST /oauth2/api/v1/token``.
+    Endpoint: ``POST /oauth2/api/v1/token``. Purpose of the call: request an access token (OAuth
+    2.0).
     """
 
     access_token: str | None = None

@@ -48,43 +48,52 @@ __all__ = [
 class OrderStatus(Model, frozen=True, kw_only=True):
     """Response of `client.api.orders.get_order_status`.
 
-    ``GET /iserver/account/order/status/{orderId}``.
+    Endpoint: ``GET /iserver/account/order/status/{orderId}``. Purpose of the call: return the state
+    of one order.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        account_id: the account, such as ``DU123456`` (``account``).
-        average_price: average price of the fills.
-        child_order_type: such as ``0``, ``A``, ``B``.
+        account_id: id of the account, such as ``DU123456`` (JSON name: ``account``).
+        average_price: average price at which the order filled so far.
+        child_order_type: ``0`` for no hedge, ``A`` for an attached child order that hedges, ``B``
+            for a beta hedge.
         conid: IBKR's id of the contract.
-        conid_ex: contract id, followed by ``@`` and the exchange if the order names an exchange
-            (``conidex``).
-        filled_quantity: quantity filled (``cum_fill``).
+        conid_ex: IBKR's id of the contract, followed by ``@`` and an exchange if an exchange is
+            named (JSON name: ``conidex``).
+        filled_quantity: quantity filled so far (JSON name: ``cum_fill``).
         currency: currency, such as ``USD``.
         listing_exchange: exchange that lists the contract.
-        option_account: for IBKR's own use (``option_acct``).
+        option_account: value that only IBKR itself uses (JSON name: ``option_acct``).
         order_ccp_status: state of the order in IBKR's own records.
         order_id: IBKR's id of the order.
-        status: such as ``Submitted``, ``Filled``, ``Cancelled`` (``order_status``).
-        order_time: time of the order; in UTC.
-        order_type: such as ``LMT``, ``MKT``, ``STP``, ``STOP_LIMIT``, ``MIDPRICE``, ``TRAIL``,
-            ``TRAILLMT``, ``MOC``, ``LOC``, ``MIT``, ``LIT``, ``REL``.
-        request_id: the request's id.
+        status: status of the order, such as ``Submitted``, ``Filled``, ``Cancelled`` (JSON name:
+            ``order_status``).
+        order_time: time at which the order was submitted; in UTC.
+        order_type: type of the order, such as ``LMT``, ``MKT``, ``STP``, ``STOP_LIMIT``,
+            ``MIDPRICE``, ``TRAIL``, ``TRAILLMT``, ``MOC``, ``LOC``, ``MIT``, ``LIT``, ``REL``.
+        request_id: id of the request.
         sec_type: kind of contract, such as ``STK``.
-        side: ``BUY`` or ``SELL``.
-        symbol: the symbol.
-        time_in_force: such as ``DAY``, ``GTC``, ``OPG``, ``IOC``, ``PAX``, ``OVT``, ``OND``
-            (``tif``).
-        quantity: quantity ordered (``total_size``).
-        price: limit or stop price.
+        side: side of the order: ``BUY`` or ``SELL``.
+        size: quantity that is not filled yet; 0 if the order no longer works.
+        symbol: symbol of the contract.
+        time_in_force: how long the order stays valid (time in force), such as ``DAY``, ``GTC``,
+            ``OPG``, ``IOC``, ``PAX``, ``OVT``, ``OND`` (JSON name: ``tif``).
+        quantity: quantity that is not filled yet; 0 if the order no longer works (JSON name:
+            ``total_size``).
+        price: limit price or stop price of the order.
         limit_price: limit price.
         stop_price: stop price.
-        parent_order_id: the order that this one waits for.
-        children_order_ids: the orders that wait for this one.
-        oca_group_id: the group of which one order cancels the others.
-        oca_group_type: effect of a fill on the other orders of the group, such as
+        parent_order_id: id of the parent order, which this order waits for.
+        children_order_ids: ids of the orders that wait for this order.
+        oca_group_id: id of the group (OCA) of orders of which one cancels the others.
+        oca_group_type: what a fill of this order does to the other orders of the group, such as
             ``ReduceOnFillNonBlock``.
-        background_color: background color for display (``bg_color``).
-        foreground_color: text color for display (``fg_color``).
+        background_color: background color in which IBKR displays this row (JSON name:
+            ``bg_color``).
+        foreground_color: text color in which IBKR displays this row (JSON name: ``fg_color``).
         fill_price: price of the last fill.
+        is_event_trading: ``1`` if the order is an Event Trading order, ``0`` if not.
         last_fill_price: price of the last fill.
         remaining_quantity: quantity that is not filled yet.
         total_cash_size: amount of money ordered.
@@ -159,48 +168,56 @@ class OrderStatus(Model, frozen=True, kw_only=True):
 
 
 class LiveOrder(Model, frozen=True, kw_only=True, rename="camel"):
-    """Order of the day, open or done.
+    """Order of the day: still open, or filled or cancelled.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        account_id: the account, such as ``DU123456`` (``acct``).
-        conid_ex: contract id, followed by ``@`` and the exchange if the order names an exchange
-            (``conidex``).
+        account_id: id of the account, such as ``DU123456`` (JSON name: ``acct``).
+        conid_ex: IBKR's id of the contract, followed by ``@`` and an exchange if an exchange is
+            named (JSON name: ``conidex``).
         conid: IBKR's id of the contract.
         order_id: IBKR's id of the order.
-        cash_currency: currency of ``cash_quantity`` (``cashCcy``).
+        cash_currency: currency of an amount of money given as ``cash_quantity`` (JSON name:
+            ``cashCcy``).
         size_and_fills: filled and ordered quantity, as text.
-        order_description: description of the order (``orderDesc``).
-        contract_description_1: first line of the contract's description (``description1``).
-        ticker: the symbol.
+        order_description: description of the order (JSON name: ``orderDesc``).
+        contract_description_1: first line of the contract's description (JSON name:
+            ``description1``).
+        ticker: symbol of the contract, such as ``AAPL``.
         sec_type: kind of contract, such as ``STK``.
         listing_exchange: exchange that lists the contract.
         remaining_quantity: quantity that is not filled yet.
-        filled_quantity: quantity filled.
-        quantity: quantity ordered (``totalSize``).
-        status: such as ``Inactive``, ``PendingSubmit``, ``PreSubmitted``, ``Submitted``,
+        filled_quantity: quantity filled so far.
+        quantity: total quantity ordered (JSON name: ``totalSize``).
+        status: state, such as ``Inactive``, ``PendingSubmit``, ``PreSubmitted``, ``Submitted``,
             ``Filled``, ``PendingCancel``, ``PreCancelled``, ``Cancelled``, ``WarnState``,
             ``Expired``, ``Rejected``.
         order_ccp_status: state of the order in IBKR's own records.
-        average_price: average price of one unit (``avgPrice``).
-        original_order_type: order type that a filled order had; such as ``LMT``, ``MKT``, ``STP``,
+        average_price: average price of one unit (JSON name: ``avgPrice``).
+        original_order_type: order type that a filled order had, such as ``LMT``, ``MKT``, ``STP``,
             ``STOP_LIMIT``, ``MIDPRICE``, ``TRAIL``, ``TRAILLMT``, ``MOC``, ``LOC``, ``MIT``,
-            ``LIT``, ``REL`` (``origOrderType``).
-        supports_tax_opt: such as ``0``, ``1``.
-        order_type: such as ``LMT``, ``MKT``, ``STP``, ``STOP_LIMIT``, ``MIDPRICE``, ``TRAIL``,
-            ``TRAILLMT``, ``MOC``, ``LOC``, ``MIT``, ``LIT``, ``REL``.
-        background_color: background color for display (``bgColor``).
-        foreground_color: text color for display (``fgColor``).
-        is_event_trading: such as ``0``, ``1``.
-        price: limit or stop price.
-        time_in_force: such as ``DAY``, ``GTC``, ``OPG``, ``IOC``, ``PAX``, ``OVT``, ``OND``.
-        last_execution_time: time of the last fill; in UTC (``lastExecutionTime_r``).
+            ``LIT``, ``REL`` (JSON name: ``origOrderType``).
+        supports_tax_opt: ``1`` if IBKR's Tax Optimizer supports the order, ``0`` if not.
+        order_type: type of the order, such as ``LMT``, ``MKT``, ``STP``, ``STOP_LIMIT``,
+            ``MIDPRICE``, ``TRAIL``, ``TRAILLMT``, ``MOC``, ``LOC``, ``MIT``, ``LIT``, ``REL``.
+        background_color: background color in which IBKR displays this row (JSON name: ``bgColor``).
+        foreground_color: text color in which IBKR displays this row (JSON name: ``fgColor``).
+        is_event_trading: ``1`` if the order is an Event Trading order, ``0`` if not.
+        price: limit price or stop price of the order.
+        time_in_force: how long the order stays valid (time in force), such as ``DAY``, ``GTC``,
+            ``OPG``, ``IOC``, ``PAX``, ``OVT``, ``OND``.
+        last_execution_time: time of the last fill; in UTC (JSON name: ``lastExecutionTime_r``).
         side: ``BUY`` or ``SELL``; ``EXER`` to exercise an option.
-        contract_description_2: second line of the contract's description (``description2``).
+        contract_description_2: second line of the contract's description (JSON name:
+            ``description2``).
         exchange: exchange, such as ``NASDAQ``.
         tax_optimizer_id: id of the tax lots to close.
         total_cash_size: amount of money ordered.
-        client_order_id: ``client_order_id`` of the order (``order_ref``).
-        parent_order_id: order that this order waits for (``parentId``).
+        client_order_id: id that you chose for the order when you placed it (JSON name:
+            ``order_ref``).
+        parent_order_id: id of the parent order, which this order waits for (JSON name:
+            ``parentId``).
     """
 
     account_id: NonEmpty = msgspec.field(name="acct")
@@ -245,7 +262,8 @@ class LiveOrder(Model, frozen=True, kw_only=True, rename="camel"):
 class LiveOrders(Model, frozen=True, kw_only=True):
     """Response of `client.api.orders.get_open_orders`.
 
-    ``GET /iserver/account/orders``.
+    Endpoint: ``GET /iserver/account/orders``. Purpose of the call: return the day's orders, open
+    and done; an empty first list is requested again.
     """
 
     orders: list[LiveOrder]
@@ -255,24 +273,29 @@ class LiveOrders(Model, frozen=True, kw_only=True):
 class Trade(Model, frozen=True, kw_only=True):
     """Execution of an order.
 
+    If an attribute is None, the response has no readable value for it.
+
     Attributes:
-        account_id: the account, such as ``DU123456`` (``account``).
+        account_id: id of the account, such as ``DU123456`` (JSON name: ``account``).
+        commission: commission of the execution.
         conid: IBKR's id of the contract.
-        conid_ex: contract id, followed by ``@`` and the exchange if the order names an exchange.
+        conid_ex: IBKR's id of the contract, followed by ``@`` and an exchange if an exchange is
+            named.
         exchange: exchange, such as ``NASDAQ``.
         execution_id: id of the execution.
-        is_event_trading: such as ``0``, ``1``.
-        liquidation_trade: such as ``0``, ``1``.
+        is_event_trading: ``1`` if the order is an Event Trading order, ``0`` if not.
+        liquidation_trade: ``1`` if the trade is a liquidation by IBKR, ``0`` if not.
         listing_exchange: exchange that lists the contract.
-        net_amount: price times size times multiplier.
+        net_amount: value of the execution: price times size times multiplier.
         order_id: IBKR's id of the order.
-        client_order_id: the ``client_order_id`` of the order (``order_ref``).
+        client_order_id: the ``client_order_id`` of the order (JSON name: ``order_ref``).
         price: price of one unit.
         sec_type: kind of contract, such as ``STK``.
         side: ``BUY`` or ``SELL``; ``EXER`` if an option was exercised.
-        supports_tax_opt: such as ``0``, ``1``.
-        symbol: the symbol.
-        time: time of the execution; in UTC (``trade_time_r``).
+        size: quantity of the execution.
+        supports_tax_opt: ``1`` if IBKR's Tax Optimizer supports the order, ``0`` if not.
+        symbol: symbol of the contract.
+        time: time of the execution; in UTC (JSON name: ``trade_time_r``).
         contract_description_2: the rest of the description, such as expiry and strike.
         open_close: whether the execution opens or closes a position; None if IBKR does not know.
         position: quantity of the contract held at the time of the response.
@@ -313,14 +336,18 @@ class Trade(Model, frozen=True, kw_only=True):
 class OrderCancellation(Model, frozen=True, kw_only=True):
     """Response of `client.api.orders.cancel_open_order`.
 
-    ``DELETE /iserver/account/{accountId}/order/{orderId}``.
+    Endpoint: ``DELETE /iserver/account/{accountId}/order/{orderId}``. Purpose of the call: request
+    the cancellation of an order, which can still fill.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        account_id: the account, such as ``DU123456`` (``account``).
+        account_id: id of the account, such as ``DU123456`` (JSON name: ``account``).
         conid: IBKR's id of the contract.
-        message: text of the message; such as ``Request was submitted`` (``msg``).
+        message: text of the message, such as ``Request was submitted`` (JSON name: ``msg``).
         order_id: IBKR's id of the order.
-        status: such as ``Submitted``, ``Filled``, ``Cancelled`` (``order_status``).
+        status: status of the order, such as ``Submitted``, ``Filled``, ``Cancelled`` (JSON name:
+            ``order_status``).
     """
 
     account_id: str | None = msgspec.field(default=None, name="account")
@@ -332,11 +359,13 @@ class OrderCancellation(Model, frozen=True, kw_only=True):
 
 
 class OrderAllocation(Model, frozen=True, kw_only=True):
-    """Row of `AllocationProfile.allocations`.
+    """Item of the list `AllocationProfile.allocations`.
+
+    If an attribute is None, it is not sent.
 
     Attributes:
-        account_id: the account, such as ``DU123456`` (``account``).
-        amount: amount of money.
+        account_id: id of the account, such as ``DU123456`` (JSON name: ``account``).
+        amount: amount of the order for this account, in the unit of ``alloc_type``.
     """
 
     account_id: str | None = msgspec.field(default=None, name="account")
@@ -346,8 +375,10 @@ class OrderAllocation(Model, frozen=True, kw_only=True):
 class AllocationProfile(Model, frozen=True, kw_only=True):
     """Value of `OrderPayload.allocation_profile`.
 
+    If an attribute is None, it is not sent.
+
     Attributes:
-        alloc_type: ``SHARE``, ``CASH``.
+        alloc_type: unit of the accounts' amounts: one of ``SHARE``, ``CASH``.
     """
 
     alloc_type: Literal["SHARE", "CASH"] | None = None
@@ -355,32 +386,40 @@ class AllocationProfile(Model, frozen=True, kw_only=True):
 
 
 class OrderPayload(Model, frozen=True, kw_only=True):
-    """Value of the argument `json_payload` of `client.api.orders.modify_open_order`.
+    """Value of `json_payload`, an argument of `client.api.orders.modify_open_order`.
 
-    ``POST /iserver/account/{accountId}/order/{orderId}``.
+    Endpoint: ``POST /iserver/account/{accountId}/order/{orderId}``. Purpose of the call: change an
+    open order; it needs the whole ticket, and the response may be an order question.
     """
 
     allocation_profile: AllocationProfile | None = None
 
 
 class OrderReply(Model, frozen=True, kw_only=True, rename="camel"):
-    """Result of an order.
+    """IBKR's response about one order.
 
-    It was placed (``order_id``), has a question (``id``, ``message``), or was refused (``error``).
+    Either the order was placed (``order_id`` is set), IBKR asks a question about it (``id``,
+    ``message``), or IBKR refused it (``error``).
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
         order_id: IBKR's id of the order.
-        status: such as ``Submitted``, ``Filled``, ``Cancelled`` (``order_status``).
-        is_suppressed: whether this kind of question is now confirmed automatically.
-        message_ids: kinds of question, such as ``o163``.
-        request_id: the question's id (``reqId``).
-        client_order_id: ``client_order_id`` of the order (``local_order_id``).
-        message_options: replies to choose from.
-        default_suppression_option: the option that suppression chooses.
-        is_suppressible: whether questions of this kind can be suppressed.
-        error: reason of the refusal, if other orders of the call were not refused.
-        parent_order_id: order that this order waits for.
-        success: whether the order was placed.
+        status: status of the order, such as ``Submitted``, ``Filled``, ``Cancelled`` (JSON name:
+            ``order_status``).
+        is_suppressed: whether IBKR now confirms order questions of this kind automatically.
+        message_ids: kinds of order questions, such as ``o163``.
+        request_id: id of the order question (JSON name: ``reqId``).
+        client_order_id: id that you chose for the order when you placed it (JSON name:
+            ``local_order_id``).
+        message_options: possible replies to the order question.
+        default_suppression_option: the reply that IBKR gives when it confirms such a question
+            automatically.
+        is_suppressible: whether IBKR can confirm order questions of this kind automatically.
+        error: reason why IBKR refused the order; set if IBKR did not refuse other orders of the
+            same call.
+        parent_order_id: id of the parent order, which this order waits for.
+        success: whether IBKR placed the order.
         warning_message: a warning about the order.
     """
 
@@ -414,43 +453,50 @@ class OrderReply(Model, frozen=True, kw_only=True, rename="camel"):
 class OrderTicket(Model, frozen=True, kw_only=True, rename="camel"):
     """Order to be placed.
 
+    If an attribute is None, it is not sent.
+
     Attributes:
-        account_id: account; by default the account of the call (``acctId``).
-        all_or_none: whether to fill the whole quantity or nothing.
+        account_id: id of the account; if it is None, the account of the call (JSON name:
+            ``acctId``).
+        all_or_none: whether the order fills either completely or not at all.
         aux_price: stop price of ``STOP_LIMIT`` and ``TRAILLMT`` orders.
         client_order_id: your own id of the order, up to 64 characters, unique within a day; not for
-            a bracket's exits (``cOID``).
-        cash_quantity: money to spend, instead of a quantity (``cashQty``).
+            a bracket's exits (JSON name: ``cOID``).
+        cash_quantity: amount of money to spend, instead of a quantity (JSON name: ``cashQty``).
         conid: IBKR's id of the contract, for SMART routing.
-        conid_ex: ``conid@EXCHANGE`` for direct routing, instead of ``conid`` (``conidex``).
+        conid_ex: ``conid@EXCHANGE`` for direct routing, instead of ``conid`` (JSON name:
+            ``conidex``).
         ext_operator: name of the person who entered the order; required for futures.
-        is_currency_conversion: whether the order converts currencies (``isCcyConv``).
-        is_single_group: whether the orders cancel each other (OCA).
+        is_currency_conversion: whether the order converts currencies (JSON name: ``isCcyConv``).
+        is_single_group: whether the orders form a group (OCA) in which one order cancels the
+            others.
         json_payload: allocation of an advisor's order.
         listing_exchange: exchange that lists the contract.
         manual_indicator: whether a person entered the order; required for futures.
-        order_type: ``LMT``, ``MKT``, ``STP``, ``STOP_LIMIT``, ``MIDPRICE``, ``TRAIL``,
-            ``TRAILLMT``, ``MOC``, ``LOC``, ``MIT``, ``LIT``, ``REL``.
+        order_type: type of the order: one of ``LMT``, ``MKT``, ``STP``, ``STOP_LIMIT``,
+            ``MIDPRICE``, ``TRAIL``, ``TRAILLMT``, ``MOC``, ``LOC``, ``MIT``, ``LIT``, ``REL``.
         outside_rth: whether the order may also fill outside regular trading hours.
-        parent_id: ``client_order_id`` of the order that this order waits for.
-        price: limit price; the stop price of ``STP`` and ``TRAIL`` orders, the cap of ``MIDPRICE``
-            orders.
-        quantity: quantity, unless ``cash_quantity`` is given.
-        referrer: source of the order.
+        parent_id: ``client_order_id`` of the parent order, which this order waits for.
+        price: limit price; for ``STP`` and ``TRAIL`` orders the stop price, for ``MIDPRICE`` orders
+            the price cap.
+        quantity: number of units; required unless ``cash_quantity`` is given.
+        referrer: source from which the order comes.
         sec_type: kind of contract, such as ``STK``.
-        side: ``BUY`` or ``SELL``.
-        strategy: name of an order algorithm.
-        strategy_parameters: the algorithm's parameters.
+        side: side of the order: ``BUY`` or ``SELL``.
+        strategy: name of the order algorithm.
+        strategy_parameters: parameters of the order algorithm.
         tax_optimizer_id: id of the tax lots to close.
-        ticker: the symbol.
-        time_in_force: ``DAY``, ``GTC``, ``OPG``, ``IOC``, ``PAX``, ``OVT``, ``OND`` (``tif``).
-        trailing_amount: distance of the trailing stop, in the unit of ``trailing_type``
-            (``trailingAmt``).
+        ticker: symbol of the contract, such as ``AAPL``.
+        time_in_force: how long the order stays valid (time in force): one of ``DAY``, ``GTC``,
+            ``OPG``, ``IOC``, ``PAX``, ``OVT``, ``OND`` (JSON name: ``tif``).
+        trailing_amount: distance of the trailing stop, in the unit of ``trailing_type`` (JSON name:
+            ``trailingAmt``).
         trailing_type: unit of ``trailing_amount``: ``amt`` for money, ``%`` for percent.
         use_adaptive: whether to use IBKR's price management algorithm.
-        fx_quantity: money to convert, for currency conversions (``fxQty``).
-        allocation_method: method to split an advisor's order.
-        manual_order_time: time when a person entered the order, epoch milliseconds.
+        fx_quantity: amount of money to convert, for currency conversions (JSON name: ``fxQty``).
+        allocation_method: method by which an advisor's order is split between accounts.
+        manual_order_time: time when a person entered the order, in milliseconds since 1970-01-01
+            (UTC).
         customer_account: the omnibus client's account.
         is_pro_customer: whether the omnibus client counts as professional.
         deactivated: whether to save the order without sending it.
@@ -496,10 +542,12 @@ class OrderTicket(Model, frozen=True, kw_only=True, rename="camel"):
 class PreviewAmount(Model, frozen=True, kw_only=True):
     """Amounts of an order preview.
 
+    If an attribute is None, the response has no readable value for it.
+
     Attributes:
         amount: price times quantity.
         commission: commission and fees; the highest, if IBKR names a range.
-        total: amount with commission.
+        total: ``amount`` including the commission.
         commission_least: lowest commission, if IBKR names a range.
         currency: currency of the amounts.
     """
@@ -512,7 +560,7 @@ class PreviewAmount(Model, frozen=True, kw_only=True):
 
 
 class PreviewFigure(Model, frozen=True, kw_only=True):
-    """Figure before the order, its change, and the figure after the order.
+    """Figure of a preview: its value before the order, its change, and its value after the order.
 
     Money is in the account's base currency.
     """
@@ -523,12 +571,14 @@ class PreviewFigure(Model, frozen=True, kw_only=True):
 
 
 class PreviewAllocation(Model, frozen=True, kw_only=True, rename="camel"):
-    """An account's part of an adviser's order.
+    """Part of an adviser's order that one account gets, in a preview.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        account_id: the account, such as ``DU123456`` (``account``).
-        actual_allocation: quantity that the account gets.
-        desired_allocation: quantity by the allocation method.
+        account_id: id of the account, such as ``DU123456`` (JSON name: ``account``).
+        actual_allocation: quantity that the account actually gets.
+        desired_allocation: quantity for the account by the allocation method.
     """
 
     account_id: str | None = msgspec.field(default=None, name="account")
@@ -538,6 +588,8 @@ class PreviewAllocation(Model, frozen=True, kw_only=True, rename="camel"):
 
 class PreviewConversionQuery(Model, frozen=True, kw_only=True):
     """Value of `PreviewConversion.query`.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
         conid: IBKR's id of the contract.
@@ -558,7 +610,9 @@ class PreviewConversionQuery(Model, frozen=True, kw_only=True):
 
 
 class PreviewConversion(Model, frozen=True, kw_only=True):
-    """The call that says how much currency the order needs.
+    """Call of IBKR's API that returns how much currency must be converted for an order.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
         query: parameters of the call.
@@ -569,12 +623,14 @@ class PreviewConversion(Model, frozen=True, kw_only=True):
 
 
 class PreviewEffect(Model, frozen=True, kw_only=True):
-    """A position or funds before or after the order.
+    """Position or funds before or after the order of a preview.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        label: name of the figure, in words (``L``).
-        key: key of the figure, such as ``CURRENT_POS`` (``N``).
-        values: values of the figure, as texts (``V``).
+        label: name of the figure, in words (JSON name: ``L``).
+        key: key of the figure, such as ``CURRENT_POS`` (JSON name: ``N``).
+        values: values of the figure, as texts (JSON name: ``V``).
     """
 
     label: str | None = msgspec.field(default=None, name="L")
@@ -585,19 +641,23 @@ class PreviewEffect(Model, frozen=True, kw_only=True):
 class OrderPreview(Model, frozen=True, kw_only=True):
     """Response of `client.api.orders.preview_margin_impact`.
 
-    ``POST /iserver/account/{accountId}/orders/whatif``.
+    Endpoint: ``POST /iserver/account/{accountId}/orders/whatif``. Purpose of the call: return a
+    preview of an order without placing it; IBKR prices only the first ticket.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        amount: amount of money.
-        position: number of units held; negative when short.
+        amount: cost and commission of the order.
+        position: the position before and after the order.
         accrued_interest: null in every response so far.
         action: action that IBKR proposes to take first, such as ``convert_from_base_currency``.
-        allocations: each account's part of an adviser's order.
-        conversion: the call that says how much currency to convert first (``cqe``).
+        allocations: the part of an adviser's order that each account gets.
+        conversion: call of IBKR's API that returns how much currency to convert first (JSON name:
+            ``cqe``).
         data: positions and funds before and after the order.
-        errors: every reason why it would be refused; ``error`` is the first.
+        errors: all reasons why IBKR would refuse the order; ``error`` is the first of them.
         order_id: IBKR's id of the order.
-        warns: every warning; ``warn`` is the first.
+        warns: all warnings about the order; ``warn`` is the first of them.
     """
 
     amount: PreviewAmount | None = None
@@ -618,9 +678,6 @@ class OrderPreview(Model, frozen=True, kw_only=True):
 
 
 class Status(Model, frozen=True, kw_only=True):
-    """Response of `client.api.orders.suppress_order_replies`.
-
-    ``POST /iserver/questions/suppress``.
-    """
+    """Response of calls that suppress order questions, or end the suppression."""
 
     status: str | None = None

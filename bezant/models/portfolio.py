@@ -28,7 +28,10 @@ __all__ = [
 
 
 class AllocationSplit(Model, frozen=True, kw_only=True):
-    """Market values of long and short positions, by class."""
+    """Market values of the long and of the short positions.
+
+    In both attributes, the key is an asset class, a sector or an industry group, such as ``STK``.
+    """
 
     long: dict[str, Decimal] | None = None
     short: dict[str, Decimal] | None = None
@@ -37,10 +40,13 @@ class AllocationSplit(Model, frozen=True, kw_only=True):
 class Allocation(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.api.portfolio.get_consolidated_allocation`.
 
-    ``POST /portfolio/allocation``.
+    Endpoint: ``POST /portfolio/allocation``. Purpose of the call: return the combined holdings of
+    several accounts by asset class, sector and group.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        asset_class: kind of contract, such as ``STK``.
+        asset_class: market values by asset class.
     """
 
     asset_class: AllocationSplit | None = None
@@ -59,7 +65,8 @@ class SubaccountPaging(Model, frozen=True, kw_only=True, rename="camel"):
 class SubaccountPage(Model, frozen=True, kw_only=True):
     """Response of `client.api.portfolio.get_many_subaccounts`.
 
-    ``GET /portfolio/subaccounts2``.
+    Endpoint: ``GET /portfolio/subaccounts2``. Purpose of the call: return a page of 20
+    sub-accounts.
     """
 
     metadata: SubaccountPaging | None = None
@@ -67,7 +74,9 @@ class SubaccountPage(Model, frozen=True, kw_only=True):
 
 
 class ComboLeg(Model, frozen=True, kw_only=True):
-    """Row of `ComboPosition.legs`.
+    """Item of the list `ComboPosition.legs`.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
         conid: IBKR's id of the contract.
@@ -78,26 +87,28 @@ class ComboLeg(Model, frozen=True, kw_only=True):
 
 
 class ComboLegPosition(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of `ComboPosition.positions`.
+    """Item of the list `ComboPosition.positions`.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        account_id: the account, such as ``DU123456`` (``acctId``).
+        account_id: id of the account, such as ``DU123456`` (JSON name: ``acctId``).
         asset_class: kind of contract, such as ``STK``.
-        average_cost: average cost of one unit, times the multiplier (``avgCost``).
-        average_price: average price of one unit (``avgPrice``).
+        average_cost: average cost of one unit, times the multiplier (JSON name: ``avgCost``).
+        average_price: average price of one unit (JSON name: ``avgPrice``).
         conid: IBKR's id of the contract.
-        description: short description of the contract (``contractDesc``).
+        description: short description of the contract (JSON name: ``contractDesc``).
         currency: currency, such as ``USD``.
-        expiry: expiry of a derivative.
-        market_price: price of one unit (``mktPrice``).
-        market_value: market value of the whole position (``mktValue``).
-        multiplier: units of the underlying in one contract.
-        quantity: number of units held; negative when short (``position``).
-        right: ``C`` or ``P`` (``putOrCall``).
-        realized_pnl: realized profit and loss of the day.
+        expiry: day on which the derivative expires.
+        market_price: current market price of one unit (JSON name: ``mktPrice``).
+        market_value: current market value of the whole position (JSON name: ``mktValue``).
+        multiplier: number of units of the underlying in one contract.
+        quantity: number of units held; negative for a short position (JSON name: ``position``).
+        right: ``C`` for a call option, ``P`` for a put option (JSON name: ``putOrCall``).
+        realized_pnl: realized profit or loss of the day; negative for a loss.
         strike: strike price.
-        underlying_conid: the underlying's contract (``undConid``).
-        unrealized_pnl: profit and loss of open positions.
+        underlying_conid: IBKR's id of the underlying contract (JSON name: ``undConid``).
+        unrealized_pnl: unrealized profit or loss of open positions; negative for a loss.
     """
 
     account_id: str | None = msgspec.field(default=None, name="acctId")
@@ -123,9 +134,10 @@ class ComboLegPosition(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class ComboPosition(Model, frozen=True, kw_only=True):
-    """Row of the response of `client.api.portfolio.get_combo_positions`.
+    """Item of the list in the response of `client.api.portfolio.get_combo_positions`.
 
-    ``GET /portfolio/{accountId}/combo/positions``.
+    Endpoint: ``GET /portfolio/{accountId}/combo/positions``. Purpose of the call: return positions
+    that were entered as combinations, with their legs.
     """
 
     description: str | None = None
@@ -135,41 +147,49 @@ class ComboPosition(Model, frozen=True, kw_only=True):
 
 
 class LedgerRow(Model, frozen=True, kw_only=True):
-    """Balances in a currency.
+    """Balances of an account in one currency.
 
-    The row's key is the currency's code, and ``BASE`` is the sum of all currencies.
+    In the ledger, the key of the row is the currency's code, or ``BASE`` for the sum of all
+    currencies in the base currency.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        account_id: the account (``acctcode``).
-        cash_balance: cash balance in the currency (``cashbalance``).
-        cash_balance_fx_segment: cash in the segment for currency trading
-            (``cashbalancefxsegment``).
-        commodity_market_value: market value of commodities (``commoditymarketvalue``).
-        corporate_bonds_market_value: market value of corporate bonds
-            (``corporatebondsmarketvalue``).
+        account_id: id of the account (JSON name: ``acctcode``).
+        cash_balance: cash balance in the currency (JSON name: ``cashbalance``).
+        cash_balance_fx_segment: cash in the account's segment for currency trading (JSON name:
+            ``cashbalancefxsegment``).
+        commodity_market_value: market value of commodities (JSON name: ``commoditymarketvalue``).
+        corporate_bonds_market_value: market value of corporate bonds (JSON name:
+            ``corporatebondsmarketvalue``).
         currency: currency, such as ``USD``.
-        exchange_rate: rate to the base currency (``exchangerate``).
-        future_market_value: market value of futures (``futuremarketvalue``).
-        future_option_market_value: market value of options on futures
-            (``futureoptionmarketvalue``).
-        futures_only_pnl: profit and loss of futures only (``futuresonlypnl``).
-        issuer_options_market_value: market value of issuer options (``issueroptionsmarketvalue``).
-        key: such as ``LedgerList``.
-        money_funds: market value of money market funds (``moneyfunds``).
-        net_liquidation_value: net liquidation value (``netliquidationvalue``).
-        realized_pnl: realized profit and loss (``realizedpnl``).
-        second_key: currency of the balances, or ``BASE`` (``secondkey``).
-        session_number: number of the session (``sessionid``).
-        settled_cash: cash that is settled (``settledcash``).
-        stock_market_value: market value of stocks (``stockmarketvalue``).
-        stock_option_market_value: market value of options on stocks (``stockoptionmarketvalue``).
-        t_bills_market_value: market value of treasury bills (``tbillsmarketvalue``).
-        t_bonds_market_value: market value of treasury bonds (``tbondsmarketvalue``).
-        timestamp: in UTC.
-        unrealized_pnl: profit and loss of open positions (``unrealizedpnl``).
-        warrants_market_value: market value of warrants (``warrantsmarketvalue``).
-        cryptocurrency_value: market value of cryptocurrencies (``cryptocurrencyvalue``).
-        end_of_bundle: mark that ends a bundle of rows (``endofbundle``).
+        exchange_rate: exchange rate from this currency to the account's base currency (JSON name:
+            ``exchangerate``).
+        future_market_value: market value of futures (JSON name: ``futuremarketvalue``).
+        future_option_market_value: market value of options on futures (JSON name:
+            ``futureoptionmarketvalue``).
+        futures_only_pnl: profit and loss of futures only (JSON name: ``futuresonlypnl``).
+        issuer_options_market_value: market value of issuer options (JSON name:
+            ``issueroptionsmarketvalue``).
+        key: key of the row, such as ``LedgerList``.
+        money_funds: market value of money market funds (JSON name: ``moneyfunds``).
+        net_liquidation_value: net liquidation value: what all assets are worth in total (JSON name:
+            ``netliquidationvalue``).
+        realized_pnl: realized profit or loss; negative for a loss (JSON name: ``realizedpnl``).
+        second_key: currency of this row's balances, or ``BASE`` (JSON name: ``secondkey``).
+        session_number: number of the session at IBKR (JSON name: ``sessionid``).
+        settled_cash: cash that is settled (JSON name: ``settledcash``).
+        stock_market_value: market value of stocks (JSON name: ``stockmarketvalue``).
+        stock_option_market_value: market value of options on stocks (JSON name:
+            ``stockoptionmarketvalue``).
+        t_bills_market_value: market value of treasury bills (JSON name: ``tbillsmarketvalue``).
+        t_bonds_market_value: market value of treasury bonds (JSON name: ``tbondsmarketvalue``).
+        timestamp: time of these balances; in UTC.
+        unrealized_pnl: unrealized profit or loss of open positions; negative for a loss (JSON name:
+            ``unrealizedpnl``).
+        warrants_market_value: market value of warrants (JSON name: ``warrantsmarketvalue``).
+        cryptocurrency_value: market value of cryptocurrencies (JSON name: ``cryptocurrencyvalue``).
+        end_of_bundle: mark that ends a bundle of rows (JSON name: ``endofbundle``).
     """
 
     account_id: NonEmpty = msgspec.field(name="acctcode")
@@ -220,7 +240,8 @@ class LedgerRow(Model, frozen=True, kw_only=True):
 class CacheInvalidated(Model, frozen=True, kw_only=True):
     """Response of `client.api.portfolio.invalidate_position_cache`.
 
-    ``POST /portfolio/{accountId}/positions/invalidate``.
+    Endpoint: ``POST /portfolio/{accountId}/positions/invalidate``. Purpose of the call: drop the
+    gateway's cached positions of an account.
     """
 
     message: str | None = None
@@ -229,11 +250,13 @@ class CacheInvalidated(Model, frozen=True, kw_only=True):
 class SummaryFigure(Model, frozen=True, kw_only=True, rename="camel"):
     """Figure of an account's summary.
 
+    If an attribute is None, the response has no readable value for it.
+
     Attributes:
-        amount: amount of money.
+        amount: the figure as a number; if it is money, in ``currency``.
         currency: currency, such as ``USD``.
-        timestamp: in UTC.
-        is_none: whether there is no such figure.
+        timestamp: time of the data; in UTC.
+        is_none: whether the account has no such figure.
     """
 
     amount: Decimal
@@ -246,24 +269,27 @@ class SummaryFigure(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class UncachedPosition(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of the response of `client.api.portfolio.get_uncached_positions`.
+    """Item of the list in the response of `client.api.portfolio.get_uncached_positions`.
 
-    ``GET /portfolio2/{accountId}/positions``.
+    Endpoint: ``GET /portfolio2/{accountId}/positions``. Purpose of the call: return all positions
+    of an account in one list, bypassing the cache.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
         asset_class: kind of contract, such as ``STK``.
-        average_cost: average cost of one unit, times the multiplier (``avgCost``).
-        average_price: average price of one unit (``avgPrice``).
+        average_cost: average cost of one unit, times the multiplier (JSON name: ``avgCost``).
+        average_price: average price of one unit (JSON name: ``avgPrice``).
         conid: IBKR's id of the contract.
         currency: currency, such as ``USD``.
-        market_price: price of one unit.
-        market_value: market value of the whole position.
-        model: a model portfolio's name.
-        quantity: number of units held; negative when short (``position``).
-        realized_pnl: realized profit and loss of the day.
+        market_price: current market price of one unit.
+        market_value: current market value of the whole position.
+        model: name of the model portfolio.
+        quantity: number of units held; negative for a short position (JSON name: ``position``).
+        realized_pnl: realized profit or loss of the day; negative for a loss.
         sec_type: kind of contract, such as ``STK``.
-        timestamp: in UTC.
-        unrealized_pnl: profit and loss of open positions.
+        timestamp: time of the data; in UTC.
+        unrealized_pnl: unrealized profit or loss of open positions; negative for a loss.
     """
 
     asset_class: NonEmpty
@@ -286,5 +312,5 @@ class UncachedPosition(Model, frozen=True, kw_only=True, rename="camel"):
 
     @property
     def symbol(self) -> str:
-        """The first word of ``description``."""
+        """Symbol: the first word of ``description``."""
         return self.description.partition(" ")[0]

@@ -25,21 +25,24 @@ __all__ = [
 
 
 class StmtRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of the argument `body` of `client.oauth_api.reports.get_statement`.
+    """Value of `body`, an argument of `client.oauth_api.reports.get_statement`.
 
-    ``POST /gw/api/v1/statements``.
+    Endpoint: ``POST /gw/api/v1/statements``. Purpose of the call: return a statement as a file.
+
+    If an attribute is None, it is not sent.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
         account_ids: ids of the accounts, such as ``DU123456``.
-        crypto_consolidated: whether to add the holdings at the crypto partner
-            (``cryptoConsolIfAvailable``).
-        end_date: last day.
-        gzip: whether the file is compressed.
-        language: two letters, such as ``en``.
+        crypto_consolidated: whether the statement includes the holdings at the crypto partner (JSON
+            name: ``cryptoConsolIfAvailable``).
+        end_date: last day of the period.
+        gzip: whether the file is compressed with gzip.
+        language: language, two letters such as ``en``.
         mime_type: kind of file, such as ``application/pdf``.
-        multi_account_format: format for several accounts.
-        start_date: first day.
+        multi_account_format: how a file for several accounts combines them: ``consolidate``,
+            ``concatenate`` or ``customConsolidate``.
+        start_date: first day of the period.
     """
 
     account_id: str
@@ -56,9 +59,11 @@ class StmtRequest(Model, frozen=True, kw_only=True, rename="camel"):
 class DailyStatementDates(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `StatementDates.daily`.
 
+    If an attribute is None, the response has no readable value for it.
+
     Attributes:
-        end_date: last day.
-        start_date: first day.
+        end_date: last day of the period.
+        start_date: first day of the period.
     """
 
     end_date: str | None = None
@@ -83,7 +88,10 @@ class AvailableStatementDatesData(Model, frozen=True, kw_only=True, rename="came
 class AvailableStatements(Model, frozen=True, kw_only=True):
     """Response of `client.oauth_api.reports.get_available_statements`.
 
-    ``GET /gw/api/v1/statements/available``.
+    Endpoint: ``GET /gw/api/v1/statements/available``. Purpose of the call: return the days, months
+    and years with a statement.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
         data: content of the response.
@@ -93,15 +101,18 @@ class AvailableStatements(Model, frozen=True, kw_only=True):
 
 
 class TaxFormRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of the argument `body` of `client.oauth_api.reports.get_tax_document`.
+    """Value of `body`, an argument of `client.oauth_api.reports.get_tax_document`.
 
-    ``POST /gw/api/v1/tax-documents``.
+    Endpoint: ``POST /gw/api/v1/tax-documents``. Purpose of the call: return a tax document as a
+    file.
+
+    If an attribute is None, it is not sent.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
         format: kind of file.
-        gzip: whether the file is compressed.
-        year: the year, four digits.
+        gzip: whether the file is compressed with gzip.
+        year: year, four digits.
     """
 
     account_id: str
@@ -112,7 +123,7 @@ class TaxFormRequest(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class TaxFormType(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of `TaxForms.forms`."""
+    """Item of the list `TaxForms.forms`."""
 
     formats: list[str] | None = None
     is_form: bool | None = None
@@ -135,7 +146,10 @@ class AvailableTaxFormsData(Model, frozen=True, kw_only=True, rename="camel"):
 class AvailableTaxForms(Model, frozen=True, kw_only=True):
     """Response of `client.oauth_api.reports.get_available_tax_documents`.
 
-    ``GET /gw/api/v1/tax-documents/available``.
+    Endpoint: ``GET /gw/api/v1/tax-documents/available``. Purpose of the call: return the available
+    tax documents of a year.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
         data: content of the response.
@@ -145,15 +159,18 @@ class AvailableTaxForms(Model, frozen=True, kw_only=True):
 
 
 class TradeConfirmationRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of the argument `body` of `client.oauth_api.reports.get_trade_confirmation`.
+    """Value of `body`, an argument of `client.oauth_api.reports.get_trade_confirmation`.
 
-    ``POST /gw/api/v1/trade-confirmations``.
+    Endpoint: ``POST /gw/api/v1/trade-confirmations``. Purpose of the call: return trade
+    confirmations as a file.
+
+    If an attribute is None, it is not sent.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
-        end_date: last day.
+        account_id: id of the account, such as ``DU123456``.
+        end_date: last day of the period.
         mime_type: kind of file, such as ``application/pdf``.
-        start_date: first day.
+        start_date: first day of the period.
     """
 
     account_id: str
@@ -172,7 +189,10 @@ class TradeConfirmationDates(Model, frozen=True, kw_only=True, rename="camel"):
 class AvailableTradeConfirmations(Model, frozen=True, kw_only=True):
     """Response of `client.oauth_api.reports.get_available_trade_confirmations`.
 
-    ``GET /gw/api/v1/trade-confirmations/available``.
+    Endpoint: ``GET /gw/api/v1/trade-confirmations/available``. Purpose of the call: return the days
+    with trade confirmations.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
         data: content of the response.

@@ -14,10 +14,13 @@ __all__ = [
 class CsvReceipt(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.oauth_api.restrictions.apply_csv`.
 
-    ``POST /gw/api/v1/restrictions``.
+    Endpoint: ``POST /gw/api/v1/restrictions``. Purpose of the call: apply restrictions from a
+    verified CSV.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        request_id: the request's id.
+        request_id: id of the request.
     """
 
     message: str | None = None
@@ -26,14 +29,15 @@ class CsvReceipt(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class VerifyRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of the argument `body` of `client.oauth_api.restrictions.verify_csv`.
+    """Value of `body`, an argument of `client.oauth_api.restrictions.verify_csv`.
 
-    ``POST /gw/api/v1/restrictions/verify``.
+    Endpoint: ``POST /gw/api/v1/restrictions/verify``. Purpose of the call: verify restrictions in a
+    CSV; nothing is changed.
 
     Attributes:
-        payload: the CSV, base64-encoded.
-        request_id: the request's id.
-        user_name: the user name.
+        payload: the CSV file, base64-encoded.
+        request_id: id of the request.
+        user_name: name with which the user logs in.
     """
 
     payload: str

@@ -26,14 +26,14 @@ __all__ = [
 
 
 class ScannerFilterValue(Model, frozen=True, kw_only=True):
-    """Row of `ScannerFilter.combo_values`."""
+    """Item of the list `ScannerFilter.combo_values`."""
 
     default: bool | None = None
     vendor: dict[str, Any] | None = None
 
 
 class ScannerFilter(Model, frozen=True, kw_only=True):
-    """Row of `ScannerParameters.filter_list`."""
+    """Item of the list `ScannerParameters.filter_list`."""
 
     code: NonEmpty
     combo_values: list[ScannerFilterValue] | None = None
@@ -43,7 +43,7 @@ class ScannerFilter(Model, frozen=True, kw_only=True):
 
 
 class ScannerInstrument(Model, frozen=True, kw_only=True):
-    """Row of `ScannerParameters.instrument_list`."""
+    """Item of the list `ScannerParameters.instrument_list`."""
 
     display_name: str
     filters: list[str]
@@ -51,14 +51,14 @@ class ScannerInstrument(Model, frozen=True, kw_only=True):
 
 
 class ScannerMarket(Model, frozen=True, kw_only=True):
-    """Row of `ScannerCountry.locations`."""
+    """Item of the list `ScannerCountry.locations`."""
 
     display_name: str | None = None
     type: str | None = None
 
 
 class ScannerCountry(Model, frozen=True, kw_only=True):
-    """Row of `ScannerRegion.locations`."""
+    """Item of the list `ScannerRegion.locations`."""
 
     display_name: str
     locations: list[ScannerMarket] | None = None
@@ -66,7 +66,7 @@ class ScannerCountry(Model, frozen=True, kw_only=True):
 
 
 class ScannerRegion(Model, frozen=True, kw_only=True):
-    """Row of `ScannerParameters.location_tree`."""
+    """Item of the list `ScannerParameters.location_tree`."""
 
     display_name: str
     locations: list[ScannerCountry] | None = None
@@ -74,7 +74,7 @@ class ScannerRegion(Model, frozen=True, kw_only=True):
 
 
 class ScanType(Model, frozen=True, kw_only=True):
-    """Row of `ScannerParameters.scan_type_list`."""
+    """Item of the list `ScannerParameters.scan_type_list`."""
 
     code: NonEmpty
     display_name: str
@@ -84,7 +84,8 @@ class ScanType(Model, frozen=True, kw_only=True):
 class ScannerParameters(Model, frozen=True, kw_only=True):
     """Response of `client.api.scanner.get_scanner_parameters`.
 
-    ``GET /iserver/scanner/params``.
+    Endpoint: ``GET /iserver/scanner/params``. Purpose of the call: return the available scanners;
+    200 kB, once every 15 minutes.
     """
 
     filter_list: list[ScannerFilter]
@@ -101,15 +102,17 @@ class ScanCondition(Model, frozen=True, kw_only=True):
 
 
 class ScanRow(Model, frozen=True, kw_only=True):
-    """Row of `ScanResult.contracts`.
+    """Item of the list `ScanResult.contracts`.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        conid: IBKR's id of the contract (``con_id``).
-        conid_ex: contract id, followed by ``@`` and the exchange if the order names an exchange
-            (``conidex``).
+        conid: IBKR's id of the contract (JSON name: ``con_id``).
+        conid_ex: IBKR's id of the contract, followed by ``@`` and an exchange if an exchange is
+            named (JSON name: ``conidex``).
         listing_exchange: exchange that lists the contract.
         sec_type: kind of contract, such as ``STK``.
-        symbol: the symbol.
+        symbol: symbol of the contract.
     """
 
     available_chart_periods: str | None = None
@@ -128,7 +131,8 @@ class ScanRow(Model, frozen=True, kw_only=True):
 class ScanResult(Model, frozen=True, kw_only=True):
     """Response of `client.api.scanner.get_scanner_results`.
 
-    ``POST /iserver/scanner/run``.
+    Endpoint: ``POST /iserver/scanner/run``. Purpose of the call: run a scanner and return up to 50
+    contracts.
     """
 
     contracts: list[ScanRow]

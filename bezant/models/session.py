@@ -21,7 +21,8 @@ __all__ = [
 class LoggedOut(Model, frozen=True, kw_only=True):
     """Response of `client.api.session.logout`.
 
-    ``POST /logout``.
+    Endpoint: ``POST /logout``. Purpose of the call: end the session; only a login in the browser
+    opens a new one.
     """
 
     status: bool | None = None
@@ -43,17 +44,20 @@ class SsoFeatures(Model, frozen=True, kw_only=True, rename="camel"):
 class SsoSession(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.api.session.get_session_validation`.
 
-    ``GET /sso/validate``.
+    Endpoint: ``GET /sso/validate``. Purpose of the call: validate the login and renew it; return
+    its properties.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        auth_time: time of the login; in UTC.
-        expires_ms: milliseconds until the login ends (``EXPIRES``).
-        last_accessed: in UTC.
+        auth_time: time at which the user logged in; in UTC.
+        expires_ms: milliseconds until the login ends (JSON name: ``EXPIRES``).
+        last_accessed: time of the session's last use; in UTC.
         token: token of the session.
         unique_login_id: id of the login.
         is_pending_applicant: whether the account is not open yet.
-        hardware_info: the gateway's machine.
-        is_gw: whether the session is one of the gateway.
+        hardware_info: identification of the machine that runs the gateway.
+        is_gw: whether the session was opened through the gateway.
     """
 
     auth_time: Time | None = msgspec.field(default=None, name="AUTH_TIME")

@@ -17,7 +17,8 @@ __all__ = [
 class BrowserSession(Model, frozen=True, kw_only=True):
     """Response of `client.oauth_api.sso.create_browser_session`.
 
-    ``POST /gw/api/v1/sso-browser-sessions``.
+    Endpoint: ``POST /gw/api/v1/sso-browser-sessions``. Purpose of the call: open a browser session
+    for a user.
     """
 
     active: bool | None = None
@@ -27,7 +28,7 @@ class BrowserSession(Model, frozen=True, kw_only=True):
 class UserSession(Model, frozen=True, kw_only=True):
     """Response of `client.oauth_api.sso.create_session`.
 
-    ``POST /gw/api/v1/sso-sessions``.
+    Endpoint: ``POST /gw/api/v1/sso-sessions``. Purpose of the call: open a session for a user.
     """
 
     access_token: str | None = None

@@ -35,8 +35,8 @@ class QueryWithdrawableCashEquity(Model, frozen=True, kw_only=True, rename="came
     """Value of `QueryBalancesRequest.instruction`.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
-        client_instruction_id: your own id of the instruction.
+        account_id: id of the account, such as ``DU123456``.
+        client_instruction_id: id that you chose for the instruction.
         currency: currency, such as ``USD``.
     """
 
@@ -46,13 +46,14 @@ class QueryWithdrawableCashEquity(Model, frozen=True, kw_only=True, rename="came
 
 
 class QueryBalancesRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value of the argument `body` of `client.oauth_api.utilities.query_balances`.
+    """Value of `body`, an argument of `client.oauth_api.utilities.query_balances`.
 
-    ``POST /gw/api/v1/balances/query``.
+    Endpoint: ``POST /gw/api/v1/balances/query``. Purpose of the call: return the withdrawable cash
+    and equity of an account.
 
     Attributes:
-        instruction: the instruction.
-        instruction_type: kind of instruction; such as ``QUERY_WITHDRAWABLE_CASH_EQUITY``.
+        instruction: details of the instruction.
+        instruction_type: kind of instruction, such as ``QUERY_WITHDRAWABLE_CASH_EQUITY``.
     """
 
     instruction: QueryWithdrawableCashEquity
@@ -62,7 +63,10 @@ class QueryBalancesRequest(Model, frozen=True, kw_only=True, rename="camel"):
 class FreeBalances(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.oauth_api.utilities.query_balances`.
 
-    ``POST /gw/api/v1/balances/query``.
+    Endpoint: ``POST /gw/api/v1/balances/query``. Purpose of the call: return the withdrawable cash
+    and equity of an account.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
         instruction_set_id: IBKR's id of the set of instructions.
@@ -76,7 +80,10 @@ class FreeBalances(Model, frozen=True, kw_only=True, rename="camel"):
 class TransferBrokers(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.oauth_api.utilities.get_transfer_brokers`.
 
-    ``GET /gw/api/v1/enumerations/complex-asset-transfer``.
+    Endpoint: ``GET /gw/api/v1/enumerations/complex-asset-transfer``. Purpose of the call: return
+    the brokers that support transfers of positions.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
         instruction_type: kind of instruction.
@@ -89,10 +96,13 @@ class TransferBrokers(Model, frozen=True, kw_only=True, rename="camel"):
 class Enumeration(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.oauth_api.utilities.get_enumeration`.
 
-    ``GET /gw/api/v1/enumerations/{enumerationType}``.
+    Endpoint: ``GET /gw/api/v1/enumerations/{enumerationType}``. Purpose of the call: return the
+    values that a field of an application may have.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        form_number: number of a form.
+        form_number: number of the form at IBKR.
     """
 
     enumerations_type: str | None = None
@@ -103,8 +113,10 @@ class Enumeration(Model, frozen=True, kw_only=True, rename="camel"):
 class FormPayload(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `FormDetails.payload`.
 
+    If an attribute is None, the response has no readable value for it.
+
     Attributes:
-        data: content of the response.
+        data: content of the file.
         mime_type: kind of file, such as ``application/pdf``.
     """
 
@@ -113,7 +125,7 @@ class FormPayload(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class FormAnswer(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of `FormQuestion.answers`."""
+    """Item of the list `FormQuestion.answers`."""
 
     answer: str | None = None
     answer_id: int | None = None
@@ -123,7 +135,7 @@ class FormAnswer(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class FormQuestion(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of `FormDetails.questionnaire`."""
+    """Item of the list `FormDetails.questionnaire`."""
 
     answers: list[FormAnswer] | None = None
     is_mandatory_to_answer: bool | None = None
@@ -133,13 +145,16 @@ class FormQuestion(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class FormDetails(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of `Forms.form_details`.
+    """Item of the list `Forms.form_details`.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        date_modified: ISO 8601.
-        form_number: number of a form.
-        language: two letters, such as ``en``.
-        payload: the CSV, base64-encoded.
+        action: action that IBKR names.
+        date_modified: time of the last change; in ISO 8601 format.
+        form_number: number of the form at IBKR.
+        language: language, two letters such as ``en``.
+        payload: file of the form.
     """
 
     acceptable_docs: list[str] | None = None
@@ -163,10 +178,12 @@ class FormDetails(Model, frozen=True, kw_only=True, rename="camel"):
 class Forms(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.oauth_api.utilities.get_forms`.
 
-    ``GET /gw/api/v1/forms``.
+    Endpoint: ``GET /gw/api/v1/forms``. Purpose of the call: return forms and their questions.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        timestamp: ISO 8601.
+        timestamp: time of the data; in ISO 8601 format.
     """
 
     error: ManagementError | None = None
@@ -180,7 +197,8 @@ class Forms(Model, frozen=True, kw_only=True, rename="camel"):
 class RequiredForms(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.oauth_api.utilities.get_required_forms`.
 
-    ``GET /gw/api/v1/forms/required-forms``.
+    Endpoint: ``GET /gw/api/v1/forms/required-forms``. Purpose of the call: return the forms that an
+    application needs.
     """
 
     error: ManagementError | None = None
@@ -190,7 +208,7 @@ class RequiredForms(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class ParticipatingBank(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of `ParticipatingBanks.participating_banks`."""
+    """Item of the list `ParticipatingBanks.participating_banks`."""
 
     bic: str | None = msgspec.field(default=None, name="BIC")
     clearing_code: str | None = None
@@ -200,7 +218,8 @@ class ParticipatingBank(Model, frozen=True, kw_only=True, rename="camel"):
 class ParticipatingBanks(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.oauth_api.utilities.get_participating_banks`.
 
-    ``GET /gw/api/v1/participating-banks``.
+    Endpoint: ``GET /gw/api/v1/participating-banks``. Purpose of the call: return the banks that
+    take part in a kind of transfer.
     """
 
     participating_banks: list[ParticipatingBank] | None = None
@@ -208,11 +227,14 @@ class ParticipatingBanks(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class RequestDetail(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of `RequestPage.request_details`.
+    """Item of the list `RequestPage.request_details`.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
-        request_id: the request's id.
+        account_id: id of the account, such as ``DU123456``.
+        date_submitted: time at which the request was submitted.
+        request_id: id of the request.
     """
 
     account_id: str | None = msgspec.field(default=None, name="accountID")
@@ -225,11 +247,14 @@ class RequestDetail(Model, frozen=True, kw_only=True, rename="camel"):
 class RequestPage(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.oauth_api.utilities.get_requests`.
 
-    ``GET /gw/api/v1/requests``.
+    Endpoint: ``GET /gw/api/v1/requests``. Purpose of the call: return the requests of a range of
+    days.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        limit: maximum number of rows.
-        offset: number of rows to skip.
+        limit: maximum number of rows in the response.
+        offset: number of rows that the response skips at the start.
     """
 
     limit: int | None = None
@@ -241,11 +266,14 @@ class RequestPage(Model, frozen=True, kw_only=True, rename="camel"):
 class RequestState(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.oauth_api.utilities.get_request_status`.
 
-    ``GET /gw/api/v1/requests/{requestId}/status``.
+    Endpoint: ``GET /gw/api/v1/requests/{requestId}/status``. Purpose of the call: return the state
+    of a request.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        account_id: the account, such as ``DU123456`` (``acctId``).
-        request_id: the request's id.
+        account_id: id of the account, such as ``DU123456`` (JSON name: ``acctId``).
+        request_id: id of the request.
     """
 
     account_id: str | None = msgspec.field(default=None, name="acctId")
@@ -258,7 +286,8 @@ class RequestState(Model, frozen=True, kw_only=True, rename="camel"):
 class UserNameCheck(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.oauth_api.utilities.check_user_name`.
 
-    ``GET /gw/api/v1/validations/usernames/{username}``.
+    Endpoint: ``GET /gw/api/v1/validations/usernames/{username}``. Purpose of the call: return
+    whether a user name is available and valid.
     """
 
     error: ManagementError | None = None

@@ -32,11 +32,13 @@ class WatchlistDeletedData(Model, frozen=True, kw_only=True):
 class WatchlistDeleted(Model, frozen=True, kw_only=True):
     """Response of `client.api.watchlists.delete_watchlist`.
 
-    ``DELETE /iserver/watchlist``.
+    Endpoint: ``DELETE /iserver/watchlist``. Purpose of the call: delete a watchlist.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        message_id: number of the response (``MID``).
-        action: such as ``context``.
+        message_id: number of the response (JSON name: ``MID``).
+        action: action that IBKR names, such as ``context``.
         data: content of the response.
     """
 
@@ -46,15 +48,17 @@ class WatchlistDeleted(Model, frozen=True, kw_only=True):
 
 
 class WatchlistInstrument(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of `WatchlistDetails.instruments`.
+    """Item of the list `WatchlistDetails.instruments`.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        conid_text: IBKR's id of the contract as text (``C``).
-        sec_type: kind of contract, such as ``STK`` (``ST``).
+        conid_text: IBKR's id of the contract as text (JSON name: ``C``).
+        sec_type: kind of contract, such as ``STK`` (JSON name: ``ST``).
         asset_class: kind of contract, such as ``STK``.
         conid: IBKR's id of the contract.
-        ticker: the symbol.
-        blank_line: text of a blank line (``H``).
+        ticker: symbol of the contract, such as ``AAPL``.
+        blank_line: text of a blank line (JSON name: ``H``).
     """
 
     conid_text: str | None = msgspec.field(default=None, name="C")
@@ -71,10 +75,13 @@ class WatchlistInstrument(Model, frozen=True, kw_only=True, rename="camel"):
 class WatchlistDetails(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.api.watchlists.get_watchlist`.
 
-    ``GET /iserver/watchlist``.
+    Endpoint: ``GET /iserver/watchlist``. Purpose of the call: return a watchlist; only the second
+    call returns the details of its instruments.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        hash: hash of the list; it changes when the list does.
+        hash: text that changes whenever the list changes.
     """
 
     hash: str | None = None
@@ -87,8 +94,10 @@ class WatchlistDetails(Model, frozen=True, kw_only=True, rename="camel"):
 class WatchlistRow(Model, frozen=True, kw_only=True):
     """Contract of a new list, or a blank line.
 
+    If an attribute is None, it is not sent.
+
     Attributes:
-        conid_text: IBKR's id of the contract as text (``C``).
+        conid_text: IBKR's id of the contract as text (JSON name: ``C``).
     """
 
     conid_text: str | None = msgspec.field(default=None, name="C")
@@ -97,10 +106,13 @@ class WatchlistRow(Model, frozen=True, kw_only=True):
 class Watchlist(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.api.watchlists.create_watchlist`.
 
-    ``POST /iserver/watchlist``.
+    Endpoint: ``POST /iserver/watchlist``. Purpose of the call: create a watchlist, or overwrite the
+    watchlist with the same id.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        hash: hash of the list; it changes when the list does.
+        hash: text that changes whenever the list changes.
     """
 
     hash: str | None = None
@@ -111,11 +123,13 @@ class Watchlist(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class WatchlistsDataUserList(Model, frozen=True, kw_only=True):
-    """Row of `WatchlistsData.user_lists`.
+    """Item of the list `WatchlistsData.user_lists`.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
         modified: time of the last change; in UTC.
-        type: such as ``watchlist``.
+        type: kind, such as ``watchlist``.
     """
 
     id: NonEmpty
@@ -138,11 +152,13 @@ class WatchlistsData(Model, frozen=True, kw_only=True):
 class Watchlists(Model, frozen=True, kw_only=True):
     """Response of `client.api.watchlists.get_all_watchlists`.
 
-    ``GET /iserver/watchlists``.
+    Endpoint: ``GET /iserver/watchlists``. Purpose of the call: return the watchlists.
+
+    If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        message_id: number of the response (``MID``).
-        action: such as ``content``.
+        message_id: number of the response (JSON name: ``MID``).
+        action: action that IBKR names, such as ``content``.
         data: content of the response.
     """
 

@@ -311,7 +311,7 @@ def test_a_term_is_closed_in_requests_and_open_in_responses(project: Path) -> No
     models = (project / "bezant/models/things.py").read_text()
     assert "from .._wire.field_types import AnyKind, AnyWay, Time\n" in models
     assert "thing_id: AnyKind | None = None" in models
-    assert "thing_id: such as ``LARGE``, ``SMALL``." in models
+    assert "thing_id: value, such as ``LARGE``, ``SMALL``." in models
     api = (project / gen_api.API / "things.py").read_text()
     assert "from ..._wire.terms import Kind\n" in api
     assert "thing_id: Kind" in api

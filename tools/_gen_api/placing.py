@@ -52,19 +52,21 @@ def place(plan: Plan, file: str) -> None:
 def _roots(plan: Plan, operation: Operation) -> list[tuple[Shape, bool]]:
     roots = [(each.shape, False) for each in operation.parameters]
     client = "client.oauth_api" if operation.needs_oauth else "client.api"
-    method = f"`{client}.{operation.group}.{operation.name}`; ``{operation.call}``"
+    purpose = operation.summary[:1].lower() + operation.summary[1:].removesuffix(".")
+    method = f"`{client}.{operation.group}.{operation.name}`; Endpoint: ``{operation.call}``."
+    method += f" Purpose of the call: {purpose}"
     if operation.answer is not None:
         roots.append((operation.answer, True))
         place = {
-            ListOf: "Row of the response",
-            MapOf: "Value in the response",
+            ListOf: "Item of the list in the response",
+            MapOf: "Value in the dict in the response",
             OneOf: "One form of the response",
         }.get(type(operation.answer), "Response")
         for record in direct(operation.answer):
             plan.places.setdefault(id(record), f"{place} of {method}")
     for each in operation.parameters:
         for record in direct(each.shape):
-            place = f"{_role(each.shape)} the argument `{each.name}` of {method}"
+            place = f"{_role(each.shape)} `{each.name}`, an argument of {method}"
             plan.places.setdefault(id(record), place)
     return roots
 
@@ -80,9 +82,9 @@ def _role(shape: Shape | None) -> str:
     """Return the first words of the docstring of an object's class.
 
     Args:
-        shape: type of the field that contains the object; a list gives "Row of".
+        shape: type of the field that contains the object; a list gives "Item of the list".
     """
-    return {ListOf: "Row of", MapOf: "Value in"}.get(type(shape), "Value of")
+    return {ListOf: "Item of the list", MapOf: "Value in the dict"}.get(type(shape), "Value of")
 
 
 def signature(record: Record) -> object:

@@ -132,7 +132,7 @@ def models(plan: Plan, group: str) -> str:
         if plan.homes[id(inner)] != group
     }
     text = HEADER
-    alone = "Models that load without the rest of their group."
+    alone = "Models that can be imported without the other models of their API group."
     title = plan.groups.get(
         group, "Models that several groups share." if group == COMMON else alone
     )
@@ -164,7 +164,7 @@ def models(plan: Plan, group: str) -> str:
 
 
 NUMBER = '''Number: TypeAlias = Decimal | int | float
-"""A number in a request; a Decimal keeps its digits, a float is sent as Python writes it."""
+"""Number in a request; a Decimal is sent with all its digits, a float as Python prints it."""
 '''
 
 
@@ -192,6 +192,9 @@ def _model(plan: Plan, record: Record) -> str:
         if (words := _field_doc(wire, each, camel=camel, closed=only))
     ]
     blocks = ["    Attributes:\n" + "\n".join(attributes)] if attributes else []
+    if attributes and not all(each.required if sent else each.always for each in fields.values()):
+        said = "it is not sent" if sent else "the response has no readable value for it"
+        blocks.insert(0, f"    If an attribute is None, {said}.")
     text += docstring(_record_doc(plan, record), blocks, "    ")
     lines: list[str] = []
     for wire, each in fields.items():
@@ -220,7 +223,7 @@ def _symbol(sources: list[Field]) -> str:
     *better, last = [each.name for each in sources]
     text = '\n\n    @property\n    def symbol(self) -> str:\n        """'
     shown = " or ".join(f"``{name}``" for name in better)
-    text += f"{shown}; without it, the" if shown else "The"
+    text += f"Symbol: {shown}, or if that is empty, the" if shown else "Symbol: the"
     text += f' first word of ``{last}``."""\n'
     parts = [f"self.{name}" for name in better] + [f'self.{last}.partition(" ")[0]']
     return text + f"        return {' or '.join(parts)}"
@@ -240,9 +243,9 @@ def _field(wire: str, each: Field, *, sent: bool, closed: bool, named: bool) -> 
 
 
 FORMATS = {
-    "date-time": "ISO 8601",
-    "date": "``YYYY-MM-DD``",
-    "byte": "base64",
+    "date-time": "in ISO 8601 format",
+    "date": "as ``YYYY-MM-DD``",
+    "byte": "base64-encoded",
 }
 
 
@@ -252,15 +255,17 @@ def _field_doc(wire: str, each: Field, *, camel: bool, closed: bool) -> str:
     scalar = each.shape.item if isinstance(each.shape, ListOf) else each.shape
     if isinstance(scalar, Scalar):
         if (form := FORMATS.get(scalar.format)) and form not in each.doc:
-            words.append(form)
+            what = "time" if scalar.format == "date-time" else "value"
+            words.append(form if words else f"{what} {form}")
         if scalar.kind == "time" and "UTC" not in each.doc:
-            words.append("in UTC")
+            words.append("in UTC" if words else "time in UTC")
         if scalar.enum and "``" not in each.doc and scalar.kind in ("str", "non-empty"):
-            words.append(f"{'' if closed else 'such as '}{names.values(scalar.enum)}")
+            words = ["; ".join(words) or each.doc or "value"]
+            words[0] += f"{': one of ' if closed else ', such as '}{names.values(scalar.enum)}"
     text = "; ".join(words)
     spelled = names.camel(each.name) if camel else each.name
     if spelled != wire and names.snake(wire) != each.name:
-        text = f"{text} (``{wire}``)" if text else f"``{wire}`` on the wire"
+        text = f"{text} (JSON name: ``{wire}``)" if text else f"``{wire}`` in JSON"
     return f"{text}." if text else ""
 
 

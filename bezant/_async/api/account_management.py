@@ -29,7 +29,7 @@ class AsyncAccountManagementApi(AsyncGroup):
         ``GET /gw/api/v1/accounts``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
             external_id: your own id of the applicant.
 
         Raises:
@@ -104,10 +104,10 @@ class AsyncAccountManagementApi(AsyncGroup):
         ``GET /gw/api/v1/accounts/login-messages``.
 
         Args:
-            end_date: last day.
-            start_date: first day.
-            limit: maximum number of rows.
-            offset: number of rows to skip.
+            end_date: last day of the period.
+            start_date: first day of the period.
+            limit: maximum number of rows in the response.
+            offset: number of rows that the response skips at the start.
             status: state: ``N``, ``O``, ``P``, ``C``, ``A``, ``E``, ``F``, ``I``, ``J``, ``L``,
                 ``M``, ``R`` and others.
             type_: kind.
@@ -142,10 +142,10 @@ class AsyncAccountManagementApi(AsyncGroup):
         ``GET /gw/api/v1/accounts/status``.
 
         Args:
-            end_date: last day.
-            start_date: first day.
-            limit: maximum number of rows.
-            offset: number of rows to skip.
+            end_date: last day of the period.
+            start_date: first day of the period.
+            limit: maximum number of rows in the response.
+            offset: number of rows that the response skips at the start.
             status: state: ``N``, ``O``, ``P``, ``C``, ``A``, ``E``, ``F``, ``I``, ``J``, ``L``,
                 ``M``, ``R`` and others.
 
@@ -170,7 +170,7 @@ class AsyncAccountManagementApi(AsyncGroup):
         ``GET /gw/api/v1/accounts/{accountId}/details``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -185,7 +185,7 @@ class AsyncAccountManagementApi(AsyncGroup):
         ``GET /gw/api/v1/accounts/{accountId}/kyc``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -202,7 +202,7 @@ class AsyncAccountManagementApi(AsyncGroup):
         ``GET /gw/api/v1/accounts/{accountId}/login-messages``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
             type_: kind.
 
         Raises:
@@ -220,7 +220,7 @@ class AsyncAccountManagementApi(AsyncGroup):
         ``GET /gw/api/v1/accounts/{accountId}/status``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -235,7 +235,7 @@ class AsyncAccountManagementApi(AsyncGroup):
         ``PATCH /gw/api/v1/accounts/{accountId}/status``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
             body: the signed JWT.
 
         Raises:
@@ -254,7 +254,7 @@ class AsyncAccountManagementApi(AsyncGroup):
         ``GET /gw/api/v1/accounts/{accountId}/tasks``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
             type_: ``registration`` or ``pending``.
 
         Raises:
@@ -270,7 +270,7 @@ class AsyncAccountManagementApi(AsyncGroup):
         ``PATCH /gw/api/v1/accounts/{accountId}/tasks``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
             body: the signed JWT.
 
         Raises:
@@ -289,7 +289,7 @@ class AsyncAccountManagementApi(AsyncGroup):
         ``POST /gw/api/v1/accounts/{accountId}/tasks``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
             body: the signed JWT.
 
         Raises:

@@ -28,7 +28,7 @@ class AsyncAccountsApi(AsyncGroup):
         ``GET /acesws/{accountId}/signatures-and-owners``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -42,7 +42,7 @@ class AsyncAccountsApi(AsyncGroup):
         ``POST /iserver/account``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -85,7 +85,7 @@ class AsyncAccountsApi(AsyncGroup):
         ``GET /iserver/account/{accountId}/summary``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -99,7 +99,7 @@ class AsyncAccountsApi(AsyncGroup):
         ``GET /iserver/account/{accountId}/summary/available_funds``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -115,7 +115,7 @@ class AsyncAccountsApi(AsyncGroup):
         ``GET /iserver/account/{accountId}/summary/balances``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -131,7 +131,7 @@ class AsyncAccountsApi(AsyncGroup):
         ``GET /iserver/account/{accountId}/summary/margins``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -147,7 +147,7 @@ class AsyncAccountsApi(AsyncGroup):
         ``GET /iserver/account/{accountId}/summary/market_value``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -175,7 +175,7 @@ class AsyncAccountsApi(AsyncGroup):
         ``POST /iserver/dynaccount``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.

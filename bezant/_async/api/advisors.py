@@ -40,7 +40,7 @@ class AsyncAdvisorsApi(AsyncGroup):
         ``POST /fa/fa-preset/get``.
 
         Args:
-            request_id: a number of your own that the response repeats.
+            request_id: number that you chose for the request; the response repeats it.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -68,21 +68,23 @@ class AsyncAdvisorsApi(AsyncGroup):
         ``POST /fa/fa-preset/save``.
 
         Args:
-            avoid_negative_cash_in_independent: whether to keep the part outside of models from
-                borrowing.
-            close_divest_independent_position: whether to close positions outside of models when
+            avoid_negative_cash_in_independent: whether the part of an account outside of models
+                must not borrow money.
+            close_divest_independent_position: whether positions outside of models are closed when
                 money is withdrawn.
-            fully_invest_existing_long_positions: whether to invest all money in existing long
+            fully_invest_existing_long_positions: whether all money is invested in existing long
                 positions.
-            keep_model_open: whether to keep the model when its last position is closed.
-            prefer_cross_with_independent: whether to cross with positions outside of models first.
-            prefer_transfer_from_independent: whether to transfer positions from outside of models
-                first.
-            request_id: a number of your own that the response repeats.
-            round_to_board_lot: whether to round quantities to board lots.
-            subscription_status: 1 to receive changes, 0 otherwise.
-            use_non_base_currency: whether to use money in other currencies than the base currency.
-            use_tolerance_range: whether to leave positions within their tolerance unchanged.
+            keep_model_open: whether the model portfolio stays open when its last position is
+                closed.
+            prefer_cross_with_independent: whether model orders are first crossed with positions
+                outside of models.
+            prefer_transfer_from_independent: whether positions from outside of models are first
+                transferred to the model.
+            request_id: number that you chose for the request; the response repeats it.
+            round_to_board_lot: whether quantities are rounded to board lots of the exchange.
+            subscription_status: whether IBKR reports later changes: 1 if it does, 0 if not.
+            use_non_base_currency: whether money in currencies other than the base currency is used.
+            use_tolerance_range: whether positions within their tolerance range stay unchanged.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -118,8 +120,8 @@ class AsyncAdvisorsApi(AsyncGroup):
 
         Args:
             calc_pnls: whether to add profit and loss.
-            model: a model portfolio's name.
-            request_id: a number of your own that the response repeats.
+            model: name of the model portfolio.
+            request_id: number that you chose for the request; the response repeats it.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -146,8 +148,8 @@ class AsyncAdvisorsApi(AsyncGroup):
 
         Args:
             account_list: amount that each account invests or withdraws.
-            model: a model portfolio's name.
-            request_id: a number of your own that the response repeats.
+            model: name of the model portfolio.
+            request_id: number that you chose for the request; the response repeats it.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -174,9 +176,9 @@ class AsyncAdvisorsApi(AsyncGroup):
         ``POST /fa/model/invest-divest-positions``.
 
         Args:
-            model: a model portfolio's name.
-            request_id: a number of your own that the response repeats.
-            subscription_status: 1 to receive changes, 0 otherwise.
+            model: name of the model portfolio.
+            request_id: number that you chose for the request; the response repeats it.
+            subscription_status: whether IBKR reports later changes: 1 if it does, 0 if not.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -196,7 +198,7 @@ class AsyncAdvisorsApi(AsyncGroup):
         ``POST /fa/model/list``.
 
         Args:
-            request_id: a number of your own that the response repeats.
+            request_id: number that you chose for the request; the response repeats it.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -233,8 +235,8 @@ class AsyncAdvisorsApi(AsyncGroup):
 
         Args:
             limit: maximum number of rows.
-            model: a model portfolio's name.
-            request_id: a number of your own that the response repeats.
+            model: name of the model portfolio.
+            request_id: number that you chose for the request; the response repeats it.
             sort_direction: ``ASC`` or ``DESC``.
             sort_field: the field to sort by: ``actual``, ``actualRangeMax``, ``actualRangeMin``,
                 ``ccy``, ``conid``, ``dlv``, ``instrumentImbalance``, ``instrument``,
@@ -272,9 +274,9 @@ class AsyncAdvisorsApi(AsyncGroup):
             cash_targets: target share of each currency.
             description: short description.
             is_static: whether the targets stay unchanged when prices move.
-            model: a model portfolio's name.
+            model: name of the model portfolio.
             position_targets: target share of each contract.
-            request_id: a number of your own that the response repeats.
+            request_id: number that you chose for the request; the response repeats it.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -301,7 +303,7 @@ class AsyncAdvisorsApi(AsyncGroup):
 
         Args:
             fp_order_id: id of the model order.
-            request_id: a number of your own that the response repeats.
+            request_id: number that you chose for the request; the response repeats it.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -323,8 +325,8 @@ class AsyncAdvisorsApi(AsyncGroup):
         ``POST /fa/model/summary``.
 
         Args:
-            model: a model portfolio's name.
-            request_id: a number of your own that the response repeats.
+            model: name of the model portfolio.
+            request_id: number that you chose for the request; the response repeats it.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -367,9 +369,9 @@ class AsyncAdvisorsApi(AsyncGroup):
 
         Args:
             accounts: members of the group, with amounts if the method needs amounts.
-            default_method: method to split orders: ``A`` by available equity, ``E`` equally, ``N``
-                by net liquidation value, ``C`` by cash, ``P`` by percent, ``R`` by ratio, ``S`` by
-                shares.
+            default_method: method by which orders are split between the accounts: ``A`` by
+                available equity, ``E`` equally, ``N`` by net liquidation value, ``C`` by cash,
+                ``P`` by percent, ``R`` by ratio, ``S`` by shares.
             name: the group's name.
 
         Raises:
@@ -401,9 +403,9 @@ class AsyncAdvisorsApi(AsyncGroup):
 
         Args:
             accounts: members of the group, with amounts if the method needs amounts.
-            default_method: method to split orders: ``A`` by available equity, ``E`` equally, ``N``
-                by net liquidation value, ``C`` by cash, ``P`` by percent, ``R`` by ratio, ``S`` by
-                shares.
+            default_method: method by which orders are split between the accounts: ``A`` by
+                available equity, ``E`` equally, ``N`` by net liquidation value, ``C`` by cash,
+                ``P`` by percent, ``R`` by ratio, ``S`` by shares.
             name: the group's name, or its new name.
             prev_name: current name of the group, to rename the group.
 
@@ -475,13 +477,15 @@ class AsyncAdvisorsApi(AsyncGroup):
         ``POST /iserver/account/allocation/presets``.
 
         Args:
-            default_method_for_all: ``AvailableEquity``, ``E``, ``N``, ``C``, ``P``, ``R``, ``S``.
-            group_auto_close_positions: groups: whether orders that close positions are split by the
-                positions held.
-            group_proportional_allocation: groups: whether to split proportionally.
-            profiles_auto_close_positions: profiles: whether orders that close positions are split
-                by the positions held.
-            strict_credit_check: whether to check the credit of each account.
+            default_method_for_all: method by which orders are split between accounts by default:
+                ``AvailableEquity``, ``E``, ``N``, ``C``, ``P``, ``R``, ``S``.
+            group_auto_close_positions: for allocation groups: whether an order that closes
+                positions is split by the positions held.
+            group_proportional_allocation: for allocation groups: whether orders are split
+                proportionally.
+            profiles_auto_close_positions: for allocation profiles: whether an order that closes
+                positions is split by the positions held.
+            strict_credit_check: whether IBKR checks the credit of each account.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.

@@ -70,14 +70,14 @@ class AsyncAlertsApi(AsyncGroup):
         ``POST /iserver/account/{accountId}/alert``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
             alert_message: text of the message that the alert sends.
             alert_name: the alert's name.
             alert_repeatable: 1 to send the alert each time, 0 to send it once.
             conditions: conditions that trigger the alert.
             outside_rth: whether to include times outside regular trading hours.
-            time_in_force: ``GTC``, ``GTD``.
-            email: address that the alert is sent to.
+            time_in_force: how long the order stays valid (time in force): ``GTC``, ``GTD``.
+            email: e-mail address to which IBKR sends the alert.
             expire_time: end of a ``GTD`` alert, ``YYYYMMDD-HH:mm:ss`` in UTC.
             itws_orders_only: 1 for alerts of the mobile app's orders only.
             order_id: IBKR's id of the order.
@@ -115,7 +115,7 @@ class AsyncAlertsApi(AsyncGroup):
         ``POST /iserver/account/{accountId}/alert/activate``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
             alert_active: 1 to switch the alert on, 0 to switch it off.
             alert_id: the alert's order id.
 
@@ -138,7 +138,7 @@ class AsyncAlertsApi(AsyncGroup):
         ``DELETE /iserver/account/{accountId}/alert/{alertId}``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
             alert_id: the alert's order id; 0 for all.
 
         Raises:
@@ -156,7 +156,7 @@ class AsyncAlertsApi(AsyncGroup):
         ``GET /iserver/account/{accountId}/alerts``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.

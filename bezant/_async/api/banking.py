@@ -106,7 +106,7 @@ class AsyncBankingApi(AsyncGroup):
         ``GET /gw/api/v1/client-instructions/{clientInstructionId}``.
 
         Args:
-            client_instruction_id: your own id of the instruction.
+            client_instruction_id: id that you chose for the instruction.
             client_id: your client id.
 
         Raises:

@@ -211,7 +211,7 @@ class AsyncContractsApi(AsyncGroup):
             month: month, such as ``JAN26``.
             exchange: exchange, such as ``NASDAQ``.
             strike: strike price.
-            right: ``C`` for calls, ``P`` for puts.
+            right: ``C`` for a call option, ``P`` for a put option.
             issuer_id: the bond issuer's id.
             filters: filters for bonds, as returned by the bond filters.
 
@@ -258,7 +258,7 @@ class AsyncContractsApi(AsyncGroup):
             fund: whether to search funds, too.
             fund_family_conid_ex: fund family to keep.
             pattern: whether the text is a pattern.
-            referrer: source of the order.
+            referrer: source from which the order comes.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -300,7 +300,7 @@ class AsyncContractsApi(AsyncGroup):
             more: whether to return more rows.
             name: name.
             pattern: whether the text is a pattern.
-            referrer: source of the order.
+            referrer: source from which the order comes.
             sec_type: deprecated by IBKR: ``STK``, ``IND`` or ``BOND``.
 
         Raises:

@@ -97,7 +97,7 @@ class AsyncNotificationsApi(AsyncGroup):
         ``GET /fyi/disclaimer/{typecode}``.
 
         Args:
-            type_code: kind of notification, such as ``BA``.
+            type_code: code of the kind of notification, such as ``BA``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -111,7 +111,7 @@ class AsyncNotificationsApi(AsyncGroup):
         ``PUT /fyi/disclaimer/{typecode}``.
 
         Args:
-            type_code: kind of notification, such as ``BA``.
+            type_code: code of the kind of notification, such as ``BA``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -195,7 +195,7 @@ class AsyncNotificationsApi(AsyncGroup):
         ``POST /fyi/settings/{typecode}``.
 
         Args:
-            type_code: kind of notification, such as ``BA``.
+            type_code: code of the kind of notification, such as ``BA``.
             enabled: whether to send it.
 
         Raises:

@@ -86,7 +86,7 @@ class AsyncPortfolioApi(AsyncGroup):
         ``GET /portfolio/subaccounts2``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
             no_cache: whether to bypass the gateway's cache.
 
         Raises:
@@ -105,8 +105,8 @@ class AsyncPortfolioApi(AsyncGroup):
         ``GET /portfolio/{accountId}/allocation``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
-            model: a model portfolio's name.
+            account_id: id of the account, such as ``DU123456``.
+            model: name of the model portfolio.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -124,7 +124,7 @@ class AsyncPortfolioApi(AsyncGroup):
         ``GET /portfolio/{accountId}/combo/positions``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
             no_cache: whether to bypass the gateway's cache.
 
         Raises:
@@ -143,7 +143,7 @@ class AsyncPortfolioApi(AsyncGroup):
         ``GET /portfolio/{accountId}/ledger``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -159,7 +159,7 @@ class AsyncPortfolioApi(AsyncGroup):
         ``GET /portfolio/{accountId}/meta``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -173,7 +173,7 @@ class AsyncPortfolioApi(AsyncGroup):
         ``GET /portfolio/{accountId}/positions``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -187,7 +187,7 @@ class AsyncPortfolioApi(AsyncGroup):
         ``POST /portfolio/{accountId}/positions/invalidate``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -214,9 +214,9 @@ class AsyncPortfolioApi(AsyncGroup):
         ``GET /portfolio/{accountId}/positions/{pageId}``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
-            page: the page, from 0.
-            model: a model portfolio's name.
+            account_id: id of the account, such as ``DU123456``.
+            page: number of the page; the first page is 0.
+            model: name of the model portfolio.
             sort: the field to sort by, such as ``position`` or ``name``.
             direction: ``a`` ascending or ``d`` descending.
             wait_for_sec_def: whether to wait for the definitions of the contracts.
@@ -242,7 +242,7 @@ class AsyncPortfolioApi(AsyncGroup):
         ``GET /portfolio/{accountId}/summary``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -258,7 +258,7 @@ class AsyncPortfolioApi(AsyncGroup):
         ``GET /portfolio/{accountid}/position/{conid}``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
             conid: IBKR's id of the contract.
 
         Raises:
@@ -281,8 +281,8 @@ class AsyncPortfolioApi(AsyncGroup):
         ``GET /portfolio2/{accountId}/positions``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
-            model: a model portfolio's name.
+            account_id: id of the account, such as ``DU123456``.
+            model: name of the model portfolio.
             direction: ``a`` ascending or ``d`` descending.
 
         Raises:

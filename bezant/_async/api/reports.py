@@ -46,7 +46,7 @@ class AsyncReportsApi(AsyncGroup):
 
         Args:
             authorization: the Authorization header, such as ``Bearer ...``.
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -89,8 +89,8 @@ class AsyncReportsApi(AsyncGroup):
 
         Args:
             authorization: the Authorization header, such as ``Bearer ...``.
-            account_id: the account, such as ``DU123456``.
-            year: the year, four digits.
+            account_id: id of the account, such as ``DU123456``.
+            year: year, four digits.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -134,7 +134,7 @@ class AsyncReportsApi(AsyncGroup):
 
         Args:
             authorization: the Authorization header, such as ``Bearer ...``.
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.

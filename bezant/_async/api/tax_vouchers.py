@@ -81,7 +81,7 @@ class AsyncTaxVouchersApi(AsyncGroup):
         ``GET /gw/api/v1/tax-vouchers/{requestId}/download``.
 
         Args:
-            request_id: the request's id.
+            request_id: id of the request.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -96,7 +96,7 @@ class AsyncTaxVouchersApi(AsyncGroup):
         ``GET /gw/api/v1/tax-vouchers/{requestId}/state``.
 
         Args:
-            request_id: the request's id.
+            request_id: id of the request.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.

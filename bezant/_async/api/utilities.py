@@ -91,10 +91,10 @@ class AsyncUtilitiesApi(AsyncGroup):
             currency: currency, such as ``USD``.
             ib_entity: the IBKR company.
             md_status_non_pro: whether the user counts as non-professional.
-            form_number: number of a form.
-            language: two letters, such as ``en``.
-            account_id: the account, such as ``DU123456``.
-            user_name: the user name.
+            form_number: number of the form at IBKR.
+            language: language, two letters such as ``en``.
+            account_id: id of the account, such as ``DU123456``.
+            user_name: name with which the user logs in.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -134,7 +134,7 @@ class AsyncUtilitiesApi(AsyncGroup):
             get_docs: ``T`` to include the files.
             from_date: first day, ``YYYY-MM-DD``.
             to_date: last day, ``YYYY-MM-DD``.
-            language: two letters, such as ``en``.
+            language: language, two letters such as ``en``.
             projection: parts to return, such as ``NONE``, ``PAYLOAD``, ``QUESTIONNAIRE``.
 
         Raises:
@@ -184,7 +184,7 @@ class AsyncUtilitiesApi(AsyncGroup):
             fa_trading_account: whether an advisor trades the account.
             ira: whether the account is a retirement account.
             ira_type: kind of retirement account.
-            mifid_category: MiFID category.
+            mifid_category: client category under the EU's MiFID rules.
             process_type: kind of process, such as ``FULL``.
             requested_fcbp: whether full currency conversion was requested.
             requested_syep: whether stock yield enhancement was requested.
@@ -249,10 +249,10 @@ class AsyncUtilitiesApi(AsyncGroup):
         ``GET /gw/api/v1/requests``.
 
         Args:
-            end_date: last day.
-            start_date: first day.
-            limit: maximum number of rows.
-            offset: number of rows to skip.
+            end_date: last day of the period.
+            start_date: first day of the period.
+            limit: maximum number of rows in the response.
+            offset: number of rows that the response skips at the start.
             status: state: ``N``, ``O``, ``P``, ``C``, ``A``, ``E``, ``F``, ``I``, ``J``, ``L``,
                 ``M``, ``R`` and others.
 
@@ -277,7 +277,7 @@ class AsyncUtilitiesApi(AsyncGroup):
         ``GET /gw/api/v1/requests/{requestId}/status``.
 
         Args:
-            request_id: the request's id.
+            request_id: id of the request.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -292,7 +292,7 @@ class AsyncUtilitiesApi(AsyncGroup):
         ``PATCH /gw/api/v1/requests/{requestId}/status``.
 
         Args:
-            request_id: the request's id.
+            request_id: id of the request.
             body: the signed JWT.
 
         Raises:
@@ -311,7 +311,7 @@ class AsyncUtilitiesApi(AsyncGroup):
         ``GET /gw/api/v1/validations/usernames/{username}``.
 
         Args:
-            user_name: the user name.
+            user_name: name with which the user logs in.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.

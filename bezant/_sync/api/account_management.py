@@ -30,7 +30,7 @@ class AccountManagementApi(Group):
         ``GET /gw/api/v1/accounts``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
             external_id: your own id of the applicant.
 
         Raises:
@@ -105,10 +105,10 @@ class AccountManagementApi(Group):
         ``GET /gw/api/v1/accounts/login-messages``.
 
         Args:
-            end_date: last day.
-            start_date: first day.
-            limit: maximum number of rows.
-            offset: number of rows to skip.
+            end_date: last day of the period.
+            start_date: first day of the period.
+            limit: maximum number of rows in the response.
+            offset: number of rows that the response skips at the start.
             status: state: ``N``, ``O``, ``P``, ``C``, ``A``, ``E``, ``F``, ``I``, ``J``, ``L``,
                 ``M``, ``R`` and others.
             type_: kind.
@@ -143,10 +143,10 @@ class AccountManagementApi(Group):
         ``GET /gw/api/v1/accounts/status``.
 
         Args:
-            end_date: last day.
-            start_date: first day.
-            limit: maximum number of rows.
-            offset: number of rows to skip.
+            end_date: last day of the period.
+            start_date: first day of the period.
+            limit: maximum number of rows in the response.
+            offset: number of rows that the response skips at the start.
             status: state: ``N``, ``O``, ``P``, ``C``, ``A``, ``E``, ``F``, ``I``, ``J``, ``L``,
                 ``M``, ``R`` and others.
 
@@ -171,7 +171,7 @@ class AccountManagementApi(Group):
         ``GET /gw/api/v1/accounts/{accountId}/details``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -186,7 +186,7 @@ class AccountManagementApi(Group):
         ``GET /gw/api/v1/accounts/{accountId}/kyc``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -203,7 +203,7 @@ class AccountManagementApi(Group):
         ``GET /gw/api/v1/accounts/{accountId}/login-messages``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
             type_: kind.
 
         Raises:
@@ -221,7 +221,7 @@ class AccountManagementApi(Group):
         ``GET /gw/api/v1/accounts/{accountId}/status``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -236,7 +236,7 @@ class AccountManagementApi(Group):
         ``PATCH /gw/api/v1/accounts/{accountId}/status``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
             body: the signed JWT.
 
         Raises:
@@ -255,7 +255,7 @@ class AccountManagementApi(Group):
         ``GET /gw/api/v1/accounts/{accountId}/tasks``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
             type_: ``registration`` or ``pending``.
 
         Raises:
@@ -271,7 +271,7 @@ class AccountManagementApi(Group):
         ``PATCH /gw/api/v1/accounts/{accountId}/tasks``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
             body: the signed JWT.
 
         Raises:
@@ -288,7 +288,7 @@ class AccountManagementApi(Group):
         ``POST /gw/api/v1/accounts/{accountId}/tasks``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
             body: the signed JWT.
 
         Raises:

@@ -29,7 +29,7 @@ class AccountsApi(Group):
         ``GET /acesws/{accountId}/signatures-and-owners``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -43,7 +43,7 @@ class AccountsApi(Group):
         ``POST /iserver/account``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -84,7 +84,7 @@ class AccountsApi(Group):
         ``GET /iserver/account/{accountId}/summary``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -98,7 +98,7 @@ class AccountsApi(Group):
         ``GET /iserver/account/{accountId}/summary/available_funds``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -112,7 +112,7 @@ class AccountsApi(Group):
         ``GET /iserver/account/{accountId}/summary/balances``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -128,7 +128,7 @@ class AccountsApi(Group):
         ``GET /iserver/account/{accountId}/summary/margins``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -144,7 +144,7 @@ class AccountsApi(Group):
         ``GET /iserver/account/{accountId}/summary/market_value``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -172,7 +172,7 @@ class AccountsApi(Group):
         ``POST /iserver/dynaccount``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.

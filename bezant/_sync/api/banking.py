@@ -107,7 +107,7 @@ class BankingApi(Group):
         ``GET /gw/api/v1/client-instructions/{clientInstructionId}``.
 
         Args:
-            client_instruction_id: your own id of the instruction.
+            client_instruction_id: id that you chose for the instruction.
             client_id: your client id.
 
         Raises:

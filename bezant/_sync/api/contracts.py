@@ -206,7 +206,7 @@ class ContractsApi(Group):
             month: month, such as ``JAN26``.
             exchange: exchange, such as ``NASDAQ``.
             strike: strike price.
-            right: ``C`` for calls, ``P`` for puts.
+            right: ``C`` for a call option, ``P`` for a put option.
             issuer_id: the bond issuer's id.
             filters: filters for bonds, as returned by the bond filters.
 
@@ -253,7 +253,7 @@ class ContractsApi(Group):
             fund: whether to search funds, too.
             fund_family_conid_ex: fund family to keep.
             pattern: whether the text is a pattern.
-            referrer: source of the order.
+            referrer: source from which the order comes.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -295,7 +295,7 @@ class ContractsApi(Group):
             more: whether to return more rows.
             name: name.
             pattern: whether the text is a pattern.
-            referrer: source of the order.
+            referrer: source from which the order comes.
             sec_type: deprecated by IBKR: ``STK``, ``IND`` or ``BOND``.
 
         Raises:

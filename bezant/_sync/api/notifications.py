@@ -98,7 +98,7 @@ class NotificationsApi(Group):
         ``GET /fyi/disclaimer/{typecode}``.
 
         Args:
-            type_code: kind of notification, such as ``BA``.
+            type_code: code of the kind of notification, such as ``BA``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -112,7 +112,7 @@ class NotificationsApi(Group):
         ``PUT /fyi/disclaimer/{typecode}``.
 
         Args:
-            type_code: kind of notification, such as ``BA``.
+            type_code: code of the kind of notification, such as ``BA``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -192,7 +192,7 @@ class NotificationsApi(Group):
         ``POST /fyi/settings/{typecode}``.
 
         Args:
-            type_code: kind of notification, such as ``BA``.
+            type_code: code of the kind of notification, such as ``BA``.
             enabled: whether to send it.
 
         Raises:

@@ -104,7 +104,7 @@ class OrdersApi(Group):
         ``DELETE /iserver/account/{accountId}/order/{orderId}``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
             order_id: the order; -1 for all open orders.
             ext_operator: name of the person who entered the order; required for futures.
             manual_indicator: whether a person entered the order; required for futures.
@@ -173,43 +173,46 @@ class OrdersApi(Group):
         ``POST /iserver/account/{accountId}/order/{orderId}``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
             order_id: IBKR's id of the order.
-            order_type: ``LMT``, ``MKT``, ``STP``, ``STOP_LIMIT``, ``MIDPRICE``, ``TRAIL``,
-                ``TRAILLMT``, ``MOC``, ``LOC``, ``MIT``, ``LIT``, ``REL``.
-            side: ``BUY`` or ``SELL``.
-            time_in_force: ``DAY``, ``GTC``, ``OPG``, ``IOC``, ``PAX``, ``OVT``, ``OND``.
-            acct_id: account; by default the account of the call.
-            all_or_none: whether to fill the whole quantity or nothing.
+            order_type: type of the order: ``LMT``, ``MKT``, ``STP``, ``STOP_LIMIT``, ``MIDPRICE``,
+                ``TRAIL``, ``TRAILLMT``, ``MOC``, ``LOC``, ``MIT``, ``LIT``, ``REL``.
+            side: side of the order: ``BUY`` or ``SELL``.
+            time_in_force: how long the order stays valid (time in force): ``DAY``, ``GTC``,
+                ``OPG``, ``IOC``, ``PAX``, ``OVT``, ``OND``.
+            acct_id: id of the account; if it is None, the account of the call.
+            all_or_none: whether the order fills either completely or not at all.
             aux_price: stop price of ``STOP_LIMIT`` and ``TRAILLMT`` orders.
             client_order_id: your own id of the order, up to 64 characters, unique within a day; not
                 for a bracket's exits.
-            cash_quantity: money to spend, instead of a quantity.
+            cash_quantity: amount of money to spend, instead of a quantity.
             conid: IBKR's id of the contract, for SMART routing.
             conid_ex: ``conid@EXCHANGE`` for direct routing, instead of ``conid``.
             ext_operator: name of the person who entered the order; required for futures.
             is_currency_conversion: whether the order converts currencies.
-            is_single_group: whether the orders cancel each other (OCA).
+            is_single_group: whether the orders form a group (OCA) in which one order cancels the
+                others.
             json_payload: allocation of an advisor's order.
             listing_exchange: exchange that lists the contract.
             manual_indicator: whether a person entered the order; required for futures.
             outside_rth: whether the order may also fill outside regular trading hours.
-            parent_id: ``client_order_id`` of the order that this order waits for.
-            price: limit price; the stop price of ``STP`` and ``TRAIL`` orders, the cap of
-                ``MIDPRICE`` orders.
-            quantity: quantity, unless ``cash_quantity`` is given.
-            referrer: source of the order.
+            parent_id: ``client_order_id`` of the parent order, which this order waits for.
+            price: limit price; for ``STP`` and ``TRAIL`` orders the stop price, for ``MIDPRICE``
+                orders the price cap.
+            quantity: number of units; required unless ``cash_quantity`` is given.
+            referrer: source from which the order comes.
             sec_type: kind of contract, such as ``STK``.
-            strategy: name of an order algorithm.
-            strategy_parameters: the algorithm's parameters.
+            strategy: name of the order algorithm.
+            strategy_parameters: parameters of the order algorithm.
             tax_optimizer_id: id of the tax lots to close.
-            ticker: the symbol.
+            ticker: symbol of the contract, such as ``AAPL``.
             trailing_amount: distance of the trailing stop, in the unit of ``trailing_type``.
             trailing_type: unit of ``trailing_amount``: ``amt`` for money, ``%`` for percent.
             use_adaptive: whether to use IBKR's price management algorithm.
-            fx_quantity: money to convert, for currency conversions.
-            allocation_method: method to split an advisor's order.
-            manual_order_time: time when a person entered the order, epoch milliseconds.
+            fx_quantity: amount of money to convert, for currency conversions.
+            allocation_method: method by which an advisor's order is split between accounts.
+            manual_order_time: time when a person entered the order, in milliseconds since
+                1970-01-01 (UTC).
             customer_account: the omnibus client's account.
             is_pro_customer: whether the omnibus client counts as professional.
             deactivated: whether to save the order without sending it.
@@ -271,7 +274,7 @@ class OrdersApi(Group):
         ``POST /iserver/account/{accountId}/orders``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
             orders: the order; several for a bracket or an OCA group.
 
         Raises:
@@ -293,7 +296,7 @@ class OrdersApi(Group):
         ``POST /iserver/account/{accountId}/orders/whatif``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
             orders: the order; of several only the first ticket is priced.
 
         Raises:

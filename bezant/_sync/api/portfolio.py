@@ -83,7 +83,7 @@ class PortfolioApi(Group):
         ``GET /portfolio/subaccounts2``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
             no_cache: whether to bypass the gateway's cache.
 
         Raises:
@@ -100,8 +100,8 @@ class PortfolioApi(Group):
         ``GET /portfolio/{accountId}/allocation``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
-            model: a model portfolio's name.
+            account_id: id of the account, such as ``DU123456``.
+            model: name of the model portfolio.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -119,7 +119,7 @@ class PortfolioApi(Group):
         ``GET /portfolio/{accountId}/combo/positions``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
             no_cache: whether to bypass the gateway's cache.
 
         Raises:
@@ -138,7 +138,7 @@ class PortfolioApi(Group):
         ``GET /portfolio/{accountId}/ledger``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -152,7 +152,7 @@ class PortfolioApi(Group):
         ``GET /portfolio/{accountId}/meta``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -166,7 +166,7 @@ class PortfolioApi(Group):
         ``GET /portfolio/{accountId}/positions``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -180,7 +180,7 @@ class PortfolioApi(Group):
         ``POST /portfolio/{accountId}/positions/invalidate``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -205,9 +205,9 @@ class PortfolioApi(Group):
         ``GET /portfolio/{accountId}/positions/{pageId}``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
-            page: the page, from 0.
-            model: a model portfolio's name.
+            account_id: id of the account, such as ``DU123456``.
+            page: number of the page; the first page is 0.
+            model: name of the model portfolio.
             sort: the field to sort by, such as ``position`` or ``name``.
             direction: ``a`` ascending or ``d`` descending.
             wait_for_sec_def: whether to wait for the definitions of the contracts.
@@ -233,7 +233,7 @@ class PortfolioApi(Group):
         ``GET /portfolio/{accountId}/summary``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -249,7 +249,7 @@ class PortfolioApi(Group):
         ``GET /portfolio/{accountid}/position/{conid}``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
             conid: IBKR's id of the contract.
 
         Raises:
@@ -272,8 +272,8 @@ class PortfolioApi(Group):
         ``GET /portfolio2/{accountId}/positions``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
-            model: a model portfolio's name.
+            account_id: id of the account, such as ``DU123456``.
+            model: name of the model portfolio.
             direction: ``a`` ascending or ``d`` descending.
 
         Raises:

@@ -47,7 +47,7 @@ class ReportsApi(Group):
 
         Args:
             authorization: the Authorization header, such as ``Bearer ...``.
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -88,8 +88,8 @@ class ReportsApi(Group):
 
         Args:
             authorization: the Authorization header, such as ``Bearer ...``.
-            account_id: the account, such as ``DU123456``.
-            year: the year, four digits.
+            account_id: id of the account, such as ``DU123456``.
+            year: year, four digits.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -133,7 +133,7 @@ class ReportsApi(Group):
 
         Args:
             authorization: the Authorization header, such as ``Bearer ...``.
-            account_id: the account, such as ``DU123456``.
+            account_id: id of the account, such as ``DU123456``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.

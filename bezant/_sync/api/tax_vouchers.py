@@ -82,7 +82,7 @@ class TaxVouchersApi(Group):
         ``GET /gw/api/v1/tax-vouchers/{requestId}/download``.
 
         Args:
-            request_id: the request's id.
+            request_id: id of the request.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -97,7 +97,7 @@ class TaxVouchersApi(Group):
         ``GET /gw/api/v1/tax-vouchers/{requestId}/state``.
 
         Args:
-            request_id: the request's id.
+            request_id: id of the request.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
