@@ -160,7 +160,7 @@ class Lanes:
         self._release()
 
     def _release(self) -> None:
-        """Promise a free lane to the first call in the queue."""
+        """Promise a free lane, if there is one, to the first call in the queue."""
         try:
             running = asyncio.get_running_loop()
         except RuntimeError:
