@@ -105,7 +105,10 @@ _size: Final = _marker("Decimal", _quantity, is_optional=False)
 
 
 def _term(name: str) -> Any:
-    """Return a marker for a set of values such as ``Side``; it converts other spellings to them."""
+    """Return a marker for a set of values, such as ``Side``.
+
+    The marker converts other spellings of these values to the spellings in the set.
+    """
     values = {plain_spelling(each): value for each, value in SPELLINGS[name].items()}
 
     def convert(value: object) -> str | None:
