@@ -76,7 +76,11 @@ def may_be_unfit(body: bytes) -> bool:
 
 
 def may_vanish(body: bytes) -> bool:
-    """Return whether JSON text contains a number that is 0 as a float, such as ``1e-999``."""
+    """Return whether JSON text may contain a number that becomes 0 as a float: ``1e-999``.
+
+    Only numbers with a negative exponent of three or more digits are considered. True may be wrong:
+    such a number need not become 0.
+    """
     return _vanishing().search(body) is not None
 
 

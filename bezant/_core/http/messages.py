@@ -23,7 +23,7 @@ class Request(Record, frozen=True):
         operation: the kind of call that this request makes.
         target: path and query, percent-encoded.
         headers: all headers except Host.
-        body: the body; empty for none.
+        body: the body; empty for no body.
         credentials: headers for a proxy in front of the gateway.
     """
 
@@ -49,7 +49,7 @@ class Payload(Record, frozen=True):
     """Request body in another format than JSON, or with headers of its own.
 
     Attributes:
-        content: the body; None for none.
+        content: the body; None for no body.
         content_type: media type of the body.
         headers: further headers, as names and values.
     """

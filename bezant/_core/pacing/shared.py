@@ -39,8 +39,8 @@ class Shared(LimitState, omit_defaults=True):
     """Rate limit state that several processes share. Times are in seconds of the store's clock.
 
     Attributes:
-        arrivals: for each rate limit, the sorted latest times at which past requests can have
-            arrived at IBKR; "" is the session's limit.
+        arrivals: for each rate limit, by name, a sorted list with the latest time at which each
+            past request can have arrived at IBKR; "" is the name of the session's limit.
         in_flight: requests without a response yet, by their unique names.
         blocked_until: time at which the penalty for too many requests ends.
         urgent: waiting orders, cancels and tickles: the time until which each entry counts, by
@@ -67,7 +67,8 @@ class Reservation(Record, frozen=True):
         forgive: whether the user has ended IBKR's penalty for too many requests early.
         hold: maximum time, in seconds, that the call will still wait because of open order
             questions of other processes; 0 if it does not wait for them.
-        known: ids of the order questions that the call's own process knows.
+        known: ids of the order questions that the call's own process knows. `reserve` does not make
+            the call wait for these: its process decides that itself.
     """
 
     token: str

@@ -79,8 +79,8 @@ class LimitState(msgspec.Struct, omit_defaults=True):
     the limit, from its latest possible arrival.
 
     Attributes:
-        arrivals: for each rate limit, the sorted latest times at which past requests can have
-            arrived at IBKR; "" is the session's limit.
+        arrivals: for each rate limit, by name, a sorted list with the latest time at which each
+            past request can have arrived at IBKR; "" is the name of the session's limit.
         in_flight: requests without a response yet, by their unique names.
         blocked_until: time at which IBKR's penalty for too many requests ends.
     """
@@ -187,8 +187,8 @@ class LimitState(msgspec.Struct, omit_defaults=True):
 
         Args:
             bucket: name of the limit; "" for the session's.
-            seconds: period of the limit in seconds; the longest one if there are several of this
-                name.
+            seconds: period of the limit in seconds; if several limits have this name, the longest
+                of their periods.
             now: the current time.
         """
         arrivals = self.arrivals.get(bucket)

@@ -57,7 +57,10 @@ def requests_again(operation: Operation, *, new: bool) -> int:
 
 
 def pause_before(request: int) -> float:
-    """Return the seconds to wait before repetition number `request` of a call."""
+    """Return the seconds to wait before repeating a call.
+
+    `request` is the number of the repetition, 1 for the first one.
+    """
     return READY.delay(request)
 
 

@@ -108,7 +108,9 @@ class ExecutionCheck:
         self.changed = True
 
     def next(self, now: float, *, confirmed: bool) -> ExecutionRequest | float | None:
-        """Return the request to send, or the seconds until one is due; None if none is planned.
+        """Return the request to send now, or the seconds until a request is due.
+
+        The result is None if no request is planned.
 
         Args:
             now: monotonic time.
@@ -141,7 +143,7 @@ class ExecutionCheck:
         return [row for row in rows if row.get("trade_time_r", math.inf) >= since * 1000]
 
     def failed(self, request: ExecutionRequest, now: float, *, at_least: float = 0.0) -> None:
-        """Record that a request failed, and plan to repeat it after at least `at_least` seconds."""
+        """Record that a request failed, and plan to repeat it, `at_least` seconds later or more."""
         if request.number == self._number:
             self._failures += 1
             self._due = now + max(_RETRY.delay(self._failures), at_least)

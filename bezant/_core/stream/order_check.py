@@ -135,7 +135,10 @@ class OrderCheck:
             self._begin(_Stage.LIST, reason, now)
 
     def next(self, now: float) -> OrderRequest | float | None:
-        """Return the request to send, or the seconds until one is due; None if none is planned."""
+        """Return the request to send now, or the seconds until a request is due.
+
+        The result is None if no request is planned.
+        """
         self.changed = False
         if self._stage is _Stage.SNAPSHOT and now >= self._due:
             if self._recognisable and self._book.complete:
@@ -194,7 +197,10 @@ class OrderCheck:
         return lost
 
     def failed(self, request: OrderRequest, now: float, *, at_least: float = 0.0) -> None:
-        """Record that a request failed, and plan to repeat it after at least `at_least` seconds."""
+        """Record that a request failed, and plan to request the list again.
+
+        The next request is due `at_least` seconds later or more.
+        """
         if request.number != self._number:
             return
         self._stage = _Stage.LIST

@@ -24,7 +24,10 @@ from .network import Backend
 
 
 def pool_for(settings: Settings, backend: Backend) -> httpcore.AsyncConnectionPool:
-    """Return a pool of httpcore that only opens one connection, direct or through a proxy."""
+    """Return a pool of httpcore for one lane, which uses the pool only to create its connection.
+
+    The connection is direct or goes through the proxy of the settings.
+    """
     return httpcore.AsyncConnectionPool(
         ssl_context=tls_context(settings.tls) if settings.tls.mode != "none" else None,
         proxy=proxy_of(settings),

@@ -219,7 +219,8 @@ class Stream(httpcore.NetworkStream):
         """Prepare for the next request and its response.
 
         Args:
-            checked: whether the connection was found clean a moment ago.
+            checked: whether the connection was found clean a moment ago. If False, `Stream.write`
+                checks this before it sends the request.
         """
         self._response = ResponseEnd() if checked else None
 
@@ -371,7 +372,8 @@ class Backend(httpcore.NetworkBackend):
 
         Args:
             attempt: the attempt.
-            checked: whether the connection was found clean a moment ago.
+            checked: whether the connection was found clean a moment ago. If False, `Stream.write`
+                checks this before it sends the request.
         """
         self._attempt = weakref.ref(attempt)
         if self.stream is not None:
