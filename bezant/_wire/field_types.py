@@ -194,7 +194,7 @@ def converter_of(kind: Any) -> Callable[[object], object] | None:
 
 
 def read(kind: Any, value: Any) -> Any:
-    """Return the value of a field; msgspec's hook for types that it does not know.
+    """Convert a field's value; msgspec calls this hook for types that it does not know.
 
     Args:
         kind: the field's type.

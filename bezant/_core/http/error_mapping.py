@@ -168,7 +168,7 @@ def raise_status(response: Response, operation: Operation) -> NoReturn:
 def known_error(
     said: str | None, message: str, response: Response, operation: Operation
 ) -> ApiError | None:
-    """Return the error that IBKR's error text stands for; None if the text is not a known one.
+    """Return the exception for one of IBKR's known error texts; None for an unknown text.
 
     Args:
         said: the error text of the response; None if the response is an HTML page.

@@ -321,7 +321,7 @@ class OrderTurns:
                 turns.remove(turn)
 
     def find_by_question(self, question: str) -> AccountTurn | None:
-        """Return the order turn that has an open question with this id, or None."""
+        """Return the order turn that has an open question with this id; None if there is none."""
         return next((turn for turn in self._open if question in turn.questions), None)
 
     def begin_reply(self, turn: AccountTurn, call: object, holder: object) -> None:

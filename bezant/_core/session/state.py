@@ -180,7 +180,7 @@ class SessionMachine:
 
     Attributes:
         state: current state.
-        status: the last received status flags of the session; None before the first response.
+        status: the session's status flags that were received last; None before the first response.
         last_tickle: time of the last successful call of ``/tickle``, in seconds since 1970; None
             for never.
         sso_expires: expiry of the login's token, in seconds since 1970; None if it is unknown.

@@ -120,7 +120,7 @@ class Confirmations:
         return True
 
     def refused(self, key: str, now: float) -> bool:
-        """Plan to send a command again, because the gateway refused it or does not respond.
+        """Plan to send a subscription's command again: the gateway refused it or does not respond.
 
         The pauses between attempts grow until a message confirms the subscription.
 

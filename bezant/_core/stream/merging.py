@@ -130,7 +130,7 @@ def replace_fields(known: S | None, update: S) -> S:
 
 @cache
 def wire_names(model: Hashable) -> dict[str, str]:
-    """Return the Python names of a message's fields, by the names that the gateway uses."""
+    """Return a mapping from the gateway's names of a message's fields to the Python names."""
     kind = cast("type[msgspec.Struct]", model)
     return {
         wire: name

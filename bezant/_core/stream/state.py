@@ -460,7 +460,7 @@ class StreamState:
     # Methods about refused subscriptions, and subscriptions without messages.
 
     def _on_refusal(self, message: ErrorMessage, now: float) -> None:
-        """Plan to send a refused subscription again; report the first refusal as a `Gap`."""
+        """Plan to subscribe again after a refusal; report only the first refusal as a `Gap`."""
         if self.phase is not Phase.READY or message.topic is None:
             return
         keys = self._subscriptions.all_keys()
@@ -519,7 +519,7 @@ class StreamState:
         self._deliver_checked(now)
 
     def _deliver_checked(self, now: float) -> None:
-        """Deliver updates of the orders whose status REST has corrected."""
+        """Deliver updates of the orders whose status a request to REST has corrected."""
         moment = self.moment(now)
         for update in self.order_check.updates:
             self._live_state.put(update, moment)

@@ -177,7 +177,7 @@ class WebSocket:
 async def _connection(
     settings: Settings, timeout: float, backend: Backend
 ) -> httpcore.AsyncConnectionInterface:
-    """Return a connection for the WebSocket handshake; it is opened when it is first used.
+    """Return a connection for the WebSocket handshake; the first use opens the connection.
 
     If the gateway is reached through a proxy and without TLS, this function opens a tunnel through
     the proxy, and the result is a connection through that tunnel.

@@ -59,7 +59,7 @@ class OrderTurns:
         return self._now(change)
 
     def find_by_question(self, question: str) -> AccountTurn | None:
-        """Return the turn that has an open question with this id, or None."""
+        """Return the turn that has an open question with this id; None if there is no such turn."""
         return self._now(lambda _: self._turns.find_by_question(question))
 
     def refresh(self, turn: AccountTurn, questions: Mapping[str, str] | None) -> None:
