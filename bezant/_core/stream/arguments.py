@@ -106,8 +106,8 @@ def _items(given: object) -> list[object]:
 def keys_and_fields(keys: Iterable[str] | None, fields: Iterable[str] | None) -> Arguments:
     """Return the arguments of a subscription to an account's summary or ledger.
 
-    ``keys`` and ``fields`` select what the gateway sends. If one of them is None, the gateway sends
-    everything, and the result does not contain it.
+    ``keys`` and ``fields`` select what the gateway sends. An argument that is None is left out, and
+    the gateway then sends all keys or all fields.
 
     Raises:
         InvalidRequest: `keys` or `fields` is not a list of names.

@@ -46,7 +46,7 @@ class OrderTurns:
         self._now(change)
 
     def blocker(self, turn: AccountTurn) -> tuple[AccountTurn | None, float]:
-        """Return the turn that `turn` has to wait for, and the seconds until the former expires.
+        """Return the turn for which `turn` waits, and the seconds until the returned turn expires.
 
         The result is None and 0 if `turn` does not have to wait.
         """
