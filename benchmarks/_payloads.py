@@ -1,4 +1,4 @@
-"""Responses and messages of the benchmark server: as the gateway's, but with invented values."""
+"""Responses and messages of the benchmark server, in the gateway's form, with invented values."""
 
 from __future__ import annotations
 
@@ -149,7 +149,10 @@ def history(bars: int) -> bytes:
 
 
 def order(number: int) -> dict[str, Any]:
-    """Return one row of the list of live orders. As at IBKR, a market order has an empty price."""
+    """Return order `number` as a row of the list of live orders.
+
+    As in IBKR's lists, a market order has an empty price.
+    """
     conid = FIRST_CONID + number
     market = number % 2 == 0
     return {

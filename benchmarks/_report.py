@@ -20,7 +20,7 @@ PACKAGES = [
 
 
 def versions() -> str:
-    """Return a text with the versions of Python and of the packages, the system, and the cores."""
+    """Return a text: versions of Python and packages, operating system, number of CPU cores."""
     names = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
     return (
         f"Python {platform.python_version()}, {platform.system()}, {os.cpu_count()} cores; {names}"
@@ -28,7 +28,7 @@ def versions() -> str:
 
 
 def write(rows: Sequence[Row]) -> None:
-    """Replace the table in docs/benchmarks.md."""
+    """Replace the table in docs/benchmarks.md by a table of `rows`."""
     page = PAGE.read_text()
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)

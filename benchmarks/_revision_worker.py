@@ -29,10 +29,10 @@ class Worker:
     """Clients and streams of the measured version, kept open between measurements.
 
     Args:
-        name: name of this worker, which tells its streams apart at the server.
+        name: name of this worker. The server uses it to distinguish the streams of several workers.
         port: the server's port for plain HTTP.
         tls_port: the server's port for HTTPS.
-        account: account whose positions the server has.
+        account: account whose positions are requested from the server.
     """
 
     def __init__(self, name: str, port: int, tls_port: int, account: str) -> None:

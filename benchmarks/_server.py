@@ -1,7 +1,7 @@
 """HTTP and WebSocket server for the benchmarks. It only sends prebuilt bytes.
 
-The server must be faster than every client, because otherwise its speed would be measured.
-``benchmarks.server`` measures the server itself, with bare sockets.
+The server must be faster than every client. Otherwise the benchmarks would measure the server and
+not the clients. ``benchmarks.server`` measures the server itself, with bare sockets.
 """
 
 from __future__ import annotations
@@ -185,7 +185,7 @@ class Connection(asyncio.Protocol):
             self._beat()
 
     def _beat(self) -> None:
-        """Send a heartbeat, as clients expect it from the gateway, and schedule the next one."""
+        """Send a heartbeat, which clients expect regularly, and schedule the next one."""
         if not self._transport.is_closing():
             message = {"topic": "system", "hb": int(time.time() * 1000)}
             self._transport.write(frame(payloads.encode(message), _TEXT))
@@ -224,7 +224,8 @@ class Connection(asyncio.Protocol):
     async def pace(self, count: int, rate: int) -> None:
         """Send `count` messages, `rate` of them per second.
 
-        The field for the last price contains the time at which the message was sent, in ns.
+        In each message, the field for the last price contains the time at which the message was
+        sent, in ns of the monotonic clock.
         """
         begin = time.monotonic()
         sent = 0

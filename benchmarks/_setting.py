@@ -74,7 +74,7 @@ class Setting:
         port: the server's port for plain HTTP.
         tls_port: the server's port for HTTPS.
         quick: whether to do only a small amount of work, which shows that everything works.
-        control: connection for the server's commands.
+        control: connection over which commands are sent to the server.
     """
 
     port: int
@@ -113,7 +113,7 @@ class Setting:
             raise RuntimeError(f"no stream {to} is open")
 
     def requests(self) -> int:
-        """Return how many requests the server has got since the previous call of this method."""
+        """Return how many requests the server has received since the last call of this method."""
         return int(self.control.get("/control/count"))
 
 

@@ -1,4 +1,4 @@
-"""Market data streams of bezant and of the libraries compared with it. All are a `Source`."""
+"""Market data streams of bezant and of other libraries, all with the interface `Source`."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ class Source(Protocol):
         Args:
             count: number of messages.
             start: function that makes the server send the messages.
-            took: called with the last price of each message.
+            took: function called with each message's last price, which contains the time of
+                sending; None for no function.
         """
 
     def close(self) -> None:

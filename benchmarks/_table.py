@@ -19,7 +19,7 @@ class Row:
         value: bezant's cost divided by the peer's cost; without a peer, a figure of bezant.
         unit: unit of the figure; ``x`` for a ratio.
         ours: bezant's cost as text, such as a time.
-        limit: target: the highest value that is good enough; None without a target.
+        limit: target: `value` must not be above this limit; None if there is no target.
     """
 
     subject: str

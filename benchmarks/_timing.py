@@ -38,7 +38,8 @@ def take_turns(measures: Mapping[str, Measure], rounds: int) -> dict[str, list[f
     Therefore ratios within a round are more reliable than times.
 
     The garbage collector stays on. At the start, all existing objects are excluded from it, and it
-    runs before each measurement, so that no measure pays for objects of another.
+    runs before each measurement. So no measure's time includes the collection of another measure's
+    objects.
     """
     order = list(measures)
     found: dict[str, list[float]] = {name: [] for name in order}
@@ -74,7 +75,7 @@ def exponent(sizes: Sequence[float], costs: Sequence[float]) -> float:
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """Return the smallest of the values that at least `percent` % of them do not exceed."""
+    """Return the percentile: `percent` % of `values` are not above the result."""
     ordered = sorted(values)
     return ordered[max(math.ceil(len(ordered) * percent / 100) - 1, 0)]
 

@@ -63,7 +63,7 @@ def _idle(setting: Setting) -> Iterator[Row]:
 
 
 def _pages(setting: Setting) -> Row:
-    """Compare the peak memory of reading 100 pages of positions with that of reading 10 pages."""
+    """Compare the peak memory of reading 100 pages of positions with that of 10 pages."""
     with bezant.Client(setting.base, pacing=False) as client:
 
         def peak(pages: int) -> int:
@@ -90,7 +90,7 @@ def _pages(setting: Setting) -> Row:
 
 
 def _stream(setting: Setting) -> Row:
-    """Measure how much the memory of a stream grows from `count` to twice as many messages."""
+    """Measure how much more memory a stream holds after twice as many messages."""
     source = Blocking(setting, "memory")
     count = 2_000 if setting.quick else 50_000
 

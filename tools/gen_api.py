@@ -108,8 +108,8 @@ def generate(root: Path, file: Path, *, absent_is_wrong: bool = True) -> Result:
     Args:
         root: folder of the project.
         file: IBKR's OpenAPI document.
-        absent_is_wrong: if False, problems of the plan, such as calls that the document lacks, are
-            ignored.
+        absent_is_wrong: whether problems of the plan count, such as calls that the document lacks;
+            if False, they are ignored.
     """
     result = Result(root)
     words = overlay.read(root)

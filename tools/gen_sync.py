@@ -2,7 +2,7 @@
 
 `python tools/gen_sync.py` renders every file in memory and writes the files whose bytes change;
 `python tools/gen_sync.py --check` compares and writes nothing. In both cases a run with problems
-fails and prints one line per problem; it never produces a twin that is half renamed.
+fails, prints one line per problem and writes no file.
 
 The unasync package replaces the tokens of the code. This module derives the names to replace from
 the definitions in the trees and rewords docstrings and comments. It reports code that unasync would
@@ -163,7 +163,7 @@ def render(root: Path) -> Result:
 def orphans(result: Result) -> dict[str, bool]:
     """Return the paths of generated files that have no source file any more.
 
-    The value of each says whether to delete the file.
+    The value of each path says whether the file is to be deleted.
     """
     found: dict[str, bool] = {}
     for pair in PAIRS:

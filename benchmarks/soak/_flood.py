@@ -28,7 +28,7 @@ def flood(client: Any, place: int, ended: Sized) -> Script[None]:
     Args:
         client: the client.
         place: number of this loop among those of the process.
-        ended: collection that is empty until the flood should end.
+        ended: collection to which the caller adds an item to end the flood.
     """
     patient = client.with_options(timeout=PATIENCE, max_wait=20)
     history = {"conid": APPLE, "period": "1d", "bar": "1h"}

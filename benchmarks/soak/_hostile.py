@@ -1,8 +1,8 @@
 """Server with hostile responses: broken headers, hostile JSON, stray responses, silence.
 
-This module uses no HTTP library and writes every byte itself, so it shares no assumption with the
-client or with the simulated gateway. A seeded random generator decides what the server does, so
-that a run can be repeated.
+This module uses no HTTP library and writes every byte itself, so it does not repeat an assumption
+that the client or the simulated gateway makes. A seeded random generator decides what the server
+does, so that a run can be repeated.
 """
 
 from __future__ import annotations

@@ -169,9 +169,10 @@ def _order(client: Any, account: str, name: str, *, raw: bool) -> Callable[[], A
 
 
 def _check_order(found: Any, name: str, owners: Mapping[str, str]) -> None:
-    """Check that a result does not contain the order id of another order or a stray response.
+    """Check that the order ids in a result are not those of another order or a stray response.
 
-    An id that the server never gave is allowed, because hostile responses also change ids.
+    An id that the server has never given to an order is allowed, because hostile responses also
+    change ids.
     """
     rows = found if isinstance(found, list) else [found]
     for row in rows:
@@ -198,7 +199,7 @@ def _closed(server: HostileServer) -> None:
 
 
 def hostile_streams(twin: Twin, seconds: float, seed: int = 2) -> Figure:
-    """Read streams with hostile frames. They must yield only typed messages and bezant's errors."""
+    """Read streams with hostile frames; each read must give a typed message or a bezant error."""
     log: Counter[str] = Counter()
     with HostileServer(seed, 0.7) as server:
         twin.run(_listen_for(twin, server, seconds, log), alone=False)
@@ -359,7 +360,7 @@ def _server_tls() -> ssl.SSLContext:
 
 
 class _Interrupt(KeyboardInterrupt):
-    """The interrupt that this attack raises, to tell it from a Ctrl-C of the user."""
+    """Interrupt that this attack raises. Its class distinguishes it from the user's Ctrl-C."""
 
 
 def interrupts(seconds: float, *, tls: bool) -> Figure:

@@ -31,7 +31,7 @@ def figures(*, quick: bool, days: int | None = None) -> Iterator[Figure]:
 
 
 def _plan(days: int) -> list[Deed]:
-    """Return the planned events: minute, action, and the session states that it must cause."""
+    """Return the planned events: minute, action, and session states that must follow."""
     state = SessionState
     plan: list[Deed] = []
     for day in range(days):

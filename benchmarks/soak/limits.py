@@ -67,7 +67,8 @@ def _bulk(twin: Twin, what: str, number: int, *, quick: bool) -> Figure:
 def _slow(twin: Twin, number: int, *, quick: bool) -> Figure:
     """Measure calls with slow responses.
 
-    Until its response, a request may still be on its way, so the client must count it.
+    Until its response arrives, a request may not have reached IBKR yet, so the client must count it
+    against the rate limit until then.
     """
     with SimulatedGateway() as gateway:
         pacing = gateway.enforce_pacing()

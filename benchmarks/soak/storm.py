@@ -118,7 +118,7 @@ def _through(
 
 
 def _weather(twin: Twin, gateway: SimulatedGateway, ended: list[int], workers: int) -> Script[None]:
-    """Cause faults that a storm does not have, until all workers have ended.
+    """Cause faults of the whole gateway, until all workers have ended.
 
     The faults are refused connections, short penalties and lost logins.
     """
@@ -170,7 +170,7 @@ def _attempt(
         log: log to which the result is added.
         kind: name of the call in the log.
         call: function that makes the call.
-        most: how many requests `call` makes at most; each has its own timeout.
+        most: maximum number of requests that `call` makes; each has its own timeout.
     """
     began = time.monotonic()
     value, error = None, None

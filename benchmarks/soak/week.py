@@ -168,7 +168,7 @@ def _break(twin: Twin, gateway: SimulatedGateway, log: Log, chance: random.Rando
 
 
 def _login_in_between(gateway: SimulatedGateway) -> None:
-    """Log out and at once in again: all subscriptions are lost, but connections stay open."""
+    """Log out and log in again at once: all subscriptions are lost, but connections stay open."""
     gateway.logout()
     gateway.login()
 
@@ -239,7 +239,8 @@ def _missing(gateway: SimulatedGateway, log: Log) -> list[str]:
 def _judge(gateway: SimulatedGateway, log: Log) -> None:
     """Check the messages about each execution, and the growth of the memory.
 
-    An execution may have one message without its commission, and must then have one with it.
+    There must be one or two messages about each execution, and the last one must contain the
+    commission.
     """
     wrong = {name: told for name, told in log.trades.items() if len(told) > 2 or not told[-1]}
     check(not wrong, f"trades not delivered exactly once: {wrong}")

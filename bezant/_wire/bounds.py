@@ -54,7 +54,9 @@ _NAMES: Final = (b'"nan"', b'"inf"', b'"infinity"')
 
 
 def may_be_unfit(body: bytes) -> bool:
-    """Return whether JSON text may contain an unfit number: a fast check, sometimes wrongly True.
+    """Return whether JSON text may contain an unfit number; a fast check.
+
+    False is certain: the text has no such number. True may be wrong.
 
     The function searches for ``"NaN"`` and infinities, an exponent of three digits, and a number of
     more than 100 digits. Text with escapes counts as unfit, because an escape may stand for any of
@@ -74,7 +76,11 @@ def may_be_unfit(body: bytes) -> bool:
 
 
 def may_vanish(body: bytes) -> bool:
-    """Return whether JSON text contains a number that is 0 as a float, such as ``1e-999``."""
+    """Return whether JSON text may contain a number that becomes 0 as a float: ``1e-999``.
+
+    Only numbers with a negative exponent of three or more digits are considered. True may be wrong:
+    such a number need not become 0.
+    """
     return _vanishing().search(body) is not None
 
 
@@ -88,7 +94,7 @@ _LARGEST: Final = 10**LONGEST
 
 
 def row_may_be_unfit(row: Mapping[str, object]) -> bool:
-    """Return whether plain values may contain an unfit number; sometimes wrongly True."""
+    """Return whether plain values may contain an unfit number; True may be wrong, False is not."""
     for value in row.values():
         kind = type(value)
         if kind is str:

@@ -1,6 +1,7 @@
 """Converters for the spellings in which the gateway sends numbers, booleans, texts and times.
 
-A converter returns the value, or None for a spelling of "no value", or raises ValueError.
+A converter returns the value, or None if the gateway's spelling means "no value". It raises
+ValueError if it does not know the spelling.
 """
 
 from __future__ import annotations
@@ -119,7 +120,7 @@ def to_decimal(value: object) -> Decimal | None:
 
 
 def without_fraction(number: Decimal) -> Decimal:
-    """Return the same quantity; if it is whole, it prints as 183 instead of 183.0."""
+    """Return an equal decimal that prints without a needless fraction: 183 instead of 183.0."""
     return Decimal(int(number)) if number == number.to_integral_value() else number
 
 
@@ -279,8 +280,8 @@ def _from_text(text: str) -> datetime | None:
 def to_date(value: object) -> date | None:
     """Convert a date: ``20260908``, 20260908, ``2026-09-08``, or the day of any time.
 
-    The day of a time is the day in UTC, except for ``Wed Nov 05 00:00:00 EST 2025``, which names
-    its own day.
+    The result for a time is its day in UTC, with one exception: for the form ``Wed Nov 05 00:00:00
+    EST 2025``, the result is the day in the text.
     """
     if isinstance(value, str) and (java := _java().fullmatch(_short(value, "not a date"))):
         if java["month"] not in _MONTHS:

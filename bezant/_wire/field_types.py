@@ -105,7 +105,10 @@ _size: Final = _marker("Decimal", _quantity, is_optional=False)
 
 
 def _term(name: str) -> Any:
-    """Return a marker for a set of values such as ``Side``; it converts other spellings to them."""
+    """Return a marker for a set of values, such as ``Side``.
+
+    The marker converts other spellings of these values to the spellings in the set.
+    """
     values = {plain_spelling(each): value for each, value in SPELLINGS[name].items()}
 
     def convert(value: object) -> str | None:
@@ -191,7 +194,7 @@ def converter_of(kind: Any) -> Callable[[object], object] | None:
 
 
 def read(kind: Any, value: Any) -> Any:
-    """Return the value of a field; msgspec's hook for types that it does not know.
+    """Convert a field's value; msgspec calls this hook for types that it does not know.
 
     Args:
         kind: the field's type.

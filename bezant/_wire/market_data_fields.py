@@ -19,7 +19,7 @@ class Field(NamedTuple):
             ``money``, ``size``, ``volume``, ``number`` and ``percent`` are numbers; ``int`` is an
             id; ``bool01`` a flag; ``date``, ``text`` and ``code`` stay text.
         meaning: what the field means, in one line.
-        aliases: further names that bezant accepts and never returns.
+        aliases: further names of the field that bezant accepts as arguments and never returns.
     """
 
     code: str

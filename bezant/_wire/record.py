@@ -10,7 +10,8 @@ import msgspec
 class Record(msgspec.Struct, frozen=True):
     """Immutable record with named fields.
 
-    Defining a record takes a fiftieth of the time of defining a dataclass, so imports are faster.
+    Defining a record class takes a fiftieth of the time of defining a dataclass, so imports are
+    faster.
 
     Attributes:
         hidden: names of fields that the repr leaves out, because they are long or hold secrets.

@@ -81,7 +81,10 @@ def without_secrets(value: object, name: str = "", depth: int = 0) -> object:
 
 
 def _without_web_token(match: re.Match[str]) -> str:
-    """Return the part of a run before a JSON web token, and ``***`` instead of the token."""
+    """Return the matched text with ``***`` from the beginning of a JSON web token on.
+
+    A match without such a token is returned unchanged.
+    """
     run = match[0]
     start = run.find(_SIGNED_HEAD)
     while start >= 0:

@@ -61,7 +61,7 @@ def normal(call: str) -> str:
 
 
 class Document:
-    """IBKR's OpenAPI document. `calls` has its operations, by the call as `normal` returns it."""
+    """IBKR's OpenAPI document. `calls` contains its operations, by call in the form of `normal`."""
 
     def __init__(self, content: Json) -> None:
         self.content = content

@@ -1,4 +1,4 @@
-"""Learns the keys and the kinds of values from recorded responses.
+"""Learns from recorded responses which keys they have, and which kinds of values.
 
 The project contains the result (`recorded.json`), so the generator does not need the recordings.
 """

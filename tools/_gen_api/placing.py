@@ -1,4 +1,4 @@
-"""Decides in which module each generated class is, and finds out where it is used first."""
+"""Decides into which module each generated class goes, and finds where the class is used first."""
 
 from __future__ import annotations
 

@@ -205,7 +205,7 @@ class Planner:
     def _row(self, entry: Json, call: Call | None) -> Operation:
         """Return an operation as its entry in the overlay describes it.
 
-        Its parameters and its response are still missing.
+        The returned operation has no parameters and no response yet.
 
         Args:
             entry: the entry.

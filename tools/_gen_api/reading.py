@@ -103,7 +103,8 @@ class Reader:
             where: place of the schema in the document; also the key of its corrections in the
                 overlay.
             name: name of the class for the schema, unless the overlay gives another name.
-            union: whether alternative objects stay separate classes, as in a request body.
+            union: True if alternative objects become separate classes, as in a request body; False
+                if they are merged into one class.
         """
         if reference := schema.get("$ref"):
             key = str(reference).rsplit("/", 1)[-1]
@@ -287,7 +288,7 @@ class Reader:
     def settle_record(self, record: Record) -> None:
         """Correct the types and names of an object's fields by evidence and overlay.
 
-        A second call for the same object does nothing.
+        If you call this method again for the same object, it does nothing.
         """
         if id(record) in self._settled:
             return

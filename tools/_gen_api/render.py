@@ -98,7 +98,8 @@ def docstring(summary: str, more: Iterable[str], indent: str) -> str:
     """Return a docstring.
 
     Args:
-        summary: the part before the first semicolon becomes the first line, the rest a paragraph.
+        summary: the text up to the first semicolon becomes the first line, and the rest becomes a
+            paragraph.
         more: further paragraphs.
         indent: indentation of the docstring.
     """

@@ -64,7 +64,7 @@ def build_table(
     Args:
         sources: the async source files.
         renames: names to rename in addition to those that the files define.
-        optional: more such names; they need not occur in the files.
+        optional: further names to rename, which need not occur in the files.
     """
     table = {**BUILT_IN, **optional, **renames}
     library = {*BUILT_IN, *optional}

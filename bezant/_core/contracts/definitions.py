@@ -7,7 +7,7 @@ from typing import cast
 
 
 def ticker_in(found: object) -> str | None:
-    """Return the symbol of the first contract that has one; None if no contract has one."""
+    """Return the symbol of the first contract with a symbol; None if no contract has a symbol."""
     if not isinstance(found, Mapping):
         return None
     rows = cast("Mapping[str, object]", found).get("secdef")

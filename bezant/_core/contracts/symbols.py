@@ -92,8 +92,8 @@ def listings(symbol: str, response: Mapping[str, list[StockCompany]]) -> list[Li
     """Return the listings that a response has for a symbol, without duplicate contracts.
 
     Raises:
-        MissingValue: a company's listings or a listing's conid cannot be read, and the caller may
-            be looking for that listing.
+        MissingValue: a company's listings or a listing's conid cannot be read, so that the listing
+            that the caller is looking for may be missing.
     """
     found: dict[int, Listing] = {}
     for company in response.get(symbol) or []:
@@ -138,7 +138,8 @@ def choose(key: Key, candidates: Sequence[Listing]) -> Listing:
     Raises:
         SymbolNotFound: no listing matches.
         AmbiguousSymbol: several listings match, and the rule above does not decide between them.
-        MissingValue: none matches, but the exchange or currency of a listing is not known.
+        MissingValue: no listing is known to match, but one might: its exchange or currency is
+            missing in the response.
     """
     symbol, exchange, currency = key
     fitting = [
@@ -177,10 +178,12 @@ def choose(key: Key, candidates: Sequence[Listing]) -> Listing:
 def _refuse_unknown(
     listing: Listing, name: str, value: str | None, wanted: str, model: type[Model]
 ) -> None:
-    """Raise an error if a listing has no value for what is wanted, because it may still match.
+    """Raise an error if `wanted` is given but the listing's `value` is missing.
+
+    Nobody can tell then whether the listing matches.
 
     Raises:
-        MissingValue: a value is wanted, and the listing's `value` is missing.
+        MissingValue: `wanted` is not empty, and `value` is None or empty.
     """
     if wanted and not value:
         raise MissingValue(

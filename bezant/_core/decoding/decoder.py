@@ -36,7 +36,8 @@ def decoder(type_: Hashable) -> Decoder:
 
     Raises:
         TypeError: msgspec cannot decode into the type.
-        Reentered: this thread was interrupted while msgspec inspects a type.
+        Reentered: this thread was interrupted while msgspec was inspecting a type, and the
+            interrupting code (a signal handler or finaliser) called this function.
     """
     # `lru_cache` is not used here, because it would let several threads make the first decoder of a
     # type at the same time.

@@ -39,8 +39,8 @@ class Decoder:
         """Decode a response.
 
         Raises:
-            msgspec.ValidationError: a value does not fit the type, and is not an empty text for "no
-                value".
+            msgspec.ValidationError: a value does not fit the type. An empty text that means "no
+                value" counts as fitting.
             msgspec.MsgspecError: the body is not JSON.
         """
         for empty, null in self._found:

@@ -35,7 +35,7 @@ class Reentered(Exception):
 
 
 def use_lock(lock: AbstractContextManager[object]) -> None:
-    """Install the lock for inspections of types. It must be reentrant."""
+    """Install the lock for inspections of types; `lock` must be reentrant."""
     global _lock
     _lock = lock
 

@@ -109,7 +109,9 @@ class _Mapping:
 
 
 def _without_shifts(repaired: list[Any], shape: _Shape, place: _Place) -> Any:
-    """Return a list with an empty element for each unreadable one, so that no position shifts.
+    """Return the list, with an empty element in the place of each unreadable element.
+
+    So the readable elements keep their positions.
 
     An empty element is None or a model without values. The result is `_LOST` if neither is
     possible, or if it is a list of models and none can be read.

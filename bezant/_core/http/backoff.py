@@ -14,7 +14,7 @@ class Backoff(Record, frozen=True):
 
     Attributes:
         first: pause after the first failure, in seconds.
-        maximum: longest pause, in seconds.
+        maximum: longest pause, in seconds; longer pauses are cut to it.
         factor: how many times longer each pause is than the pause before.
         jitter: range of the random factor by which each pause is multiplied, as lowest and highest;
             a pause never exceeds ``maximum``.

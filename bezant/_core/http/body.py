@@ -62,7 +62,7 @@ class BodyReader:
         return data
 
     def finish(self) -> bytes:
-        """Return the whole body.
+        """Return the whole body, decompressed.
 
         Raises:
             TransportError: the body ends in the middle of its compressed data.

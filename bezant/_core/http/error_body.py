@@ -155,7 +155,7 @@ class Watch(Protocol):
 
     @property
     def type(self) -> Any:
-        """Type to decode the response into: the caller's type with the fields of an error added."""
+        """Type to decode the response into: the caller's type, plus the fields of an error."""
 
     def words(self, found: Any) -> str | None:
         """Return the text of the error in a decoded response; None if there is no error."""
@@ -165,7 +165,7 @@ class Watch(Protocol):
 
 
 class _Plain:
-    """`Watch` for plain Python values. They contain an error's fields anyway, so none are added."""
+    """`Watch` for plain Python values, which keep all fields of the JSON, an error's included."""
 
     type: Any = Any
 
@@ -202,7 +202,11 @@ _PLACES: Final = {"watched_error": "error", "watched_success": "success", "watch
 
 @lru_cache(maxsize=256)
 def watch(type_: Any) -> Watch | None:
-    """Return the `Watch` of a type; None if a type is not supported."""
+    """Return the `Watch` of a type.
+
+    The result is None if the type is not `Any` or a model, or if the model has itself a field that
+    could be taken for a field of an error.
+    """
     if type_ is Any:
         return _Plain()
     if not (isinstance(type_, type) and issubclass(type_, Model)):

@@ -53,7 +53,7 @@ _NOT_HTTP: Final = ("server disconnected", "illegal status line")
 
 
 def raise_known(text: str, operation: Operation) -> None:
-    """Raise the session error that a known error text stands for; return if there is none.
+    """Raise a session error if IBKR's error text is known to mean one; otherwise return None.
 
     Raises:
         SessionError: the text says that nobody is logged in or that no brokerage session is open.
@@ -168,7 +168,7 @@ def raise_status(response: Response, operation: Operation) -> NoReturn:
 def known_error(
     said: str | None, message: str, response: Response, operation: Operation
 ) -> ApiError | None:
-    """Return the error that IBKR's error text stands for; None if the text is not a known one.
+    """Return the exception for one of IBKR's known error texts; None for an unknown text.
 
     Args:
         said: the error text of the response; None if the response is an HTML page.
@@ -212,11 +212,12 @@ def _limited(message: str, response: Response, operation: Operation) -> RateLimi
 
 
 def asking(error: ApiError, response: Response, operation: Operation) -> BezantError:
-    """Return an error, marked as retryable if the gateway only demands the accounts first.
+    """Return `error`; mark it as retryable if IBKR refused the call as too early.
 
-    The gateway demands that the session requests its list of accounts before some calls. The error
-    of a call with side effects is marked only if the demand is all that the response says. If the
-    response may belong to another request, the result is `OutcomeUnknown`.
+    Such an error says that the session has to request its list of accounts before this call.
+
+    The error of a call with side effects is marked only if the response says nothing else. If that
+    response may belong to another request, the result is `OutcomeUnknown` instead.
     """
     if ASK_FIRST not in error.message.lower():
         return error
@@ -274,7 +275,7 @@ def _asks(response: Response) -> bool:
 
 
 def _reason(response: Response) -> tuple[str | None, str]:
-    """Return the error text of a response (None for an HTML page) and the text for the message."""
+    """Return an error response's text (None for an HTML page), and a text for the exception."""
     body = response.body.strip()
     if body[:1] == b"{":
         said = reason(body)

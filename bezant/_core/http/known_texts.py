@@ -46,7 +46,8 @@ class KnownText(Record, frozen=True):
         pattern: regular expression to search in the error text, ignoring case.
         meaning: what a response with the text means.
         advice: what the user should do; empty if IBKR's text says it.
-        statuses: the HTTP statuses with which the text has this meaning; empty for any.
+        statuses: the HTTP statuses with which the text has this meaning; empty if it has this
+            meaning with every status.
     """
 
     pattern: str

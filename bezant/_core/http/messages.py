@@ -23,7 +23,7 @@ class Request(Record, frozen=True):
         operation: the kind of call that this request makes.
         target: path and query, percent-encoded.
         headers: all headers except Host.
-        body: the body; empty for none.
+        body: the body; empty for no body.
         credentials: headers for a proxy in front of the gateway.
     """
 
@@ -37,7 +37,7 @@ class Request(Record, frozen=True):
 
     @property
     def longest_idle(self) -> float | None:
-        """Longest time, in seconds, for which the connection may have been idle; None for any time.
+        """Longest time, in seconds, that the connection may have been idle; None for no limit.
 
         A call with a side effect is not retried after a connection failure, so it needs a
         connection that is new or was used recently.
@@ -49,7 +49,7 @@ class Payload(Record, frozen=True):
     """Request body in another format than JSON, or with headers of its own.
 
     Attributes:
-        content: the body; None for none.
+        content: the body; None for no body.
         content_type: media type of the body.
         headers: further headers, as names and values.
     """
@@ -69,7 +69,8 @@ class Response(Record, frozen=True):
         headers: values by lower-case name; for a repeated header, its last value.
         body: the body, decompressed.
         set_cookies: values of all Set-Cookie headers.
-        clean: whether no unexpected bytes arrived on the connection before or after the response.
+        clean: True if the connection received exactly this response; False if it received other
+            bytes before or after the response, so that the response may belong to another request.
     """
 
     hidden: ClassVar[frozenset[str]] = frozenset({"headers", "body", "set_cookies", "clean"})

@@ -27,27 +27,31 @@ class Operation(Record, frozen=True):
         method: HTTP method.
         path: path template below the base path, such as ``/portfolio/{accountId}/ledger``.
         idempotent: whether sending the call twice has the same effect as sending it once.
-        root: whether the path is relative to the host's root and not to the base path.
+        root: True if the path is relative to the host's root, False if it is relative to the base
+            path.
         wrap_as: how to adapt a response whose outermost value varies. ``[]``: an object becomes a
             list with this one element. The name of a field: a list becomes an object with the list
             in that field. Empty: no change.
-        refusal: error class for an error inside a response with status 200.
-        effect: kind of the call's side effects; ``account`` stands for all side effects except on
-            orders and sessions.
+        refusal: class of the exception to raise if a response with status 200 contains an error.
+        effect: what the call's side effects change; ``none`` for no side effects, ``account`` for
+            anything but orders and sessions.
         order: kind of the call if it is about an order; None for all other calls.
-        requires: which list of accounts the session has to query before this call; empty for none.
+        requires: which list of accounts the session has to request before this call; empty if the
+            call needs no such request.
         limit: key of the rate limit that applies to this operation in addition to the session's;
             empty for none.
         priority: the call's priority in the queue of the rate limiter, and which slots it may use.
-        may_be_empty: whether a session's first response may be an empty list although rows exist.
+        may_be_empty: whether a session's first response to this call may be an empty list although
+            rows exist.
         empty_until_searched: whether the response is empty until the session has searched for the
             symbol.
-        empty_until_ready: whether a session's first response may have no values although they
-            exist; the client then sends the call once more.
-        never_empty: whether an empty response is an error.
-        lists: what the response lists, for the check whether an empty list can be trusted;
-            ``order`` is a single order.
-        texts: key of the operation's rows in the table of known error texts (`known_texts.OWN`).
+        empty_until_ready: whether a session's first response to this call may have no values
+            although they exist; the client then sends the call once more.
+        never_empty: whether the client treats an empty response to this call as an error.
+        lists: what the response contains, for the check whether an empty list can be trusted;
+            ``order`` means a single order, and empty means that nothing is checked.
+        texts: key of the operation's own rows in the table of known error texts
+            (`known_texts.OWN`); empty if it has none.
         about_session: what the call's errors say about the session. ``login``: status 401 means
             that nobody is logged in. ``state``: all errors of the call tell the state of the
             session. Empty: a 401 may be about this call alone.

@@ -191,7 +191,7 @@ def _as_expected(body: bytes, wrap_as: str) -> bytes:
 
 
 def _refused(words: str, response: Response, operation: Operation, type_: Any) -> BezantError:
-    """Return the error for a call that IBKR refused, with the decoded response attached.
+    """Return the exception for a call that IBKR refused; it contains the decoded response.
 
     Raises:
         SessionError: the refusal is about the session.

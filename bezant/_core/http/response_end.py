@@ -44,7 +44,7 @@ class ResponseEnd:
 
     @property
     def complete(self) -> bool:
-        """Whether the end of the response was found and no bytes followed it."""
+        """Whether the end of the response was found, and no bytes have arrived after it."""
         return self._state == _DONE
 
     def feed(self, data: bytes) -> None:
@@ -69,7 +69,11 @@ class ResponseEnd:
                 self._state = _UNKNOWN
 
     def _wait(self, data: bytes, position: int, longest: int) -> int:
-        """Keep an incomplete line for the next bytes; give up if it exceeds `longest` bytes."""
+        """Keep the incomplete line at `position` until more bytes arrive.
+
+        If the line is already longer than `longest` bytes, the end of the response counts as
+        unknown. The result is the end of `data`.
+        """
         self._rest = data[position:]
         if len(self._rest) > longest:
             self._state = _UNKNOWN

@@ -53,12 +53,13 @@ def unreadable(error: DecodeError, operation: Operation, status: int | None) -> 
 
 
 def failed_reply(error: BezantError, *, untouched: bool) -> OutcomeUnknown | None:
-    """Return the error to raise after a failed reply to an order question; None to keep `error`.
+    """Return the error to raise instead of `error` after a failed reply to an order question.
+
+    The result is None if `error` itself is to be raised.
 
     After a failed reply the order may still go live, for example when a later question of the
-    account is confirmed. Only an error with status 200 that is about the order itself proves that
-    the order was refused; then the result is None. It is also None if `error` does not come from a
-    response.
+    account is confirmed. The result is None in two cases: an error with status 200 that is about
+    the order itself proves that the order was refused, or `error` does not come from a response.
 
     Args:
         error: the error that the reply raised.
@@ -204,7 +205,10 @@ class AskedOrders:
         self._names: dict[str, tuple[str, ...]] = {}
 
     def names(self, request: Request) -> tuple[str, ...]:
-        """Return the client order ids of the orders that a request places or replies about."""
+        """Return the client order ids of the orders that a request places or replies about.
+
+        A reply answers one of IBKR's questions about orders.
+        """
         names = client_order_ids(request)
         if not names and (reply := re.search(_REPLY, request.target)):
             names = self._names.get(unquote(reply[1]), ())
@@ -213,7 +217,8 @@ class AskedOrders:
     def answered(self, request: Request, answer: object) -> None:
         """Remember the questions in the response to a request.
 
-        A reply to a question has only the question's id, so the client order ids come from here.
+        A later reply contains only the question's id. `names` then returns the client order ids
+        that this method has stored for the question.
         """
         names = self.names(request)
         rows = cast("list[object]", answer) if isinstance(answer, list) else [answer]

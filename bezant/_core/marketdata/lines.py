@@ -20,9 +20,12 @@ _LIFETIME: Final = 900.0
 
 
 class MarketDataLines:
-    """Record of the contracts that snapshots were requested for recently.
+    """Record of the contracts for which snapshots were requested recently.
 
-    Streamed contracts are not in this record: the caller passes them to each method.
+    The record lets you count the market data lines in use, and find contracts to release.
+
+    It does not contain the contracts of open streams, which use lines, too. Pass these contracts as
+    `streamed` to the methods that need them.
     """
 
     def __init__(self) -> None:
@@ -36,7 +39,7 @@ class MarketDataLines:
             self._snapshots[contract] = now
 
     def released(self, contract: str) -> None:
-        """Record that the subscription to a contract has ended."""
+        """Record that IBKR's subscription for snapshots of a contract has ended."""
         self._snapshots.pop(without_exchange(contract), None)
 
     def count(self, streamed: AbstractSet[str], now: float) -> int:
@@ -44,7 +47,7 @@ class MarketDataLines:
         return len(self._current(now).keys() | set(map(without_exchange, streamed)))
 
     def idle(self, streamed: AbstractSet[str], now: float, keep: Iterable[str] = ()) -> list[str]:
-        """Return the contracts that have a snapshot but no stream, the oldest snapshot first.
+        """Return the contracts with a recent snapshot but no open stream, oldest snapshot first.
 
         Combinations are left out. All combinations of a currency share one conid, and IBKR ends
         subscriptions by conid, so releasing one combination would end the others, too.
@@ -52,7 +55,7 @@ class MarketDataLines:
         Args:
             streamed: contracts for which streams are open.
             now: monotonic time.
-            keep: other contracts to leave out.
+            keep: other contracts to leave out of the result.
         """
         kept = set(map(without_exchange, (*streamed, *keep)))
         return [
@@ -62,7 +65,11 @@ class MarketDataLines:
     def surplus(
         self, streamed: AbstractSet[str], now: float, keep: Iterable[str] = ()
     ) -> list[str]:
-        """Return the idle contracts to release so that at most `DEFAULT_LINES` lines are in use."""
+        """Return contracts to release so that at most `DEFAULT_LINES` market data lines are used.
+
+        The contracts are the first ones that `idle` returns, as many as are necessary, or all of
+        them if they do not suffice. Each contract in `keep` counts as using a line.
+        """
         surplus = self.count({*streamed, *keep}, now) - DEFAULT_LINES
         return self.idle(streamed, now, keep)[: max(surplus, 0)]
 

@@ -78,9 +78,11 @@ class Quotes(Generic[C]):
         yield from ([each] for each in left if is_combination(each))
 
     def add(self, asked: list[str], rows: Iterable[object]) -> None:
-        """Merge a response to a call for `asked`; fields missing in it keep their earlier values.
+        """Merge the response to a call; a field that the response lacks keeps its earlier value.
 
-        `rows` are the objects of the response, one for each contract.
+        `asked` are the contracts of the call.
+
+        `rows` are the objects in the response, one for each contract.
         """
         for contract in asked:
             self._rounds[contract] += 1
@@ -108,10 +110,10 @@ class Quotes(Generic[C]):
         }
 
     def lost_to_another_session(self, status: AuthStatus | None) -> CompetingSession | None:
-        """Return the error to raise if another session gets the market data instead; else None.
+        """Return the error to raise if IBKR sends the market data to another session; else None.
 
-        IBKR sends market data to one session of a user name. If another session is open and no
-        contract has a value, this is the cause.
+        IBKR sends market data to only one session of a user name. If another session is open and no
+        contract has a value, the other session gets the market data.
 
         Args:
             status: the session's last known status; None if it is not known.

@@ -32,7 +32,7 @@ class Arranged(NamedTuple):
 
 
 def arrange(endpoint: Endpoint, values: Mapping[str, object]) -> Arranged:
-    """Return the parts of the request for a method's arguments, without arguments that are None.
+    """Return the parts of the request for a method's arguments; omit arguments that are None.
 
     Raises:
         InvalidRequest: an argument cannot be sent.

@@ -37,7 +37,9 @@ def known(operation: Operation) -> Operation:
 
 @lru_cache(maxsize=512)
 def find(method: str, path: str) -> str | None:
-    """Return where a call's operation is defined; of several, the one with the fewest parameters.
+    """Return where a call's operation is defined.
+
+    If several operations match the path, the one with the fewest path parameters is chosen.
 
     Args:
         method: HTTP method.
@@ -65,7 +67,11 @@ def _readings(path: str) -> Iterator[Sequence[str]]:
 
 @cache
 def _templates() -> dict[tuple[str, int], list[tuple[tuple[str, ...], str]]]:
-    """Return path segments and places of all operations, by method and number of segments."""
+    """Return the path segments of each operation and the place where it is defined.
+
+    The keys of the result are HTTP method and number of segments. A place is a module and a
+    constant, joined by a dot.
+    """
     found: dict[tuple[str, int], list[tuple[tuple[str, ...], str]]] = {}
     rows = [*OPERATIONS.items(), *RAW.items()]
     for call, place in sorted(rows, key=lambda row: row[0].count(_PARAMETER)):

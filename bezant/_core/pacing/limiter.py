@@ -47,12 +47,12 @@ class ResponseTimes:
         self._seen: dict[str, tuple[float, int]] = {}
 
     def learn(self, operation: Operation, seconds: float) -> float:
-        """Record a response time; return the least time that a response travels back from IBKR.
+        """Record a response time; return the shortest time that a response takes from IBKR to here.
 
         The result is half of the operation's shortest response time so far, in seconds. It assumes
         that the way to IBKR and the way back take equally long. For the first ten responses of an
-        operation the result is 0, because the first requests after a start are slower: connections
-        to IBKR are opened for them.
+        operation the result is 0, which means that the time is not known: the first requests after
+        a start are slower, because connections to IBKR are opened for them.
 
         Args:
             operation: the call.
@@ -83,9 +83,9 @@ class QueuedCall(msgspec.Struct, eq=False):
         order: position in the queue, by priority and then by arrival.
         token: unique name of the call within the process.
         granted: whether the call may be sent.
-        went: time at which the limiter let the call pass.
-        return_time: least seconds from the request's arrival at IBKR to the response; 0 until there
-            was a response.
+        went: time at which the limiter granted the call; 0 before that.
+        return_time: time, in seconds, that certainly passed between the request's arrival at IBKR
+            and the arrival of its response here; 0 if nothing is known about this time.
         owner: weak reference to the object that makes the call. Calling it returns the object, or
             None if the object no longer exists.
     """
@@ -117,7 +117,7 @@ class QueuedCall(msgspec.Struct, eq=False):
 
     @property
     def is_urgent(self) -> bool:
-        """Whether the call is sent before reads."""
+        """Whether the call is sent before waiting reads: it is a tickle, a cancel or an order."""
         return self.kind != READ
 
 
@@ -137,7 +137,7 @@ class RateLimiter:
 
     @property
     def blocked_until(self) -> float:
-        """Time at which IBKR's penalty for too many requests ends."""
+        """Time at which IBKR's penalty for too many requests ends; 0 if there was none."""
         return self._state.blocked_until
 
     def enter(self, queued: QueuedCall) -> None:
@@ -165,7 +165,10 @@ class RateLimiter:
         self.enter(queued)
 
     def withdraw(self, queued: QueuedCall) -> None:
-        """Revoke the grant of a call that was not sent. `enter` queues it in its old position."""
+        """Revoke the grant of a call that was not sent.
+
+        If you pass the call to `enter` again, it gets its old position in the queue.
+        """
         self._in_flight.discard(queued)
         queued.granted = False
         self._state.withdraw(queued.token)
@@ -203,7 +206,10 @@ class RateLimiter:
         return granted
 
     def seconds_until(self, queued: QueuedCall, now: float) -> float:
-        """Return the least seconds that a queued call still has to wait."""
+        """Return the minimum time, in seconds, that a queued call still has to wait.
+
+        The call may have to wait longer, even if the result is 0: only `dispatch` lets it pass.
+        """
         ahead = [each for each in self._waiting if each.order < queued.order]
         held = max(self._paused[queued.order[0]], self._held.get(queued.bucket, 0.0))
         state = self._state

@@ -38,7 +38,10 @@ ANY: Final = ""
 
 
 def waits_for_questions(operation: Operation) -> bool:
-    """Return whether a call waits while order questions are open; calls about orders do not."""
+    """Return whether a call has to wait while order questions are open.
+
+    The result is False for calls about orders.
+    """
     return operation.effect != "order"
 
 
@@ -214,7 +217,11 @@ class AccountTurn(msgspec.Struct, eq=False):
         return cls(scope.accounts, holder, scope.orders, names, token, calls={call})
 
     def seconds_left(self, now: float) -> float:
-        """Return the seconds until the turn expires; infinity while it has a call in flight."""
+        """Return the seconds until the turn expires.
+
+        The result is infinity while a call of the turn is in flight, because the turn does not
+        expire then.
+        """
         if self.calls:
             return math.inf
         return max(self.responded_at + QUESTION_LIFETIME - now, 0.0)
@@ -295,9 +302,9 @@ class OrderTurns:
         return [each for each in self._open if overlap(each.accounts, turn.accounts)]
 
     def blocker(self, turn: AccountTurn) -> AccountTurn | None:
-        """Return the order turn that has to end before `turn` may begin; None if it may begin.
+        """Return an order turn that has to end before `turn` may begin; None if there is none.
 
-        If there are several, a turn of the same thread or task is preferred.
+        If several have to end, a turn of the same thread or task as `turn` is preferred.
         """
         found = self._blockers(turn)
         own = [each for each in found if each.holder == turn.holder]
@@ -314,7 +321,7 @@ class OrderTurns:
                 turns.remove(turn)
 
     def find_by_question(self, question: str) -> AccountTurn | None:
-        """Return the order turn that has an open question with this id, or None."""
+        """Return the order turn that has an open question with this id; None if there is none."""
         return next((turn for turn in self._open if question in turn.questions), None)
 
     def begin_reply(self, turn: AccountTurn, call: object, holder: object) -> None:
@@ -351,7 +358,7 @@ class OrderTurns:
         turn.calls.discard(call)
 
     def refresh(self, turn: AccountTurn, questions: Mapping[str, str] | None) -> None:
-        """Update an order turn's open questions, to which another process may have replied.
+        """Update an order turn's open questions; another process may have replied to some of them.
 
         Args:
             turn: the turn.
@@ -366,11 +373,13 @@ class OrderTurns:
             turn.questions = dict(questions)
 
     def hold_back(self, caller: object, now: float) -> float:
-        """Return for how many seconds a call that is not about orders waits for open questions.
+        """Return how many seconds a call that is not about orders has to wait for open questions.
+
+        The result is 0 if the call may be sent now.
 
         Args:
-            caller: identifies the call's thread or task. It does not wait for questions about its
-                own orders.
+            caller: identifies the call's thread or task. Its calls do not wait for questions about
+                its own orders.
             now: the current time.
         """
         waits = [
@@ -412,8 +421,8 @@ def account_busy(
         names: client order ids of the other turn's orders.
         questions: open questions about the other turn's orders, by id.
         orders: number of the other turn's orders without a result.
-        on_its_way: whether the other turn has had no response yet.
-        seconds: seconds until the other turn expires.
+        on_its_way: whether the other turn still waits for a response from IBKR.
+        seconds: seconds until the other turn expires; infinity if that is not known.
     """
     of = "another order" + (f" ({', '.join(names)})" if names else "")
     account = ", ".join(sorted(accounts - {ANY}))

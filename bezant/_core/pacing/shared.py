@@ -39,8 +39,8 @@ class Shared(LimitState, omit_defaults=True):
     """Rate limit state that several processes share. Times are in seconds of the store's clock.
 
     Attributes:
-        arrivals: for each rate limit, the sorted latest times at which past requests can have
-            arrived at IBKR; "" is the session's limit.
+        arrivals: for each rate limit, by name, a sorted list with the latest time at which each
+            past request can have arrived at IBKR; "" is the name of the session's limit.
         in_flight: requests without a response yet, by their unique names.
         blocked_until: time at which the penalty for too many requests ends.
         urgent: waiting orders, cancels and tickles: the time until which each entry counts, by
@@ -65,9 +65,10 @@ class Reservation(Record, frozen=True):
         lease: seconds after which the request counts as ended, unless its process reports the end
             earlier.
         forgive: whether the user has ended IBKR's penalty for too many requests early.
-        hold: longest time, in seconds, for which the call still waits because of open order
-            questions of other processes.
-        known: ids of the order questions that the call's own process knows.
+        hold: maximum time, in seconds, that the call will still wait because of open order
+            questions of other processes; 0 if it does not wait for them.
+        known: ids of the order questions that the call's own process knows. `reserve` does not make
+            the call wait for these: its process decides that itself.
     """
 
     token: str
@@ -98,14 +99,15 @@ class Denied(Record, frozen=True):
     """Denial of a reservation, with the reason and the time to wait.
 
     Attributes:
-        seconds: least time, in seconds, that the call has to wait.
+        seconds: minimum time, in seconds, that the call has to wait.
         bucket: name of the rate limit that is full; "" for the session's.
         penalty: whether the reason is IBKR's penalty for too many requests.
         priority: if ``bucket`` is empty, calls of this priority and all less urgent calls have to
             wait.
-        noted: whether the state was changed, apart from the removal of expired entries, and has to
-            be written.
-        question: whether the reason is an open order question. Other calls then need not wait.
+        noted: whether the denial has changed the shared state, so that the state has to be written.
+            The removal of expired entries does not count as a change.
+        question: whether the reason is an open order question. Only calls that wait for this
+            question have to wait then; all others may be sent.
     """
 
     seconds: float
@@ -117,10 +119,10 @@ class Denied(Record, frozen=True):
 
 
 def reserve(shared: Shared, now: float, reservation: Reservation) -> Denied | None:
-    """Grant a reservation and return None, or return why its call has to wait.
+    """Grant a reservation and return None, or return a `Denied` that says why the call must wait.
 
-    An urgent call that has to wait for the session's limit or a slot is recorded for a moment.
-    Reads of other processes then let it pass first.
+    If an urgent call has to wait for the session's limit or a slot, the shared state records this
+    for a moment, and reads of other processes let the urgent call pass first.
     """
     _sweep(shared, now)
     kind, forgive = reservation.kind, reservation.forgive
@@ -176,8 +178,8 @@ def release(shared: Shared, now: float, token: str, return_time: float = 0.0) ->
         shared: the shared state.
         now: the current time.
         token: unique name of the request.
-        return_time: seconds that certainly passed between the request's arrival at IBKR and the
-            arrival of its response here; 0 if that is unknown.
+        return_time: time, in seconds, that certainly passed between the request's arrival at IBKR
+            and the arrival of its response here; 0 if nothing is known about this time.
     """
     _sweep(shared, now)
     shared.urgent.pop(token, None)
@@ -187,13 +189,13 @@ def release(shared: Shared, now: float, token: str, return_time: float = 0.0) ->
 def penalise(shared: Shared, now: float, seconds: float | None) -> None:
     """Block all requests, because the gateway responded that there were too many.
 
-    The penalty takes `seconds`, or as long as IBKR documents if that is None.
+    The penalty lasts `seconds`. If `seconds` is None, it lasts as long as IBKR documents.
     """
     shared.penalise(now, seconds)
 
 
 def _sweep(shared: Shared, now: float) -> None:
-    """Remove expired entries, and correct times in the future: the clock may have been set back."""
+    """Remove expired entries. Correct times in the future: the clock may have been set back."""
     for token, request in list(shared.in_flight.items()):
         request.sent_at = min(request.sent_at, now)
         expires = request.sent_at + request.lease

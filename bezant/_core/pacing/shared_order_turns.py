@@ -64,7 +64,7 @@ class TurnResult(Record, frozen=True):
 
 
 def take_turn(shared: Shared, now: float, turn: AccountTurn, lease: float) -> TurnResult:
-    """Begin a turn or renew its lease, unless a turn of the same account has to end first."""
+    """Begin a turn or renew its lease, unless another turn of the same account has to end first."""
     notices = _tidy(shared, now)
     for token, other in shared.turns.items():
         if token != turn.token and overlap(frozenset(other.accounts), turn.accounts):
@@ -88,7 +88,9 @@ def questions_of(shared: Shared, now: float, token: str) -> dict[str, str] | Non
 
 
 def hold_back(shared: Shared, now: float, known: frozenset[str]) -> float:
-    """Return for how many seconds a call not about orders waits for other processes' questions.
+    """Return how many seconds a call that is not about orders waits for other processes' questions.
+
+    The result is 0 if the call may be sent now.
 
     Args:
         shared: the shared state.
@@ -141,7 +143,10 @@ def _tidy(shared: Shared, now: float) -> tuple[str, ...]:
 
 
 def _find(shared: Shared, token: str, question: str) -> str:
-    """Return the token of the turn with this token, or else with this question; empty if none."""
+    """Return the token of a turn, found by `token`, or by `question` if `token` is empty.
+
+    The result is empty if the shared state has no such turn.
+    """
     if token:
         return token if token in shared.turns else ""
     found = (name for name, turn in shared.turns.items() if question in turn.questions)
@@ -149,7 +154,10 @@ def _find(shared: Shared, token: str, question: str) -> str:
 
 
 def extend_turn(shared: Shared, now: float, token: str, question: str, lease: float) -> None:
-    """Extend the lease of a turn to at least `lease` seconds from now, for a reply's duration."""
+    """Extend the lease of a turn, so that it lasts at least `lease` seconds from now.
+
+    This keeps the turn alive while a reply to a question is in flight.
+    """
     found = _find(shared, token, question)
     if found:
         turn = shared.turns[found]
@@ -165,7 +173,7 @@ def finish_turn(
     results: OrderResults | None = None,
     question: str = "",
 ) -> bool:
-    """Record the result of a call of a turn; return False if the shared state lacks the turn.
+    """Record the result of a call of a turn; return False if the shared state has no such turn.
 
     Args:
         shared: the shared state.

@@ -24,13 +24,15 @@ MARGIN: Final = 0.05
 def latest_arrival(sent_at: float, now: float, return_time: float = 0.0) -> float:
     """Return the latest time at which a request can have arrived at IBKR.
 
-    The request counts against a rate limit for one period from this time on. The period includes
-    `MARGIN`. The margin is therefore subtracted here, unless the result would be before `sent_at`.
+    The result is earlier by `MARGIN` than the time calculated from the response, but never before
+    `sent_at`. Callers add the period of a rate limit plus `MARGIN` to the result, to get the time
+    until which the request counts against the limit.
 
     Args:
         sent_at: time at which the request was sent.
         now: time of the response; the current time if there is no response yet.
-        return_time: least time, in seconds, from the request's arrival at IBKR to its response.
+        return_time: time, in seconds, that certainly passed between the request's arrival at IBKR
+            and the arrival of its response here; 0 if nothing is known about this time.
     """
     return max(sent_at, now - MARGIN - return_time)
 
@@ -57,10 +59,11 @@ class Full(Record, frozen=True):
     """Reason why a request may not be sent yet.
 
     Attributes:
-        seconds: least time, in seconds, until the limit may have room; 0 if the request has to wait
-            until a request in flight ends.
-        bucket: name of the rate limit that is full, "" for the session's; None if too many requests
-            are in flight or more urgent ones have to be sent first.
+        seconds: minimum time, in seconds, that the request has to wait; 0 if no such time is known,
+            because the request waits for other requests (then ``bucket`` is None).
+        bucket: name of the rate limit that is full, "" for the session's; None if the reason is not
+            a full limit: too many requests are in flight, or more urgent requests have to be sent
+            first.
     """
 
     seconds: float
@@ -76,8 +79,8 @@ class LimitState(msgspec.Struct, omit_defaults=True):
     the limit, from its latest possible arrival.
 
     Attributes:
-        arrivals: for each rate limit, the sorted latest times at which past requests can have
-            arrived at IBKR; "" is the session's limit.
+        arrivals: for each rate limit, by name, a sorted list with the latest time at which each
+            past request can have arrived at IBKR; "" is the name of the session's limit.
         in_flight: requests without a response yet, by their unique names.
         blocked_until: time at which IBKR's penalty for too many requests ends.
     """
@@ -105,8 +108,9 @@ class LimitState(msgspec.Struct, omit_defaults=True):
                 one per minute.
             session_limit: rate limit for all requests of the session together.
             now: the current time.
-            urgent: number of urgent requests that wait in other processes. This request, a read,
-                may not be sent if they then would lack a slot or room in the session's limit.
+            urgent: number of urgent requests that wait in other processes, if this request is a
+                read; otherwise 0. The read may not be sent if the urgent requests would then lack a
+                slot or room in the session's limit.
         """
         if not has_slot(kind, [each.kind for each in self.in_flight.values()], urgent):
             return Full(0.0, None)
@@ -123,7 +127,7 @@ class LimitState(msgspec.Struct, omit_defaults=True):
         return None
 
     def seconds_until_free(self, bucket: str, limit: Limit, now: float, ahead: int = 0) -> float:
-        """Return the least seconds until a limit has room for one more request; 0 if it has room.
+        """Return the minimum seconds until a limit has room for a request; 0 if it has room now.
 
         Args:
             bucket: name of the limit; "" for the session's.
@@ -151,7 +155,7 @@ class LimitState(msgspec.Struct, omit_defaults=True):
         return opened + length * (rounds + 1) - now
 
     def admit(self, token: str, request: InFlight) -> None:
-        """Record a request that is sent now."""
+        """Record a request that is about to be sent."""
         self.in_flight[token] = request
 
     def land(self, token: str, now: float, return_time: float = 0.0) -> None:
@@ -163,7 +167,8 @@ class LimitState(msgspec.Struct, omit_defaults=True):
         Args:
             token: unique name of the request.
             now: the current time.
-            return_time: least time, in seconds, from the request's arrival at IBKR to its response.
+            return_time: time, in seconds, that certainly passed between the request's arrival at
+                IBKR and the arrival of its response here; 0 if nothing is known about this time.
         """
         request = self.in_flight.get(token)
         if request is not None:
@@ -182,8 +187,8 @@ class LimitState(msgspec.Struct, omit_defaults=True):
 
         Args:
             bucket: name of the limit; "" for the session's.
-            seconds: period of the limit in seconds; the longest one if there are several of this
-                name.
+            seconds: period of the limit in seconds; if several limits have this name, the longest
+                of their periods.
             now: the current time.
         """
         arrivals = self.arrivals.get(bucket)

@@ -30,9 +30,9 @@ class Pager:
     later page repeats a position, the repetition is left out.
 
     Args:
-        doubtful: whether this client's last request for the list of accounts was some time ago. If
-            a new session has begun since then, it lists no positions until the accounts are
-            requested again.
+        doubtful: whether this client's last request for the list of accounts was some time ago. A
+            new session may have begun since then, and the gateway lists no positions in a new
+            session until the accounts are requested again.
     """
 
     def __init__(self, *, doubtful: bool = False) -> None:

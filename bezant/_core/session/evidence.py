@@ -76,7 +76,7 @@ class Evidence:
         self._questions: dict[str, str] = {}
 
     def accounts(self, operation: Operation) -> tuple[str, ...] | None:
-        """Return the account ids from the last response to `operation`; None if not known."""
+        """Return the account ids from the last response to `operation`; None if unknown."""
         return self._accounts.get(operation.path)
 
     # Methods that take what the client has received: responses and rows of streams.
@@ -164,7 +164,7 @@ class Evidence:
     def lacks_orders(
         self, account: str | None, listed: Container[object], now: float
     ) -> IncompleteList | None:
-        """Return the error for a list of orders if it lacks a known open order, else None.
+        """Return the error for a list of orders that lacks a known open order, else None.
 
         Call this method for a list that contains no open order.
 
@@ -195,7 +195,7 @@ class Evidence:
     def lacks_executions(
         self, account: str | None, days: float, now: float
     ) -> IncompleteList | None:
-        """Return the error for an empty list if it should have known executions, else None.
+        """Return the error for an empty list of executions that lacks known ones, else None.
 
         Args:
             account: the account whose list it is; None for all accounts.
@@ -230,7 +230,7 @@ class Evidence:
         )
 
     def lacks_account(self, account: str, operation: Operation) -> IncompleteList | None:
-        """Return the error for an empty list if the session lacks `account`, else None."""
+        """Return the error for an empty list if the session does not have `account`, else None."""
         known = self.accounts(TRADING_ACCOUNTS)
         if not known or account in known:
             return None

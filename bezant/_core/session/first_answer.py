@@ -45,7 +45,7 @@ def is_empty(answer: object) -> bool:
 
 
 def requests_again(operation: Operation, *, new: bool) -> int:
-    """Return how often a call is repeated because its response is empty.
+    """Return how often the client repeats a call whose response is empty; 0 for never.
 
     Args:
         operation: the call.
@@ -57,7 +57,10 @@ def requests_again(operation: Operation, *, new: bool) -> int:
 
 
 def pause_before(request: int) -> float:
-    """Return the seconds to wait before repetition number `request` of a call."""
+    """Return the seconds to wait before repeating a call.
+
+    `request` is the number of the repetition, 1 for the first one.
+    """
     return READY.delay(request)
 
 
@@ -71,7 +74,10 @@ def never_empty(operation: Operation) -> IncompleteList:
 
 
 def brings_nothing(values: Mapping[str, object]) -> bool:
-    """Return whether the call only resets the list, so that its response is empty."""
+    """Return whether a call with these arguments only resets the list of orders.
+
+    Its response is then always empty.
+    """
     return values.get("force") is True
 
 
@@ -86,7 +92,7 @@ def check_account(account_id: object) -> None:
 
 
 def needed(operation: Operation, calls: int) -> float:
-    """Return the seconds that a number of further calls take because of IBKR's rate limit."""
+    """Return the seconds that `calls` more calls of an operation take under IBKR's rate limits."""
     limits = LIMITS.get(operation.limit, ())
     return max((limit.seconds / limit.count * calls for limit in limits), default=0.0)
 
@@ -97,7 +103,7 @@ def is_open(order: LiveOrder) -> bool:
 
 
 def list_key(row: LiveOrder | Trade) -> object:
-    """Return a key for an order or execution: its id, or a value unique to `row` if it has none."""
+    """Return a key for an order or execution: its id, or a unique value if `row` has no id."""
     names = [name for name in ("execution_id", "order_id") if name in row.__struct_fields__]
     found: list[object] = [peek(row, name) for name in names]
     return next(filter(None, found), id(row))

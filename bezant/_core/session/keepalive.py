@@ -42,7 +42,7 @@ class KeepaliveState:
         self._told_login = False
 
     def answered(self, tickle: Tickle, now: float) -> Change | None:
-        """Record the response to a tickle; return the change to report, or None."""
+        """Record the response to a tickle; return the change to report, or None for no report."""
         status = tickle.status
         if status is not None and (error := error_for(status, TICKLE.operation)) is not None:
             return self.failed(error, now)
@@ -55,7 +55,7 @@ class KeepaliveState:
         return None
 
     def failed(self, error: BezantError, now: float) -> Change | None:
-        """Record that a tickle failed; return the change to report, or None."""
+        """Record that a tickle failed; return the change to report, or None for no report."""
         self.last_failure = now
         self.last_error = error
         self.failures += 1

@@ -18,8 +18,8 @@ def prerequisite(operation: Operation) -> Operation | None:
     """Return the call that a session has to make once before `operation`; None if there is none.
 
     Without this prerequisite, the gateway refuses the call (for orders and market data) or sends an
-    empty response (for the portfolio). Cancels and replies are sent at once: the result for them is
-    None, and the gateway responds with an error if it requires a prerequisite.
+    empty response (for the portfolio). For cancels and replies the result is None, because they are
+    sent at once. If the gateway requires a prerequisite for one of them, it responds with an error.
     """
     return _ROWS[operation.requires]
 
@@ -39,7 +39,7 @@ class Prerequisites:
         self._token = ""
 
     def has(self, path: str) -> bool:
-        """Return whether the current session has had a response to a call of this path."""
+        """Return whether the current session has had a response to a call with this path."""
         return path in self._paths
 
     @property
@@ -69,7 +69,7 @@ class Prerequisites:
             self._paths.clear()
 
     def answered(self, path: str, now: float) -> None:
-        """Record that a call of this path has had a response."""
+        """Record that a call with this path has had a response."""
         self._heard = now
         if path in PREREQUISITES:
             self._paths.add(path)
@@ -88,7 +88,10 @@ class Prerequisites:
             self._token = token
 
     def forget(self, path: str) -> None:
-        """Forget the response to a call because it was wrong; the call is then sent again."""
+        """Forget that a call has had a response, because the response was wrong.
+
+        The call is then sent again when it is needed.
+        """
         self._paths.discard(path)
 
     def refused(self) -> None:

@@ -180,7 +180,7 @@ class SessionMachine:
 
     Attributes:
         state: current state.
-        status: the last received status flags of the session; None before the first response.
+        status: the session's status flags that were received last; None before the first response.
         last_tickle: time of the last successful call of ``/tickle``, in seconds since 1970; None
             for never.
         sso_expires: expiry of the login's token, in seconds since 1970; None if it is unknown.
@@ -215,7 +215,7 @@ class SessionMachine:
         return error
 
     def answered(self, status: AuthStatus, now: float) -> SessionChange | None:
-        """Process the session's status flags; return the change of state, or None."""
+        """Process the session's status flags; return the change of state, None for no change."""
         self.status = status
         error = self.error_for(status)
         if error is None or isinstance(error, NotEstablished | CompetingSession):
@@ -227,7 +227,7 @@ class SessionMachine:
         return self._go(state, now, error, competing=self._competing and not before)
 
     def tickled(self, tickle: Tickle, now: float) -> SessionChange | None:
-        """Process the response to a tickle; return the change of state, or None."""
+        """Process the response to a tickle; return the change of state, None for no change."""
         self.last_tickle = now
         if tickle.session:
             if tickle.session != self._token:  # a changed token means a new login
@@ -241,7 +241,7 @@ class SessionMachine:
     def failed(
         self, error: BezantError, now: float, *, about_session: bool
     ) -> SessionChange | None:
-        """Process the error that a call raised; return the change of state, or None.
+        """Process the error that a call raised; return the change of state, None for no change.
 
         Args:
             error: the error.
@@ -264,7 +264,10 @@ class SessionMachine:
         return self._go(state_of(error), now, error)
 
     def cannot_open(self, error: NotAuthenticated, now: float) -> SessionChange | None:
-        """Record that opening the brokerage session needs a login; return the change, or None."""
+        """Record that the brokerage session cannot be opened without a new login.
+
+        Return the change of state, or None if the state does not change.
+        """
         self._cannot_open = True
         return self._go(SessionState.LOGGED_OUT, now, error)
 
@@ -275,7 +278,7 @@ class SessionMachine:
         self._next_init = now + INIT.delay(tries) if tries > 0 else now
 
     def init_wait(self, now: float) -> float:
-        """Return the seconds until the next attempt to open the brokerage session, or 0."""
+        """Return the seconds until the next attempt to open the brokerage session; 0 for now."""
         return max(self._next_init - now, 0.0) if self._failed_inits else 0.0
 
     def _go(
@@ -301,5 +304,8 @@ def state_of(error: BezantError) -> SessionState:
 
 
 def patience(timeout: float) -> float:
-    """Return the seconds to wait for a session to be established before opening it once more."""
+    """Return how long to wait, in seconds, until an opened session is established.
+
+    After this time, the session should be opened once more.
+    """
     return min(timeout / 2, _STUCK)

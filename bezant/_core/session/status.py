@@ -78,5 +78,8 @@ def refused(answer: object, *, compete: bool) -> SessionError | None:
 
 
 def cannot_open(what: str) -> NotAuthenticated:
-    """Return the error for a brokerage session that could not be opened: it advises to log in."""
+    """Return the error for a brokerage session that could not be opened.
+
+    The error's message advises the user to log in.
+    """
     return NotAuthenticated(f"{what}; {LOG_IN}", operation=INIT.name)

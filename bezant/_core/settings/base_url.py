@@ -117,7 +117,7 @@ class BaseUrl(Record, frozen=True):
 
     @property
     def is_gateway(self) -> bool:
-        """Whether the host is a gateway: False for IBKR's own host, which OAuth clients use."""
+        """Whether the host runs a gateway; False for IBKR's own host, which OAuth clients use."""
         host = self.host.lower().removesuffix(".")
         return host != "ibkr.com" and not host.endswith(".ibkr.com")
 

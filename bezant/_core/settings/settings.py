@@ -32,17 +32,19 @@ class Settings(Record, frozen=True):
     Attributes:
         base_url: URL of the gateway's API.
         tls: verification of the gateway's certificate.
-        timeout: longest time, in seconds, from the first byte sent to the last byte received.
+        timeout: longest time, in seconds, from a request's first byte sent to its response's last
+            byte received.
         connect_timeout: longest time, in seconds, for connecting, including the TLS handshake.
         user_agent: the User-Agent header.
         max_connections: maximum number of connections to the gateway.
         max_response_bytes: maximum length of a response's body, in bytes.
         proxy: URL of a proxy; None for a direct connection.
-        strict: whether a response field of another type than declared raises an error; if not, it
-            is reported.
+        strict: whether an error is raised if a response field has another type than declared; if
+            False, the field is reported as `Drift` and no error is raised.
         pacing: whether calls wait so that they stay within IBKR's rate limits.
         pacing_store: store for rate limits shared with other processes; None if not shared.
-        max_wait: longest time, in seconds, that a call waits because of the rate limits.
+        max_wait: longest time, in seconds, that a call waits because of the rate limits; a call
+            that would have to wait longer raises an error.
         retries: how many times an idempotent call is retried after a transient failure.
         credentials: headers for a proxy in front of the gateway; None for none.
     """

@@ -106,7 +106,8 @@ def _items(given: object) -> list[object]:
 def keys_and_fields(keys: Iterable[str] | None, fields: Iterable[str] | None) -> Arguments:
     """Return the arguments of a subscription to an account's summary or ledger.
 
-    ``keys`` and ``fields`` select what the gateway sends. None selects everything and is left out.
+    ``keys`` and ``fields`` select what the gateway sends. An argument that is None is left out, and
+    the gateway then sends all keys or all fields.
 
     Raises:
         InvalidRequest: `keys` or `fields` is not a list of names.
@@ -123,7 +124,8 @@ def merge_names(asked: Sequence[Arguments], *arguments: str) -> Arguments:
 
     The result has each name that at least one subscriber requests.
 
-    A subscriber without a list requests everything, and then the result has no list either.
+    A subscriber without a list requests everything. If there is such a subscriber, the result has
+    no list either.
     """
     return {
         argument: list(dict.fromkeys(name for each in asked for name in each[argument]))

@@ -39,13 +39,14 @@ _Entry: TypeAlias = Message | tuple[str | None, _Dropped]
 class MessageBuffer:
     """Unread messages of a stream, in the order of their arrival.
 
-    Unread quotes of the same contract are merged into one, and so are heartbeats. If the buffer is
-    full, other messages are dropped, and a `Gap` takes their place.
+    Unread quotes of the same contract are merged into one quote, and unread heartbeats into one
+    heartbeat. Other messages are dropped if the buffer is full, and a `Gap` takes their place.
 
     Args:
         limit: maximum number of unread messages, not counting quotes; 10,000 by default.
-        quote_backlog: number of unread quotes that are kept separately. When it is exceeded, quotes
-            of the same contract are merged. 0 by default.
+        quote_backlog: number of unread quotes that are kept without merging. Quotes beyond this
+            number are merged with unread quotes of the same contract. 0 by default, so that all are
+            merged.
 
     Attributes:
         merged: number of quotes that were merged into another quote.
@@ -82,7 +83,7 @@ class MessageBuffer:
         arrivals.append((at, now))
 
     def lag(self, now: float) -> float:
-        """Return the age of the oldest unread message in seconds."""
+        """Return the age of the oldest unread message in seconds; 0 if there is none."""
         if not self._entries:
             return 0.0
         came = now
@@ -93,7 +94,7 @@ class MessageBuffer:
         return max(now - came, 0.0)
 
     def put_quotes(self, quotes: Sequence[MarketData]) -> None:
-        """Add market data; if the backlog is full, merge it with unread quotes of the contracts."""
+        """Add quotes; if the backlog is full, merge each with an unread quote of its contract."""
         waiting = self._waiting
         if waiting is None:
             if self._quotes + len(quotes) <= self._backlog:

@@ -100,17 +100,18 @@ class Confirmations:
         return [key for key, each in self._sent.items() if now >= each.due]
 
     def fails(self, key: str) -> bool:
-        """Return whether a subscription was refused or silent, and has had no message since."""
+        """Return whether a subscription was refused or silent and has had no message since then."""
         return self._sent[key].failed
 
     def planned(self, key: str) -> bool:
-        """Return whether a subscription's command is due to be sent again at some time."""
+        """Return whether it is planned to send a subscription's command again at any time."""
         return self._sent[key].due != math.inf
 
     def falls_silent(self, key: str) -> bool:
         """Return whether a subscription has no message yet although its command was sent twice.
 
-        The result is True only once until a message confirms the subscription.
+        The method returns True once; after that it returns False until a message has confirmed the
+        subscription and the subscription falls silent again.
         """
         sent = self._sent[key]
         if sent.confirmed or sent.failed or not sent.again or not topic_of_key(key).responds:
@@ -119,7 +120,7 @@ class Confirmations:
         return True
 
     def refused(self, key: str, now: float) -> bool:
-        """Plan to send a command again, because the gateway refused it or does not respond.
+        """Plan to send a subscription's command again: the gateway refused it or does not respond.
 
         The pauses between attempts grow until a message confirms the subscription.
 
@@ -170,7 +171,8 @@ class Confirmations:
     def note_server_id(self, topic: Topic, message: Message, keys: Sequence[str]) -> str | None:
         """Store the gateway's subscription id from a message.
 
-        Return the id if the message belongs to none of the subscriptions, otherwise None.
+        Return the id if the message belongs to none of our subscriptions. Return None if the id was
+        stored, or if the message has no id.
 
         Args:
             topic: the message's topic.
@@ -195,8 +197,8 @@ def refused_keys(topic: str, keys: Sequence[str], confirmed: set[str]) -> list[s
     Args:
         topic: topic that the refusal names, such as ``sor`` or ``smd+265598``.
         keys: keys of all subscriptions.
-        confirmed: keys of the subscriptions that have had a message, so that the refusal is not
-            about them unless it names their exact key.
+        confirmed: keys of the subscriptions that have had a message. The refusal concerns one of
+            these only if it names the exact key.
     """
     name = topic[1:]
     if not topic.startswith("s"):
@@ -210,8 +212,8 @@ def refused_keys(topic: str, keys: Sequence[str], confirmed: set[str]) -> list[s
 def _matches(precise_first: tuple[str, ...], keys: Sequence[str] | set[str]) -> list[str]:
     """Return the keys of the subscriptions that a message confirms.
 
-    If one of `keys` is exactly that of the message, it is the only result. Otherwise all keys of
-    the same contract are returned, whatever their exchange.
+    If `keys` contains the most precise key, the result is only this key. Otherwise the result is
+    all keys of the same contract, whatever their exchange.
 
     Args:
         precise_first: the keys that the message may belong to, the most precise first, such as with

@@ -33,8 +33,8 @@ class ExecutionRequest(NamedTuple):
     """Request to REST for executions.
 
     Attributes:
-        number: number of the interruption that caused the request. If there was another
-            interruption since then, the response is ignored.
+        number: number of the interruption that caused the request. If another interruption happens
+            before the response comes, the response is ignored.
     """
 
     number: int
@@ -44,7 +44,8 @@ class ExecutionCheck:
     """State machine that decides when executions are requested from REST.
 
     Attributes:
-        changed: whether the next step may now be due earlier than the last call of `next` returned.
+        changed: whether the plan has changed since the last call of `next`, so that a request may
+            be due earlier than that call has returned.
     """
 
     def __init__(self) -> None:
@@ -82,7 +83,7 @@ class ExecutionCheck:
         self._plan(math.inf)
 
     def start(self, now: float, patience: float) -> None:
-        """Plan the check after the stream has sent the command to subscribe.
+        """Plan when to request executions, after the stream has sent the command to subscribe.
 
         Args:
             now: monotonic time.
@@ -92,7 +93,7 @@ class ExecutionCheck:
             self._plan(now + (QUIET if self._interrupted else patience))
 
     def missed(self, wall: float, now: float) -> None:
-        """Record that a message was unreadable or the subscription was refused.
+        """Record that a message was unreadable or the subscription was refused; plan a request now.
 
         Executions since `wall`, in seconds since 1970, may be missing.
         """
@@ -107,7 +108,9 @@ class ExecutionCheck:
         self.changed = True
 
     def next(self, now: float, *, confirmed: bool) -> ExecutionRequest | float | None:
-        """Return the request to send, or the seconds until one is due; None if none is planned.
+        """Return the request to send now, or the seconds until a request is due.
+
+        The result is None if no request is planned.
 
         Args:
             now: monotonic time.
@@ -127,9 +130,10 @@ class ExecutionCheck:
         self._missing_since = None
 
     def take(self, request: ExecutionRequest, trades: list[Trade]) -> list[dict[str, Any]] | None:
-        """Return a response's executions that may be missing on the stream, as rows of the stream.
+        """Return the executions in REST's response that the stream may lack, as rows of the stream.
 
-        The result is None if there was another interruption since the request.
+        The result is None if the response has to be ignored, because there was another interruption
+        after the request.
         """
         since = self._missing_since
         if request.number != self._number or since is None:
@@ -139,7 +143,7 @@ class ExecutionCheck:
         return [row for row in rows if row.get("trade_time_r", math.inf) >= since * 1000]
 
     def failed(self, request: ExecutionRequest, now: float, *, at_least: float = 0.0) -> None:
-        """Record that a request failed, and plan to repeat it after at least `at_least` seconds."""
+        """Record that a request failed, and plan to repeat it, `at_least` seconds later or more."""
         if request.number == self._number:
             self._failures += 1
             self._due = now + max(_RETRY.delay(self._failures), at_least)

@@ -50,11 +50,13 @@ def plain_messages(data: bytes, start: int, put: Callable[[bytes], object]) -> i
 
 
 def frame_end(data: bytes, start: int, longest: int) -> int:
-    """Return the end of the frame that begins at `start`, even if the frame is incomplete.
+    """Return the position at which the frame that begins at `start` ends.
 
-    If the frame's header is incomplete, the result is the end of the header, as far as it is known.
-    For a frame that a server must not send, or that is longer than `longest` bytes, the result is
-    the end of `data`.
+    The frame may be incomplete; the result is then beyond the end of `data`.
+
+    If the header of the frame is incomplete, the result is the position at which the header ends,
+    as far as that is known. For a frame that a server must not send, or that is longer than
+    `longest` bytes, the result is the end of `data`.
     """
     end = len(data)
     if end - start < 2:

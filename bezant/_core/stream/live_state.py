@@ -80,7 +80,7 @@ class LiveState:
             self._message_buffer.put(complete, moment)
 
     def complete(self, message: Message) -> Message | None:
-        """Return a message completed with earlier values; None if it only repeats another."""
+        """Return a message completed with earlier values; None if it repeats delivered values."""
         topic = topic_of_message(message)
         state = None if topic is None else self._states.get(topic.name)
         return message if state is None else state.update(message)
@@ -112,7 +112,7 @@ class LiveState:
             state.end(key)
 
     def interrupt(self) -> None:
-        """Forget all values, because messages may be missing from now on."""
+        """Forget all values: messages may be missing from now on, so the values may be outdated."""
         self.quotes.interrupt()
         for state in self._states.values():
             state.interrupt()

@@ -98,9 +98,9 @@ def merge_fields(known: S | None, update: S, derived: Mapping[str, str] | None =
 
     Args:
         known: the last complete message; None if there is none.
-        update: message with one row as received. It is itself the result if `known` is None.
-        derived: additional fields that depend on a key of the row; key: key of the row, value: name
-            of the field.
+        update: message with one row as received. If `known` is None, this object is the result.
+        derived: names of additional fields that count as sent if the row has a certain key; key:
+            the key in the row, value: name of the field.
     """
     names = wire_names(cast("Hashable", type(update)))
     sent = {names[key] for key in update.raw if key in names}
@@ -116,7 +116,10 @@ def merge_fields(known: S | None, update: S, derived: Mapping[str, str] | None =
 
 
 def replace_fields(known: S | None, update: S) -> S:
-    """Return an update that has all fields; `changed` gets the names of the fields that differ."""
+    """Return an update that already has all fields, after setting its `changed`.
+
+    `changed` becomes the names of the fields that differ from those of `known`.
+    """
     complete = merge_fields(None, update)
     if known is not None:
         names = wire_names(cast("Hashable", type(update))).values()
@@ -127,7 +130,7 @@ def replace_fields(known: S | None, update: S) -> S:
 
 @cache
 def wire_names(model: Hashable) -> dict[str, str]:
-    """Return the Python names of a message's fields, by the names that the gateway uses."""
+    """Return a mapping from the gateway's names of a message's fields to the Python names."""
     kind = cast("type[msgspec.Struct]", model)
     return {
         wire: name

@@ -29,7 +29,7 @@ def has_news(known: Mapping[str, Any] | None, row: Mapping[str, Any]) -> bool:
 
 
 def _number(value: object) -> object:
-    """Return a value as a number, None for an empty value, and what is not a number unchanged."""
+    """Return a value as a number; None for an empty value; other values unchanged."""
     try:
         return None if value is None else converters.to_decimal(value)
     except ValueError:

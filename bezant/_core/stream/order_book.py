@@ -37,13 +37,15 @@ def _state(row: _Row) -> OrderState:
 class OrderBook:
     """The orders of the session, each with all its known fields.
 
-    After an interruption of the stream, `known` is False until the book is complete again. Until
-    the stream or REST confirms its status, an order that was working before counts as stale.
+    After an interruption of the stream, `known` is False until the book is complete again. An order
+    that was working before the interruption counts as stale until the stream or REST confirms its
+    status.
 
     Attributes:
         version: number of changes so far.
         known: whether the book has every working order with its current status.
-        reason: why the orders are not known, as text for an error message.
+        reason: why the orders are not known, as text for an error message; used only while
+            ``known`` is False.
         unconfirmed: ids of orders that were working before an interruption, and whose status IBKR
             did not tell afterwards.
     """
@@ -80,7 +82,10 @@ class OrderBook:
 
     @property
     def complete(self) -> bool:
-        """Whether the stream has sent orders, among them all that were working before."""
+        """Whether the stream has sent orders, and all orders that were working are confirmed.
+
+        The latter are the orders that were working before the last interruption.
+        """
         return bool(self._received) and not self._stale
 
     def settle(self) -> None:
@@ -92,7 +97,7 @@ class OrderBook:
             self.version += 1
 
     def update(self, updates: Iterable[OrderUpdate]) -> bool:
-        """Apply updates; return whether one is the first about its order on this connection."""
+        """Apply updates; return whether any of them is its order's first on this connection."""
         fresh = False
         for update in updates:
             order_id = peek(update, "order_id")
@@ -155,7 +160,10 @@ class OrderBook:
     # Methods that compare the book with REST.
 
     def begin_check(self) -> None:
-        """Record that a request to REST is about to be sent. Updates after this call are newer."""
+        """Record that a request to REST is about to be sent.
+
+        Updates that come after this call are newer than the response to the request.
+        """
         self._checking = True
         self._newer.clear()
 
@@ -167,7 +175,8 @@ class OrderBook:
         Args:
             rows: the orders, as rows in the form that the stream sends.
             statuses: the statuses to which the subscription is limited; None if it is not limited.
-            again: whether this is a later check, some time after the stream has sent its list.
+            again: True if the book was complete before, and this is a later check; False for the
+                first check after a subscription or an interruption.
 
         Returns:
             Updates for the orders whose status differs from that in the book, and the ids of orders
@@ -210,7 +219,9 @@ class OrderBook:
         return changed, sorted(doubtful - listed)
 
     def take_status(self, order_id: int, row: _Row | None) -> OrderUpdate | None:
-        """Update the book with REST's response about one order; `row` is None if it has no status.
+        """Update the book with REST's response about one order.
+
+        `row` is the response in the form of the stream's rows; None if the response has no status.
 
         Returns:
             An update if the order's status differs from that in the book; otherwise None.

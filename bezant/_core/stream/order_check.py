@@ -43,8 +43,8 @@ class OrderRequest(NamedTuple):
     """Request to REST for the list of orders or for the status of one order.
 
     Attributes:
-        number: number of the interruption that caused the request. If there was another
-            interruption since then, the response is ignored.
+        number: number of the interruption that caused the request. If another interruption happens
+            before the response comes, the response is ignored.
         order_id: id of the order whose status is requested; None to request the list of orders.
     """
 
@@ -64,9 +64,10 @@ class OrderCheck:
     """State machine that makes the order book complete after an interruption.
 
     Attributes:
-        changed: whether the next step may now be due earlier than the last call of `next` returned.
-        updates: updates of orders whose status REST has corrected. The stream delivers and removes
-            them.
+        changed: whether the plan has changed since the last call of `next`, so that a request may
+            be due earlier than that call has returned.
+        updates: updates of orders whose status REST has corrected, not delivered yet. The stream
+            delivers them to the program and then removes them from this list.
     """
 
     def __init__(self, book: OrderBook) -> None:
@@ -112,7 +113,10 @@ class OrderCheck:
         self.changed = True
 
     def received(self, now: float, *, fresh: bool) -> None:
-        """Record that the stream has sent updates; `fresh` if one is the first about its order."""
+        """Record that the stream has sent updates of orders.
+
+        `fresh` is whether one of them is the first update of its order on this connection.
+        """
         if fresh and self._recognisable and self._stage is _Stage.SNAPSHOT:
             self._due = now + QUIET
 
@@ -123,12 +127,18 @@ class OrderCheck:
             self.changed = True
 
     def missed(self, reason: str, now: float) -> None:
-        """Record that a message about orders could not be read."""
+        """Record that a message about orders could not be read, and plan to request the list now.
+
+        `reason` says why the orders are not known, as text for the error.
+        """
         if self._stage is not _Stage.OFF:
             self._begin(_Stage.LIST, reason, now)
 
     def next(self, now: float) -> OrderRequest | float | None:
-        """Return the request to send, or the seconds until one is due; None if none is planned."""
+        """Return the request to send now, or the seconds until a request is due.
+
+        The result is None if no request is planned.
+        """
         self.changed = False
         if self._stage is _Stage.SNAPSHOT and now >= self._due:
             if self._recognisable and self._book.complete:
@@ -182,12 +192,15 @@ class OrderCheck:
         self._due = now + _STATUS_PAUSE
 
     def take_lost(self) -> list[int]:
-        """Return ids of orders whose status REST did not tell; each id is returned only once."""
+        """Return ids of orders for which REST gave no status; each id is returned only once."""
         lost, self._lost = self._lost, []
         return lost
 
     def failed(self, request: OrderRequest, now: float, *, at_least: float = 0.0) -> None:
-        """Record that a request failed, and plan to repeat it after at least `at_least` seconds."""
+        """Record that a request failed, and plan to request the list again.
+
+        The next request is due `at_least` seconds later or more.
+        """
         if request.number != self._number:
             return
         self._stage = _Stage.LIST

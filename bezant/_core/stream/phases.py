@@ -20,8 +20,8 @@ class Timing:
         queue_limit: longest time for which a reconnecting stream waits for the ``system`` message.
         tic_interval: time between two ``tic`` commands, which keep the connection alive. IBKR
             requires one per minute.
-        silence_limit: time without any message after which the connection counts as dead; the
-            gateway sends a heartbeat every 10 seconds.
+        silence_limit: if no message comes for this time, the connection counts as dead; the gateway
+            sends a heartbeat every 10 seconds.
         renew_from: shortest time until a market data subscription is renewed; the actual time is
             random.
         renew_to: longest time until a market data subscription is renewed. IBKR ends a subscription

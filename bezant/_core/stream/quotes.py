@@ -26,7 +26,8 @@ class LiveQuote:
         conid_ex: the contract as subscribed to, with the exchange if one was given.
         raw: all known fields, as received. An update replaces this mapping by a new one.
         version: number of changes so far.
-        fresh: whether a message about the contract has come on this connection.
+        fresh: whether a message about the contract has come on this connection; if False, the
+            values may be outdated.
     """
 
     __slots__ = ("conid", "conid_ex", "fresh", "raw", "version")
@@ -63,13 +64,14 @@ class Quotes:
         return len(self._by_contract)
 
     def take_run(self, batch: Sequence[bytes], at: int) -> int:
-        """Process the frames from position `at` on, as long as they are data of known contracts.
+        """Process frames of the batch from index `at` on, while they are data of known contracts.
 
         Nearly all frames are of this kind, so this is a single fast loop that avoids function
         calls. It stops at the first frame of another kind.
 
         Returns:
-            Position of the first frame that was not processed; the length of the batch if all were.
+            Index of the first frame that was not processed; the length of the batch if there is
+            none.
         """
         by_topic, unconfirmed = self._by_topic, self._unconfirmed
         quotes: list[MarketData] = []

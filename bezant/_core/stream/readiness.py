@@ -33,7 +33,10 @@ class Readiness:
         self._probe_at = now + self._timing.ready_timeout
 
     def advance(self, now: float) -> float | None:
-        """Return the seconds until the next check or the limit; None if the limit is reached."""
+        """Return the seconds until the next check is due; None if the stream has waited too long.
+
+        The result is at most the seconds until the limit of the wait, `Timing.queue_limit`.
+        """
         left = self._since + self._timing.queue_limit - now
         if left <= 0:
             return None
@@ -41,9 +44,12 @@ class Readiness:
         return max(min(left, self._probe_at - now), 0.0)
 
     def probed(self, session: str | None, reason: str, now: float) -> str:
-        """Record the result of a check; return why to stop waiting, or "" to wait longer.
+        """Record the result of a check that the gateway responds.
 
-        `session` is the token of the gateway's session, or None if the check failed for `reason`.
+        Return the reason to stop waiting, or "" to wait longer.
+
+        `session` is the token of the gateway's session. None means that the check failed, and
+        `reason` says why.
         """
         self.probe_due = False
         if session is None:

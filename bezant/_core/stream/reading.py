@@ -22,7 +22,8 @@ T = TypeVar("T", bound=msgspec.Struct)
 def read_model(row: Frame, type_: type[T], topic: str, report: Report) -> T:
     """Convert a row to a message of a class, and keep the row in the message's ``raw``.
 
-    `report` is called with each field of another type than declared, and names `topic`.
+    `report` is called with a `Drift` for each field that has another type than declared. `topic` is
+    the name of the topic in these reports.
     """
     found = convert_row(row, type_, operation=topic, report=report)
     force_setattr(found, "raw", row)  # changed before anyone else sees it

@@ -23,11 +23,11 @@ class Reconnection:
         self._due = now
 
     def opened(self) -> None:
-        """Record that the stream was open again, so that the count of attempts starts at 0."""
+        """Record that the stream is open again, and set the count of attempts to 0."""
         self.attempts = 0
 
     def held(self) -> None:
-        """Start again with the shortest pause, because the connection has lasted long enough."""
+        """Make the next pause the shortest, because the connection has lasted long enough."""
         self._failures = 0
 
     def lost(self, now: float) -> None:

@@ -83,8 +83,8 @@ class StreamState:
         orders: the order book, which has each order with all its known fields.
         order_check: decides which orders to request from REST after an interruption.
         execution_check: decides when to request executions that an interruption may have lost.
-        new_session: token of a new session that the stream has detected, and of which the client
-            may not know yet; None if there is none.
+        new_session: token of a new session that the stream has detected and the client may not know
+            yet; None if there is no such session.
     """
 
     def __init__(
@@ -152,11 +152,11 @@ class StreamState:
         return True
 
     def moment(self, now: float) -> datetime:
-        """Return the date and time (UTC) that a monotonic time stands for."""
+        """Convert a monotonic time to a date and time in UTC."""
         return datetime.fromtimestamp(now + self._offset, UTC)
 
     def opened(self, session: str, now: float, wall: float) -> None:
-        """Record that a socket was opened, and the token of the session at that time."""
+        """Record that a socket was opened; `session` is the session's token at that time."""
         self._offset = wall - now
         if self._move(Event.OPENED, now):
             self._readiness.opened(session, now)
@@ -460,7 +460,7 @@ class StreamState:
     # Methods about refused subscriptions, and subscriptions without messages.
 
     def _on_refusal(self, message: ErrorMessage, now: float) -> None:
-        """Plan to send a refused subscription again; report the first refusal as a `Gap`."""
+        """Plan to subscribe again after a refusal; report only the first refusal as a `Gap`."""
         if self.phase is not Phase.READY or message.topic is None:
             return
         keys = self._subscriptions.all_keys()
@@ -519,7 +519,7 @@ class StreamState:
         self._deliver_checked(now)
 
     def _deliver_checked(self, now: float) -> None:
-        """Deliver updates of the orders whose status REST has corrected."""
+        """Deliver updates of the orders whose status a request to REST has corrected."""
         moment = self.moment(now)
         for update in self.order_check.updates:
             self._live_state.put(update, moment)
@@ -528,7 +528,10 @@ class StreamState:
     # Executions
 
     def next_execution_request(self, now: float) -> ExecutionRequest | float | None:
-        """Return the request for executions to send, the seconds until one is due, or None."""
+        """Return the request for executions to send now, or the seconds until one is due.
+
+        The result is None if no request is planned.
+        """
         return self.execution_check.next(now, confirmed=TRADES.key in self.confirmed)
 
     def take_executions(
@@ -669,7 +672,10 @@ class StreamState:
         return self._outgoing.popleft() if self._outgoing else None
 
     def advance(self, now: float, wall: float) -> float:
-        """Do the work that is due; return the seconds until there is more if no message comes."""
+        """Do the work that is due; return the seconds to wait before the next call.
+
+        If a message comes before that time, call this method again after processing the message.
+        """
         timing = self._timing
         phase = self.phase
         if phase is Phase.BACKOFF:

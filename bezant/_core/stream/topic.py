@@ -64,8 +64,8 @@ class Merging(Record, frozen=True, kw_only=True):
             complete message (or None) and the message as received.
         news: function that returns whether a row contains something new. Its arguments are the
             values delivered about the subject so far (or None) and the row. It is used for topics
-            whose messages the gateway repeats: only messages with something new are delivered. None
-            if all messages of the topic are delivered.
+            whose messages the gateway repeats: only messages with something new are delivered.
+            `news` is None if all messages of the topic are delivered.
     """
 
     subject: Callable[[Any], Hashable | None]
@@ -111,9 +111,9 @@ class Topic(Record, frozen=True, kw_only=True):
         unsubscribe: function that returns the command to end the subscription to a key.
         unsubscribe_ends_others: whether the command to unsubscribe also ends other subscriptions of
             the topic for which it is the same. Those are then sent again.
-        server_id: function that returns the gateway's id of the subscription to which a message
-            belongs. The command to unsubscribe then contains this id instead of the key. None if
-            the topic has no such ids.
+        server_id: function that returns the id that the gateway has given to the subscription to
+            which a message belongs; the command to unsubscribe contains this id instead of the key.
+            None if the gateway gives no such ids for the topic.
         confirms: function that returns possible keys of the subscription to which a message
             belongs, the most precise one first, the one without an exchange last. None if you
             cannot subscribe to the topic.

@@ -68,7 +68,8 @@ class Owner:
 class StateLock:
     """Stand-in for a lock on state; does nothing.
 
-    A block with it never awaits, so on one event loop no other task can run within the block.
+    The code in its `with` block never awaits, so no other task of the event loop can run within the
+    block, and no lock is needed.
     """
 
     def __enter__(self) -> None:
@@ -79,7 +80,7 @@ class StateLock:
 
 
 def guarded(lock: StateLock, function: Callable[[], T]) -> Callable[[], T]:  # noqa: ARG001
-    """Return the function itself: in one event loop, nothing can run in the middle of it."""
+    """Return `function` unchanged: no other task of the event loop can run in the middle of it."""
     return function
 
 
@@ -124,7 +125,8 @@ class Notifier:
     """Bell that wakes all callers waiting for its next ring.
 
     Attributes:
-        count: number of rings so far; a caller passes the last count that it has seen to `wait`.
+        count: number of rings so far. To wait for the next ring, pass the last count that you have
+            seen to `wait`.
     """
 
     def __init__(self) -> None:
@@ -155,7 +157,7 @@ class Notifier:
 
 
 class Waker:
-    """Wakes one waiting caller, from any thread and any event loop."""
+    """Wakes one waiting caller; any thread and any event loop may call `wake`."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -201,7 +203,10 @@ class Worker:
             self._task.get_loop().call_soon_threadsafe(self._task.cancel)
 
     async def stop(self, grace: float = 1.0) -> None:
-        """End the worker, even in the middle of a call, and wait until it has ended."""
+        """End the worker, even in the middle of a call; wait up to `grace` seconds for its end.
+
+        If the worker still runs after that time, a warning is logged.
+        """
         if self._task is asyncio.current_task() or self._task.done():
             return
         if self._task.get_loop() is not asyncio.get_running_loop():

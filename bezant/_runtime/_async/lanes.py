@@ -24,7 +24,10 @@ from .network import Backend
 
 
 def pool_for(settings: Settings, backend: Backend) -> httpcore.AsyncConnectionPool:
-    """Return a pool of httpcore that only opens one connection, direct or through a proxy."""
+    """Return a pool of httpcore for one lane, which uses the pool only to create its connection.
+
+    The connection is direct or goes through the proxy of the settings.
+    """
     return httpcore.AsyncConnectionPool(
         ssl_context=tls_context(settings.tls) if settings.tls.mode != "none" else None,
         proxy=proxy_of(settings),
@@ -160,7 +163,7 @@ class Lanes:
         self._release()
 
     def _release(self) -> None:
-        """Promise a free lane to the first call in the queue."""
+        """Promise a free lane, if there is one, to the first call in the queue."""
         try:
             running = asyncio.get_running_loop()
         except RuntimeError:

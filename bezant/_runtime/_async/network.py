@@ -113,7 +113,7 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
             writer.set_result(None)
 
     def begin(self) -> None:
-        """Forget the previous response, so that the next request can be sent."""
+        """Forget the previous response; call this method before each request."""
         self._response = None
 
     def upgrade(self) -> None:
@@ -307,7 +307,7 @@ class Backend(httpcore.AsyncNetworkBackend):
         self.head_left = longest_head
 
     def upgraded(self) -> Stream | None:
-        """Release the connection after its upgrade, and return it."""
+        """Return the upgraded connection, and stop managing it; return None if there is none."""
         self.attempt = None
         self.head_left = None
         stream, self.stream = self.stream, None

@@ -36,8 +36,8 @@ class SharedLimitStore:
 
         Args:
             change: function that changes the state; the store may call it more than once.
-            token: unique name of the call; `settle` waits for the call's changes that are in
-                progress.
+            token: unique name of the call for which the change is made. `settle` with the same
+                token waits for this change.
 
         Raises:
             StoreError: the store cannot be used.
@@ -47,10 +47,11 @@ class SharedLimitStore:
         return await asyncio.shield(task)
 
     async def settle(self, change: Change[None], token: str) -> None:
-        """Make a change that must not be lost, after all other changes of the same call.
+        """Wait for the call's changes in progress, then make a change that must not be lost.
 
-        The change continues when the caller is cancelled, and `aclose` waits for the change. A
-        second `settle` for the same call does nothing while the first is in progress.
+        This method returns after 1 second at the latest. The change continues after that time, and
+        also if the caller is cancelled; `aclose` waits for the change. A second `settle` for the
+        same call does nothing while the first is in progress.
 
         Args:
             change: function that changes the state; calling it twice must do no harm.
@@ -123,7 +124,7 @@ class SharedLimitStore:
     async def aclose(self) -> None:
         """Close the connections after the changes in progress have ended.
 
-        Calls that are ending may still release their slots in the store.
+        Until then, calls that are ending may still release their slots in the store.
         """
         self._closing = True
         if self._work:

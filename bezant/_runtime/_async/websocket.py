@@ -100,7 +100,7 @@ class WebSocket:
         return cls(stream, network_stream(response), frames)
 
     async def receive(self, timeout: float) -> list[bytes]:
-        """Wait for messages, text or binary, and return all that were received: at least one.
+        """Wait for messages, text or binary, and return all that have arrived: at least one.
 
         Raises:
             WsTimeout: no message came within the timeout.
@@ -177,9 +177,10 @@ class WebSocket:
 async def _connection(
     settings: Settings, timeout: float, backend: Backend
 ) -> httpcore.AsyncConnectionInterface:
-    """Return a connection for the handshake, which opens with its first use.
+    """Return a connection for the WebSocket handshake; the first use opens the connection.
 
-    If a proxy is used without TLS, return a connection through an open tunnel of that proxy.
+    If the gateway is reached through a proxy and without TLS, this function opens a tunnel through
+    the proxy, and the result is a connection through that tunnel.
     """
     proxy = proxy_of(settings)
     if proxy is None or settings.base_url.scheme == "https":

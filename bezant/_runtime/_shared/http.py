@@ -46,8 +46,8 @@ class Attempt:
         connect_timeout: seconds to connect.
         sent: whether any byte of the request may have been sent.
         queued: whether the attempt waits for a connection.
-        stream: the connection, or the wait for a connection, that `stop` has to abort; None for
-            none.
+        stream: what `stop` has to abort: the connection, or the wait for a connection; None if
+            there is nothing to abort.
         aborted: whether the attempt was stopped.
     """
 
@@ -81,7 +81,10 @@ class Attempt:
                 self.stream.abort()
 
     def let_go(self) -> None:
-        """Detach the connection, so that `stop` does not abort the next user of the connection."""
+        """Detach the connection from this attempt.
+
+        A later `stop` then does not abort the next attempt that uses the connection.
+        """
         with self._stopping:
             self.stream = None
 
@@ -181,7 +184,7 @@ class LastUse:
         self._wall = time.time()
 
     def is_within(self, seconds: float | None) -> bool:
-        """Return whether at most this many seconds have passed since then; always True for None."""
+        """Return whether the last proof is at most `seconds` old; True if `seconds` is None."""
         if seconds is None:
             return True
         passed = time.monotonic() - self.monotonic

@@ -75,11 +75,13 @@ class ProcessRateLimiter:
 
     @_changing
     def enter(self, queued: QueuedCall, owner: object) -> float:
-        """Queue a call; return the minimum number of seconds that it has to wait.
+        """Queue a call; return the minimum seconds that it has to wait.
+
+        The call may be sent when its ``granted`` is True.
 
         Args:
             queued: the call.
-            owner: object that makes the call; the call ends when the object is gone.
+            owner: object that makes the call. When it no longer exists, the call is removed.
         """
         now = time.monotonic()
         queued.owner = weakref.ref(owner)
@@ -91,7 +93,7 @@ class ProcessRateLimiter:
 
     @_changing
     def seconds_until(self, queued: QueuedCall, wake: Callable[[], None] | None = None) -> float:
-        """Grant the calls that may be sent; return the minimum seconds that this call has to wait.
+        """Grant the calls that may be sent; return the minimum seconds that `queued` has to wait.
 
         Args:
             queued: the call.
@@ -105,7 +107,9 @@ class ProcessRateLimiter:
 
     @_changing
     def postpone(self, queued: QueuedCall, denied: Denied) -> float:
-        """Queue a call again that the shared store denied; return the seconds to wait.
+        """Queue a call again, after the shared store has denied it.
+
+        Return the minimum seconds that the call has to wait.
 
         Args:
             queued: the call.
@@ -119,18 +123,22 @@ class ProcessRateLimiter:
 
     @_changing
     def withdraw(self, queued: QueuedCall) -> None:
-        """Remove a granted call that was not sent; `enter` then queues it in its old position."""
+        """Revoke the grant of a call that was not sent.
+
+        If you pass the call to `enter` again, it gets its old position in the queue.
+        """
         self._limiter.withdraw(queued)
         self._dispatch(time.monotonic())
 
     def leave(self, queued: QueuedCall, answered_in: float | None = None) -> None:
         """Remove a call that has ended, or that has stopped waiting.
 
-        You may call this method again for the same call, because an interrupt can cut it short.
+        You may call this method again for the same call, in case an interrupt ended the first
+        attempt in the middle.
 
         Args:
             queued: the call.
-            answered_in: seconds until the response; None if the call failed.
+            answered_in: seconds from sending to the response; None if there was no response.
         """
         self._ended.append((queued, time.monotonic(), answered_in))
         # The garbage collector may run this in any thread, to end a call that nothing refers to. If
@@ -141,7 +149,10 @@ class ProcessRateLimiter:
 
     @_changing
     def _settle(self) -> None:
-        """Remove the calls that have ended: the decorator does so after every method."""
+        """Remove the calls that have ended.
+
+        The decorator does this after every method that it wraps, so this method's body is empty.
+        """
 
     def _take_out(self) -> None:
         while self._ended:
@@ -207,12 +218,14 @@ class ProcessRateLimiter:
 
     @_changing
     def idle_lines(self) -> list[str]:
-        """Return the contracts whose market data line only a snapshot uses."""
+        """Return the contracts whose market data line is used by a snapshot and not by a stream."""
         return self._lines.idle(self._streamed(), time.monotonic())
 
     @_changing
     def surplus_lines(self, contracts: list[str]) -> tuple[list[str], int]:
-        """Return the contracts to release so that others get a line, and the lines used then.
+        """Return the contracts to release so that `contracts` get market data lines.
+
+        Also return the number of lines that will then be in use, those of `contracts` included.
 
         Args:
             contracts: the contracts that need a line.
@@ -235,16 +248,16 @@ class ProcessRateLimiter:
         self._dispatch(now)
 
     def take_forgiveness(self) -> bool:
-        """Return whether the user ended the penalty, and clear that mark.
+        """Return whether the user has ended a penalty since the last call of this method.
 
-        The caller then removes the penalty from the state that several processes share.
+        If so, the caller has to remove the penalty from the state that several processes share.
         """
         forgiven, self._forgiven = self._forgiven, False
         return forgiven
 
     @property
     def penalty_left(self) -> float:
-        """Seconds until the penalty ends; 0 for none."""
+        """Seconds until IBKR's penalty for too many requests ends; 0 if there is no penalty."""
         return max(self._limiter.blocked_until - time.monotonic(), 0.0)
 
 

@@ -46,7 +46,10 @@ class OrderTurns:
         self._now(change)
 
     def blocker(self, turn: AccountTurn) -> tuple[AccountTurn | None, float]:
-        """Return the turn for which a queued turn waits, and the seconds until it expires."""
+        """Return the turn for which `turn` waits, and the seconds until the returned turn expires.
+
+        The result is None and 0 if `turn` does not have to wait.
+        """
 
         def change(now: float) -> tuple[AccountTurn | None, float]:
             self._dispatch(now)
@@ -56,11 +59,14 @@ class OrderTurns:
         return self._now(change)
 
     def find_by_question(self, question: str) -> AccountTurn | None:
-        """Return the turn that has an open question with this id, or None."""
+        """Return the turn that has an open question with this id; None if there is no such turn."""
         return self._now(lambda _: self._turns.find_by_question(question))
 
     def refresh(self, turn: AccountTurn, questions: Mapping[str, str] | None) -> None:
-        """Set a turn's open questions from the shared state; pass None if the turn has ended."""
+        """Set a turn's open questions to those in the state that the processes share.
+
+        Pass None as `questions` if the turn has ended there.
+        """
         self._now(lambda _: self._turns.refresh(turn, questions))
 
     def begin_reply(self, turn: AccountTurn, call: object, caller: object) -> None:
@@ -84,9 +90,9 @@ class OrderTurns:
         self._later(change)
 
     def watch(self, caller: object, wake: Callable[[], None]) -> float:
-        """Return how long a call that is no order has to wait, in seconds.
+        """Return how many seconds a call that is not about orders has to wait; 0 for no wait.
 
-        A later change of the turns calls ``wake``, until `unwatch` removes it.
+        Later changes of the turns call ``wake``, until you pass ``wake`` to `unwatch`.
         """
 
         def change(now: float) -> float:

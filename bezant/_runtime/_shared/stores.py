@@ -33,7 +33,7 @@ class LimitStore(Protocol):
 
         Args:
             change: function that changes the state; the store may call it more than once.
-            always: whether to write the state even if it is unchanged.
+            always: whether to write the state even if `change` has not changed it.
 
         Raises:
             StoreError: the store cannot be used.

@@ -53,7 +53,7 @@ class Owner:
 
 
 class StateLock:
-    """Lock for state. A thread that holds it never waits for anything."""
+    """Lock for state. A thread that holds the lock never waits for anything else."""
 
     def __new__(cls) -> Self:
         """Return Python's own lock.
@@ -69,7 +69,7 @@ class StateLock:
 
 
 def guarded(lock: StateLock, function: Callable[[], T]) -> Callable[[], T]:
-    """Return a function that calls the function while it holds the lock."""
+    """Return a function that takes the lock and calls `function`."""
 
     def call() -> T:
         with lock:
@@ -99,7 +99,10 @@ def call(function: Callable[..., object], *args: object) -> None:
 
 
 def call_within(seconds: float, function: Callable[[], object]) -> object:  # noqa: ARG001
-    """Call a user's function and return its result. A blocking function cannot be stopped."""
+    """Call a user's function and return its result.
+
+    `seconds` has no effect, because a blocking function cannot be stopped.
+    """
     return function()
 
 
@@ -107,7 +110,7 @@ Connecting: TypeAlias = Annotated[C, "connected at once"]
 
 
 def connecting(opened: C) -> C:
-    """Return the connection, which on threads is already open."""
+    """Return the connection unchanged, because the blocking client has already opened it."""
     return opened
 
 
@@ -120,7 +123,7 @@ class Stopped(BaseException):
 
 
 class _Nap:
-    """One wait of a thread. Another thread ends it with `wake`, even before it begins."""
+    """One wait of a thread. Another thread can end the wait with `wake`, even before it begins."""
 
     __slots__ = ("_lock",)
 
@@ -160,7 +163,7 @@ def _check(worker: Worker) -> None:
 
 @contextlib.contextmanager
 def attempting(attempt: Attempt) -> Generator[None, None, None]:
-    """Make an attempt at a call end if the running worker is stopped.
+    """Run the `with` block so that stopping the current worker also ends `attempt`.
 
     Raises:
         Stopped: the worker was stopped.
@@ -218,7 +221,8 @@ class Notifier:
     """Bell that wakes all callers waiting for its next ring.
 
     Attributes:
-        count: number of rings so far; a caller passes the last count that it has seen to `wait`.
+        count: number of rings so far. To wait for the next ring, pass the last count that you have
+            seen to `wait`.
     """
 
     def __init__(self) -> None:
@@ -244,7 +248,7 @@ class Notifier:
 
 
 class Waker:
-    """Wakes one waiting caller, from any thread and any event loop."""
+    """Wakes one waiting caller; any thread and any event loop may call `wake`."""
 
     def __init__(self) -> None:
         self._nap = _Nap()
@@ -298,7 +302,10 @@ class Worker:
             attempt.stop()
 
     def stop(self, grace: float = 1.0) -> None:
-        """End the worker, even in the middle of a call, and wait until it has ended."""
+        """End the worker, even in the middle of a call; wait up to `grace` seconds for its end.
+
+        If the worker still runs after that time, a warning is logged.
+        """
         if self._thread is threading.current_thread():
             return
         deadline = time.monotonic() + grace

@@ -30,7 +30,7 @@ class HttpTransport:
 
     @staticmethod
     def check_custom(transport: object) -> None:
-        """Check that a user's transport has the method to send requests; None passes the check.
+        """Check that a user's transport has the method to send requests; accept None as well.
 
         Raises:
             InvalidRequest: the method is missing.

@@ -41,7 +41,10 @@ _LOOK_AGAIN = 0.05
 
 
 def pool_for(settings: Settings, backend: Backend) -> httpcore.ConnectionPool:
-    """Return a pool of httpcore that only opens one connection, direct or through a proxy."""
+    """Return a pool of httpcore for one lane, which uses the pool only to create its connection.
+
+    The connection is direct or goes through the proxy of the settings.
+    """
     return httpcore.ConnectionPool(
         ssl_context=tls_context(settings.tls) if settings.tls.mode != "none" else None,
         proxy=proxy_of(settings),

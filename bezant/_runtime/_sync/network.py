@@ -219,7 +219,8 @@ class Stream(httpcore.NetworkStream):
         """Prepare for the next request and its response.
 
         Args:
-            checked: whether the connection was found clean a moment ago.
+            checked: whether the connection was found clean a moment ago. If False, `Stream.write`
+                checks this before it sends the request.
         """
         self._response = ResponseEnd() if checked else None
 
@@ -242,7 +243,7 @@ class Stream(httpcore.NetworkStream):
     def is_clean(self) -> bool:
         """Whether the connection is open and has no data to read, so that it can be used again.
 
-        Over TLS, readable bytes need not be data.
+        Over TLS, readable bytes on the socket need not be data.
         """
         if self._closed:
             return False
@@ -371,7 +372,8 @@ class Backend(httpcore.NetworkBackend):
 
         Args:
             attempt: the attempt.
-            checked: whether the connection was found clean a moment ago.
+            checked: whether the connection was found clean a moment ago. If False, `Stream.write`
+                checks this before it sends the request.
         """
         self._attempt = weakref.ref(attempt)
         if self.stream is not None:
@@ -386,7 +388,7 @@ class Backend(httpcore.NetworkBackend):
         self.head_left = longest_head
 
     def upgraded(self) -> Stream | None:
-        """Release the connection after its upgrade, and return it."""
+        """Return the upgraded connection, and stop managing it; return None if there is none."""
         self._attempt = None
         self.head_left = None
         stream, self.stream = self.stream, None

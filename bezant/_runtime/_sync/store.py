@@ -30,7 +30,7 @@ class SharedLimitStore:
         return self._store.change(change)
 
     def settle(self, change: Change[None], token: str) -> None:
-        """Make a change that must not be lost, after all other changes of the same call.
+        """Make the last change of a call, which must not be lost.
 
         Args:
             change: function that changes the state; calling it twice must do no harm.
@@ -43,5 +43,8 @@ class SharedLimitStore:
         self._store.change(change, always=True)
 
     def close(self) -> None:
-        """Close the connections; calls that are ending may still release their slots there."""
+        """Close the connections.
+
+        Calls that are ending may still use the store afterwards, to release their slots.
+        """
         self._store.close()

@@ -101,7 +101,7 @@ class WebSocket:
         return cls(stream, network_stream(response), frames)
 
     def receive(self, timeout: float) -> list[bytes]:
-        """Wait for messages, text or binary, and return all that were received: at least one.
+        """Wait for messages, text or binary, and return all that have arrived: at least one.
 
         Raises:
             WsTimeout: no message came within the timeout.
@@ -199,9 +199,10 @@ def _close_frame() -> bytes:
 def _connection(
     settings: Settings, timeout: float, backend: Backend
 ) -> httpcore.ConnectionInterface:
-    """Return a connection for the handshake, which opens with its first use.
+    """Return a connection for the WebSocket handshake; the first use opens the connection.
 
-    If a proxy is used without TLS, return a connection through an open tunnel of that proxy.
+    If the gateway is reached through a proxy and without TLS, this function opens a tunnel through
+    the proxy, and the result is a connection through that tunnel.
     """
     proxy = proxy_of(settings)
     if proxy is None or settings.base_url.scheme == "https":

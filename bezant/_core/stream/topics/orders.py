@@ -49,7 +49,10 @@ def order_from(row: Frame, report: Report) -> OrderUpdate:
 
 
 def is_whole(row: Frame) -> bool:
-    """Return whether a row has all fields of its order; fields that it lacks have no value."""
+    """Return whether a row describes its order completely, and not only what has changed.
+
+    A field that such a row lacks has no value.
+    """
     return "status" in row and "conid" in row
 
 
