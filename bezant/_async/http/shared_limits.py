@@ -44,7 +44,7 @@ class AsyncSharedSlot:
         self._token = ""
 
     async def announce(self, seconds: float) -> None:
-        """Tell other processes that this urgent call waits, so that they hold back their reads."""
+        """Announce this urgent call to the other processes, so that they hold back their reads."""
         self._token = os.urandom(16).hex()
         with contextlib.suppress(StoreError):  # `reserve` reports the error
             change = partial(announce, token=self._token, seconds=seconds)

@@ -52,7 +52,7 @@ class Pnl(StateModel, frozen=True, kw_only=True):
         daily_pnl: profit and loss since the last close (``dpl``).
         unrealized_pnl: profit and loss of open positions (``upl``).
         net_liquidation_value: net liquidation value (``nl``).
-        excess_liquidity: excess liquidity, beyond the margin (``uel``).
+        excess_liquidity: excess liquidity, which is not needed as margin (``uel``).
         market_value: market value of the positions (``mv``).
         changed: names of the fields that have another value than in the previous message about this
             account.
@@ -110,7 +110,7 @@ class LedgerUpdate(StateModel, frozen=True, kw_only=True, rename="camel"):
         unrealized_pnl: unrealised profit and loss.
         dividends: accrued dividends.
         interest: accrued interest.
-        funds: mutual funds.
+        funds: value of the mutual funds.
         timestamp: time of the value, in UTC.
         account_code: the account's id again, if the gateway sends it (``acctCode``).
         cash_balance_fx_segment: cash in the segment for currency trading.
@@ -118,7 +118,7 @@ class LedgerUpdate(StateModel, frozen=True, kw_only=True, rename="camel"):
         corporate_bonds_market_value: market value of the corporate bonds.
         issuer_options_market_value: market value of the issuer options
             (``issueOptionsMarketValue``).
-        money_funds: money market funds.
+        money_funds: value of the money market funds.
         t_bills_market_value: market value of the treasury bills.
         t_bonds_market_value: market value of the treasury bonds.
         warrants_market_value: market value of the warrants.

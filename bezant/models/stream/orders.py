@@ -47,8 +47,8 @@ class OrderUpdate(StateModel, frozen=True, kw_only=True, rename="camel"):
         client_order_id: the client's own id of the order (``order_ref``).
         order_description: the order in words (``orderDesc``).
         last_execution_time: time of the last fill, in UTC (``lastExecutionTime_r``).
-        order_ccp_status: the status in IBKR's books. ``Pending Submit`` on an ``Inactive`` order
-            means that a question about the order has no reply yet.
+        order_ccp_status: the order's status in IBKR's books. ``Pending Submit`` on an ``Inactive``
+            order means that a question about the order has no reply yet.
         conid_ex: the contract, with ``@`` and its exchange if the order names one (``conidex``).
         sec_type: the contract's type, such as ``STK``.
         listing_exchange: the exchange that lists the contract.
@@ -58,7 +58,7 @@ class OrderUpdate(StateModel, frozen=True, kw_only=True, rename="camel"):
         contract_description_2: rest of the contract's description, such as expiry and strike
             (``description2``).
         cash_currency: currency of the price (``cashCcy``).
-        original_order_type: the type of an order that is filled now (``origOrderType``).
+        original_order_type: the order type that a filled order had (``origOrderType``).
         outside_rth: whether the order can fill outside regular trading hours (``outsideRTH``).
         size_and_fills: quantity filled and quantity ordered, as text.
         is_event_trading: ``1`` if the contract is an event contract.

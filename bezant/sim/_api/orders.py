@@ -222,7 +222,7 @@ class OrderApi:
         *,
         by_money: bool = False,
     ) -> Response:
-        """Return the first confirmation question about orders; without questions, the result.
+        """Return the first confirmation question about orders; if there is none, `act`'s result.
 
         Args:
             exchange: the exchange.

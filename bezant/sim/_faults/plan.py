@@ -50,7 +50,7 @@ class Injected:
         method: HTTP method of the request that the fault hit; empty if it hit no request.
         path: path of this request, including `/v1/api`; empty if the fault hit no request.
         at: when the fault happened, as `time.monotonic()`.
-        number: the fault's number among all faults, from 1.
+        number: the fault's number among all faults that happened; the first is 1.
     """
 
     kind: FaultKind

@@ -67,7 +67,7 @@ class Storm:
 
     Attributes:
         seed: seed of the random faults.
-        one_in: number of requests from one fault to the next.
+        one_in: every how many requests a fault happens; 1 for a fault at each request.
         requests: how many requests have arrived during the storm.
     """
 

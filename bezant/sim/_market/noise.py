@@ -109,9 +109,9 @@ class Noise:
         )
 
     def within(self, when: float, low: float, high: float) -> float:
-        """Return a time until which the number certainly stays between `low` and `high`.
+        """Return a time until which the random number is sure to stay between `low` and `high`.
 
-        The result is `when` itself if the number may be outside soon.
+        The result is `when` itself if the number may soon leave this range.
         """
         line = _NOTHING
         for wave in self._nested:
@@ -125,7 +125,7 @@ class Noise:
         """Return a random whole number from `low` to `high`.
 
         Args:
-            name: tells apart several numbers of the same step.
+            name: number that identifies one of several random numbers of the same step.
             step: number of the market's step.
             low: the smallest possible result.
             high: the largest possible result.
