@@ -36,7 +36,7 @@ All errors derive from `BezantError`, so ``except BezantError`` catches them all
     ├── DecodeError               the response could not be read
     │   └── ResponseTooLarge      the response is longer than the limit
     ├── MissingValue              your program read a required field that has no value
-    ├── IncompleteList            a list lacks rows that the client knows of, or may be wrong
+    ├── IncompleteList            a list lacks rows that the client knows of, or may be wrongly empty
     ├── SymbolError               a symbol does not identify one contract
     │   ├── SymbolNotFound        no contract has the symbol
     │   └── AmbiguousSymbol       several contracts have the symbol
@@ -448,8 +448,8 @@ class DecodeError(BezantError):
 class MissingValue(BezantError):
     """Your program read a required field that has no value in this response.
 
-    A required field is one that IBKR normally sends in every response. Here the field is missing
-    from the response, or its value is unreadable. You can read all other fields of the model.
+    IBKR normally sends a required field in every response. Here the field is missing from the
+    response, or its value is unreadable. You can read all other fields of the model.
     ``model.has("name")`` returns whether a field has a value, and raises no error.
 
     Attributes:

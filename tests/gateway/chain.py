@@ -50,7 +50,7 @@ class Chain(SimulatedUpstream):
 
         Args:
             scenario: contents of the account.
-            clock: clock of the account and of the streams; the real time by default.
+            clock: clock of the account and of the streams; by default a clock that shows real time.
             options: arguments of `SimulatedGateway` that replace those at the start.
         """
         if self._thread is None:

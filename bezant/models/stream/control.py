@@ -57,10 +57,10 @@ class Reconnected(StreamMessage, frozen=True, kw_only=True):
 
 
 class SessionLost(StreamMessage, frozen=True, kw_only=True):
-    """Message that the session is lost; sent once per loss.
+    """Message that the session is lost; delivered once per loss.
 
-    What to do: log in on the gateway's page in a browser. Until then the stream keeps trying to
-    reconnect, and sends no further message of this kind.
+    Log in on the gateway's page in a browser. Until then the stream keeps trying to reconnect, and
+    delivers no further message of this kind.
 
     Attributes:
         reason: the gateway's text, or the error of the attempt to connect.

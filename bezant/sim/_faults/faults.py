@@ -246,7 +246,7 @@ class Faults(StreamFaults):
 
         Args:
             seed: seed of the random faults.
-            one_in: every how many requests a fault happens; 1 for a fault at each request.
+            one_in: 10 means a fault at every tenth request, and 1 a fault at every request.
             kinds: the kinds of faults to draw from. After faults of the default kinds, the client
                 can continue without a new login.
 

@@ -67,7 +67,7 @@ class Storm:
 
     Attributes:
         seed: seed of the random faults.
-        one_in: every how many requests a fault happens; 1 for a fault at each request.
+        one_in: 10 means a fault at every tenth request, and 1 a fault at every request.
         requests: how many requests have arrived during the storm.
     """
 

@@ -149,7 +149,7 @@ class Session:
     def serves_portfolio(self) -> bool:
         """Whether portfolio calls return data.
 
-        They return data even if there is no brokerage session. They return none only while the
+        They return data even if there is no brokerage session. They return no data only while the
         session is authenticated but not established.
         """
         return self.established or not self.authenticated
