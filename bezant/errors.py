@@ -36,7 +36,7 @@ All errors derive from `BezantError`, so ``except BezantError`` catches them all
     ├── DecodeError               the response could not be read
     │   └── ResponseTooLarge      the response is longer than the limit
     ├── MissingValue              your program read a required field that has no value
-    ├── IncompleteList            a list lacks rows that the client knows of, or may be wrongly empty
+    ├── IncompleteList            a list lacks rows the client knows of, or may be empty in error
     ├── SymbolError               a symbol does not identify one contract
     │   ├── SymbolNotFound        no contract has the symbol
     │   └── AmbiguousSymbol       several contracts have the symbol

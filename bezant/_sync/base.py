@@ -270,10 +270,10 @@ class ClientBase:
         ```
 
         Args:
-            function: function called with one item, which makes the calls for this item; if the
-                function raises an error, the error is the item's outcome.
+            function: function that makes the calls for one item. The client calls the function with
+                each item. If the function raises an error, the error is the item's outcome.
             items: the items; the client takes them one by one as needed.
-            concurrency: number of items in progress at a time.
+            concurrency: maximum number of items in progress at the same time.
             max_wait: seconds for which each call may wait for the rate limits; None (the default)
                 for no limit. During a penalty, which follows a response with status 429, the
                 client's own ``max_wait`` applies instead.
@@ -312,9 +312,10 @@ class ClientBase:
         lists these calls.
 
         Args:
-            function: function called with one item, which makes the calls for this item.
+            function: function that makes the calls for one item. The client calls the function with
+                each item.
             items: the items; the client takes them one by one as needed.
-            concurrency: number of items in progress at a time.
+            concurrency: maximum number of items in progress at the same time.
             max_wait: seconds for which each call may wait for the rate limits; None (the default)
                 for no limit.
             on_progress: function called with a `Progress` for each item.

@@ -86,7 +86,7 @@ class AsyncSharedSlot:
             ) from error
 
     async def penalise(self, seconds: float | None) -> None:
-        """Stop all processes from sending requests until the gateway's penalty ends."""
+        """Record the gateway's penalty: all processes send no requests until the penalty ends."""
         await self._settle(partial(penalise, seconds=seconds), f"{self._token} penalty")
 
     async def release(self, queued: QueuedCall) -> None:

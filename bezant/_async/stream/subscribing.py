@@ -199,7 +199,7 @@ class AsyncSubscribing:
         IBKR allows 5 such subscriptions at a time.
 
         Args:
-            conid: the contract.
+            conid: the contract's id.
             period: how far back the bars go, such as ``1d``.
             bar: length of a bar, such as ``5min``.
             source: ``trades``, ``midpoint``, ``bid_ask``, ``bid`` or ``ask``.
@@ -224,7 +224,7 @@ class AsyncSubscribing:
 
         Args:
             account_id: the account's id, such as ``DU123456``.
-            conid: the contract.
+            conid: the contract's id.
             exchange: the exchange; by default all exchanges with market depth.
 
         Raises:

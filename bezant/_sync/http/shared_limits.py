@@ -85,7 +85,7 @@ class SharedSlot:
             ) from error
 
     def penalise(self, seconds: float | None) -> None:
-        """Stop all processes from sending requests until the gateway's penalty ends."""
+        """Record the gateway's penalty: all processes send no requests until the penalty ends."""
         self._settle(partial(penalise, seconds=seconds), f"{self._token} penalty")
 
     def release(self, queued: QueuedCall) -> None:

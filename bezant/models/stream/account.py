@@ -30,7 +30,7 @@ class AccountUpdate(MessageModel, frozen=True, kw_only=True):
         aliases: names that the owner gave the accounts, by account.
         groups: an adviser's groups of accounts.
         profiles: an adviser's allocation profiles.
-        raw: the row as received.
+        raw: the received JSON object, with IBKR's names.
     """
 
     accounts: list[str] | None = None
@@ -56,7 +56,7 @@ class Pnl(StateModel, frozen=True, kw_only=True):
         market_value: market value of the positions (``mv``).
         changed: names of the fields that have another value than in the previous message about this
             account.
-        raw: the row as received.
+        raw: the received JSON object, with IBKR's names.
     """
 
     account_id: str = msgspec.field(default="", name="account")
@@ -74,13 +74,13 @@ class SummaryUpdate(StateModel, frozen=True, kw_only=True, rename="camel"):
     Attributes:
         account_id: the account's id.
         key: IBKR's name of the value, such as ``NetLiquidation-S``.
-        amount: the value, if it is money (``monetaryValue``).
+        amount: the value if it is an amount of money (``monetaryValue``); otherwise None.
         currency: currency of the amount.
-        value: the value, if it is not money.
+        value: the value if it is not an amount of money; otherwise None.
         timestamp: time of the value, in UTC.
         changed: names of the fields that have another value than in the previous message about this
             value.
-        raw: the row as received.
+        raw: the received JSON object, with IBKR's names.
     """
 
     account_id: str = msgspec.field(default="", name="account")
@@ -125,7 +125,7 @@ class LedgerUpdate(StateModel, frozen=True, kw_only=True, rename="camel"):
         severity: unused.
         changed: names of the fields that have another value than in the previous message about this
             currency.
-        raw: the row as received.
+        raw: the received JSON object, with IBKR's names.
     """
 
     account_id: str = msgspec.field(default="", name="bezant:account")

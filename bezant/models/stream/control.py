@@ -48,7 +48,7 @@ class Reconnected(StreamMessage, frozen=True, kw_only=True):
     """Message that the stream has a new connection, on which it renews all subscriptions.
 
     Attributes:
-        attempts: number of attempts to connect.
+        attempts: number of attempts that the reconnection took.
         at: time when the gateway was ready.
     """
 

@@ -249,7 +249,7 @@ class BarsUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
     gateway silently uses its own default.
 
     Attributes:
-        conid: the contract.
+        conid: the contract's id.
         server_id: the gateway's id of the subscription.
         symbol: the contract's symbol.
         bars: the bars.
@@ -294,7 +294,7 @@ class LadderUpdate(StreamMessage, frozen=True, kw_only=True):
 
     Attributes:
         account_id: the account of the subscription.
-        conid: the contract.
+        conid: the contract's id.
         rows: the rows, from the top.
         changed: ``{"rows"}`` if a row has changed; otherwise empty.
         changed_rows: numbers of the rows that have changed (`LadderRow.row`).

@@ -32,7 +32,7 @@ class OrderUpdate(StateModel, frozen=True, kw_only=True, rename="camel"):
     Attributes:
         order_id: the order's id.
         account_id: the account's id.
-        conid: the contract.
+        conid: the contract's id.
         ticker: the contract's symbol.
         status: the order's status, such as ``Submitted`` or ``Filled``.
         side: ``BUY`` or ``SELL``; ``EXER`` to exercise an option.
@@ -67,7 +67,7 @@ class OrderUpdate(StateModel, frozen=True, kw_only=True, rename="camel"):
         foreground_color: foreground color of the order on IBKR's own pages (``fgColor``).
         changed: names of the fields that have another value than in the previous message about this
             order.
-        raw: the row as received.
+        raw: the received JSON object, with IBKR's names.
     """
 
     order_id: int
@@ -113,7 +113,7 @@ class TradeUpdate(StateModel, frozen=True, kw_only=True):
         execution_id: the execution's id.
         order_id: the order's id; IBKR omits the id in old executions.
         account_id: the account's id.
-        conid: the contract.
+        conid: the contract's id.
         symbol: the contract's symbol.
         side: ``BUY`` or ``SELL``; ``EXER`` if an option was exercised.
         size: quantity.
@@ -142,7 +142,7 @@ class TradeUpdate(StateModel, frozen=True, kw_only=True):
         supports_tax_opt: ``1`` if you can choose the tax lots.
         changed: names of the fields that have another value than in the previous message about this
             execution.
-        raw: the row as received.
+        raw: the received JSON object, with IBKR's names.
     """
 
     execution_id: NonEmpty

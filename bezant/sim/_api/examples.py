@@ -115,7 +115,7 @@ class Examples:
 
         Args:
             kind: the type.
-            name: Python name and JSON name of the field that gets the value.
+            name: text with the Python name and the JSON name of the field that gets the value.
             depth: how deeply the value is nested in the response; 0 for the response itself.
         """
         kind = _plain(kind)

@@ -24,9 +24,10 @@ class _Wave(NamedTuple):
 
 
 class _Line(NamedTuple):
-    """Sum of the longest waves, on a stretch of time in which this sum is a straight line.
+    """Sum of the longest waves during a period in which this sum is a straight line.
 
-    It begins at `begin` with the value `one`, and ends after `length` with the value `two`.
+    The period begins at the time `begin` and takes `length` seconds. The sum is `one` at its begin
+    and `two` at its end.
     """
 
     begin: float

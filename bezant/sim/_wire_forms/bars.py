@@ -93,7 +93,7 @@ def _latest(end: float, *, extended: bool) -> Session:
 
 
 def _within_days(length: int, end: float, *, extended: bool) -> Iterator[_Span]:
-    """Yield the spans of bars of less than a day, backwards from `end`.
+    """Yield the spans of bars that are shorter than a day, backwards from `end`.
 
     Args:
         length: length of a bar in seconds.
@@ -178,7 +178,7 @@ class History:
         """Return the bars of a contract in the form of `GET /iserver/marketdata/history`.
 
         Args:
-            conid: the contract.
+            conid: the contract's id.
             period: length of the history, such as `1w`.
             bar: size of a bar, such as `1h`.
             until: end of the history; None for now.
