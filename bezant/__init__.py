@@ -392,7 +392,7 @@ def _load(package: str, homes: Mapping[str, tuple[str, ...]], name: str) -> obje
 
     Args:
         package: name of the package.
-        homes: the public names that each module of the package defines, by module.
+        homes: maps each module of the package to the public names that the module defines.
         name: the name to import.
     """
     for home, names in homes.items():

@@ -167,7 +167,7 @@ def _complain(message: str) -> None:
 
 
 def _missing(*packages: str) -> bool:
-    """Return whether an optional package is missing; if so, print how to install it."""
+    """Return whether any of the packages is missing; if so, print how to install them."""
     for name in packages:
         try:
             importlib.import_module(name)
@@ -227,7 +227,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command.
 
     Args:
-        argv: arguments of the command; by default those of the program.
+        argv: command line arguments, without the program's name; None for those of this process.
 
     Returns:
         The exit status: 0 if the command succeeded; 2 if no gateway responds, the session cannot be

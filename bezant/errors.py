@@ -35,8 +35,8 @@ All errors derive from `BezantError`, so ``except BezantError`` catches them all
     │       └── CompetingSession  the user name is in use somewhere else
     ├── DecodeError               the response could not be read
     │   └── ResponseTooLarge      the response is longer than the limit
-    ├── MissingValue              your program read a missing field that IBKR always sends
-    ├── IncompleteList            a list lacks rows that this client knows, or may be wrongly empty
+    ├── MissingValue              your program read a required field that has no value
+    ├── IncompleteList            a list lacks rows the client knows of, or may be empty in error
     ├── SymbolError               a symbol does not identify one contract
     │   ├── SymbolNotFound        no contract has the symbol
     │   └── AmbiguousSymbol       several contracts have the symbol
@@ -115,7 +115,8 @@ class BezantError(Exception):
 
     Attributes:
         message: text that says what happened and what to do.
-        operation: the call that failed, such as ``GET /iserver/accounts``, or None.
+        operation: the call that failed, such as ``GET /iserver/accounts``; None if the error does
+            not belong to a call.
         retryable: whether the same call may succeed later.
         attempts: number of attempts at the call, retries included.
         unknown_outcomes: calls with side effects, such as orders, that ``client.map`` or
@@ -243,8 +244,9 @@ class OutcomeUnknown(HttpError):
     Attributes:
         status: the HTTP status of the response; None if no response arrived.
         target: path of the request with its ids, such as ``/v1/api/iserver/account/DU1/orders``.
-        client_order_ids: the client order ids (``cOID``) of the orders in the call, or of the
-            orders that the confirmation question was about; empty if the orders had none.
+        client_order_ids: the client order ids (``cOID``) of the orders in the call; if the call was
+            the reply to a confirmation question, of the orders that the question was about. Empty
+            if the orders had none.
         item: if ``client.map`` or ``client.gather`` cut the call off, the item for which the call
             was made; otherwise None.
     """
@@ -285,8 +287,8 @@ class AccountBusy(BezantError):
             first id.
         client_order_ids: the client order ids (``cOID``) of the other order; empty if the other
             order had none.
-        retry_after: seconds until the other order no longer blocks the account; 0 if that order
-            has no response yet.
+        retry_after: seconds until the other order no longer blocks the account. 0 means that this
+            is not known, because the other order has no response yet.
     """
 
     retryable = True
@@ -302,7 +304,7 @@ class ApiError(BezantError):
     """The gateway responded with an error.
 
     Attributes:
-        status: the HTTP status. 200 for `Refused`.
+        status: the HTTP status of the response; usually 200 for a `Refused`.
         body: the beginning of the response body, without secrets.
     """
 
@@ -357,7 +359,8 @@ class UpstreamError(ApiError):
     """The gateway or IBKR's servers behind it failed or are not ready yet: status 5xx.
 
     ``retryable`` is true for the statuses 502, 503 and 504. It is also true if the response says
-    that another call has to come first; such a response may have status 200 or 400 instead.
+    that another call has to come first. Such a response raises this error even if its status is 200
+    or 400.
     """
 
     def __init__(
@@ -383,9 +386,10 @@ class _Unshown:
 
 
 class Refused(ApiError):
-    """IBKR refused the call: the response has status 200 and contains an error, or is a known 5xx.
+    """IBKR refused the call: the response contains an error that means a refusal.
 
-    A known 5xx has an error text by which IBKR is known to refuse calls.
+    The status of the response is 200, or 5xx if the error text is known to mean a refusal. Other
+    responses with 5xx usually raise `UpstreamError`.
     """
 
     def __init__(
@@ -412,12 +416,12 @@ class Refused(ApiError):
 class PreviewRefused(Refused):
     """An order preview says that IBKR would refuse the order.
 
-    The attribute ``preview`` has the figures that came with the refusal.
+    The attribute ``preview`` has the amounts and margins that came with the refusal.
     """
 
     @property
     def preview(self) -> OrderPreview:
-        """The preview, with amount, margins, warning and ``error``; a missing part is None."""
+        """The preview, with amount, margins, warning and ``error``; a part without data is None."""
         preview: OrderPreview = self.response
         return preview
 
@@ -442,11 +446,11 @@ class DecodeError(BezantError):
 
 
 class MissingValue(BezantError):
-    """Your program read a field that IBKR always sends, and that this response lacks.
+    """Your program read a required field that has no value in this response.
 
-    The field is missing from the response, or its value is unreadable. You can read all other
-    fields of the model. ``model.has("name")`` returns whether a field has a value, and raises no
-    error.
+    IBKR normally sends a required field in every response. Here the field is missing from the
+    response, or its value is unreadable. You can read all other fields of the model.
+    ``model.has("name")`` returns whether a field has a value, and raises no error.
 
     Attributes:
         field: name of the field in Python.
@@ -462,14 +466,15 @@ class MissingValue(BezantError):
 
 
 class IncompleteList(BezantError):
-    """A list lacks orders or executions that this client knows, or may be wrongly empty.
+    """A list lacks orders or executions that this client knows of, or may be wrongly empty.
 
     The list is not reliable. For example, lists of strikes are empty until the session has searched
     for the symbol, whether or not there are strikes.
 
     Attributes:
-        order_ids: ids of the orders that are missing, or whose executions are missing.
-        execution_ids: ids of the missing executions.
+        order_ids: ids of the orders that are missing from the list, or whose executions are
+            missing.
+        execution_ids: ids of the executions that are missing from the list.
     """
 
     retryable = True
@@ -521,7 +526,7 @@ class SessionError(BezantError):
 
 
 class NotAuthenticated(SessionError):
-    """Nobody is logged in: the gateway sent a 401, a redirect to its login page, or that page.
+    """Nobody is logged in: the gateway sent a 401, or its login page, or a redirect to that page.
 
     Also raised if ``client.session.initialize()`` could not open the brokerage session. You have to
     log in with a browser, unless ``needs_login`` is False: the gateway also responds with 401 to

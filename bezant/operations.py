@@ -142,7 +142,7 @@ def by_path(method: str, path: str) -> OperationEntry | None:
 def search(words: str) -> list[OperationEntry]:
     """Find the operations that contain all given words in their id, path, name or summary.
 
-    Operations come first if more of the words are in their id, path or name.
+    The result begins with the operations that have the most of the words in id, path or name.
 
     Args:
         words: the words, such as ``place order``; case does not matter.

@@ -104,7 +104,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def ibkr_options() -> IbkrOptions:
     """Default options of all gateways; override this fixture in conftest.py.
 
-    The options of a marker `ibkr` replace them.
+    The options of a marker `ibkr` override these options.
     """
     return {}
 
@@ -148,7 +148,7 @@ def async_ibkr_client(
 
 
 def _options(node: pytest.Item, general: IbkrOptions) -> dict[str, Any]:
-    """Return the options of a test: the defaults, replaced by `general` and then by the markers."""
+    """Return a test's options: markers override `general`, which overrides the defaults."""
     options: dict[str, Any] = {**_DEFAULTS, **general}
     for marker in reversed(list(node.iter_markers(_MARKER))):
         if marker.args:
@@ -215,7 +215,7 @@ def _client_options(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _close_with_loop(client: AsyncClient) -> Callable[[], None]:
-    """Close a client in the event loop that it will belong to; return a fallback for teardown.
+    """Close a client at the end of its event loop; return a fallback for the fixture's teardown.
 
     A fixture that is not asynchronous works with every plugin that runs tests on an event loop,
     but such a fixture cannot close the client: the loop is often closed before the fixture ends.

@@ -38,7 +38,7 @@ def _no_pacing(monkeypatch: pytest.MonkeyPatch) -> None:
 def _no_past() -> None:
     """Clear the process's state about gateways.
 
-    It is kept by URL, and a test may get the port of an earlier test.
+    This state is stored by URL, and a test may get the port of an earlier test.
     """
     limiters._limiters.clear()
     order_turns._registry.clear()

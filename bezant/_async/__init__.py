@@ -1,4 +1,5 @@
-"""One of the two clients; the blocking client is generated from the asynchronous client.
+"""The asynchronous client, from which the blocking client (`bezant._sync`) is generated.
 
-This package sends the requests and waits. The package `_core` has the rules, and does no I/O.
+This package sends requests and waits for responses. The rules, such as when a request may be sent,
+are in the package `_core`, which does no I/O.
 """

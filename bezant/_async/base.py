@@ -167,8 +167,10 @@ class AsyncClientBase:
         calls of ``client.map`` and ``client.gather``.
 
         Args:
-            max_count: number of responses to keep; the oldest ones are dropped.
-            max_bytes: length of all kept bodies together; the oldest ones are dropped.
+            max_count: maximum number of responses to keep; if there are more, the oldest are
+                dropped.
+            max_bytes: maximum length of all kept response bodies together, in bytes; if they are
+                longer, the oldest responses are dropped.
 
         Raises:
             InvalidRequest: an argument is invalid.
@@ -220,17 +222,17 @@ class AsyncClientBase:
         json: object = None,
         type: Any = Any,
     ) -> Any:
-        """Make any call of the API.
+        """Send a request to any path of the API and return the response.
 
         Args:
             method: ``GET``, ``POST``, ``PUT``, ``PATCH`` or ``DELETE``.
             path: path below the base URL, such as ``/iserver/accounts``.
-            params: query values. None is left out, booleans become ``true`` and ``false``, lists
-                are joined with commas.
-            json: the body, as plain values or a model; by default the request has none.
-            type: type of the return value. By default the method returns plain Python values. A
-                model, or a list or mapping of models; ``bytes`` or ``str`` for the body as it is;
-                None to return None.
+            params: query parameters. A parameter whose value is None is left out; booleans become
+                ``true`` and ``false``, lists are joined with commas.
+            json: the body, as plain Python values or a model; by default the request has no body.
+            type: type of the return value. By default the method returns plain Python values. You
+                can pass a model; a list or mapping of models, such as ``list[Trade]``; ``bytes`` or
+                ``str`` to get the body undecoded; or None to ignore the body and return None.
 
         Raises:
             InvalidRequest: an argument is invalid; nothing was sent.
@@ -267,10 +269,10 @@ class AsyncClientBase:
         ```
 
         Args:
-            function: function called with one item, which makes the calls for this item; if the
-                function raises an error, the error is the item's outcome.
+            function: function that makes the calls for one item. The client calls the function with
+                each item. If the function raises an error, the error is the item's outcome.
             items: the items; the client takes them one by one as needed.
-            concurrency: number of items in progress at a time.
+            concurrency: maximum number of items in progress at the same time.
             max_wait: seconds for which each call may wait for the rate limits; None (the default)
                 for no limit. During a penalty, which follows a response with status 429, the
                 client's own ``max_wait`` applies instead.
@@ -309,9 +311,10 @@ class AsyncClientBase:
         lists these calls.
 
         Args:
-            function: function called with one item, which makes the calls for this item.
+            function: function that makes the calls for one item. The client calls the function with
+                each item.
             items: the items; the client takes them one by one as needed.
-            concurrency: number of items in progress at a time.
+            concurrency: maximum number of items in progress at the same time.
             max_wait: seconds for which each call may wait for the rate limits; None (the default)
                 for no limit.
             on_progress: function called with a `Progress` for each item.

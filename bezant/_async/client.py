@@ -53,7 +53,8 @@ class AsyncClient(AsyncClientBase):
             are always reached directly.
         max_connections: maximum number of connections; 4 by default. A gateway serves at most five
             requests at a time.
-        max_response_bytes: maximum length of a response; 32 MiB by default.
+        max_response_bytes: maximum length of a response's body, in bytes; 32 MiB by default. A
+            longer response raises `ResponseTooLarge`.
         strict: whether to raise `DecodeError` if a response field does not have the type that the
             model declares, instead of leaving the field None. Calls with side effects, such as
             orders, still return their response and report the field.
@@ -73,9 +74,9 @@ class AsyncClient(AsyncClientBase):
         headers: headers that every request has, for a proxy in front of the gateway. They are
             secrets: no log, error or repr shows their values. The client refuses headers that it
             sets itself, and refuses to send such headers to another host without TLS.
-        auth: such secret headers in another form: a tuple of user name and password (sent as
-            ``Authorization: Basic``), or a function that returns headers. The client calls the
-            function before each request, so the function can renew a token.
+        auth: another way to pass secret headers for such a proxy: a tuple of user name and password
+            (sent as ``Authorization: Basic``), or a function that returns headers. The client calls
+            the function before each request, so the function can renew a token.
 
     Raises:
         InvalidBaseUrl: the base URL does not parse.
@@ -97,8 +98,9 @@ class AsyncClient(AsyncClientBase):
     async def health(self) -> AuthStatus:
         """Return the session's flags if the session can be used, else raise an error.
 
-        Right after a login the gateway may wrongly report that the session cannot be used, so the
-        client sends a tickle to verify that before it raises an error.
+        Right after a login the gateway may wrongly report that the session cannot be used. So
+        before the client raises an error, it sends a tickle (a keepalive request) to check the
+        report.
 
         Raises:
             NotAuthenticated: nobody is logged in; you have to log in with a browser.
@@ -164,8 +166,9 @@ class AsyncClient(AsyncClientBase):
     async def accounts(self) -> list[Account]:
         """Return the accounts that the user name can see (``GET /portfolio/accounts``).
 
-        Every login has an account, so if the list is empty, the client requests it once more. IBKR
-        allows one such call every 5 seconds, so the second request may take that long.
+        Every login has an account, so if the gateway sends an empty list, the client requests the
+        list once more. IBKR allows one such call every 5 seconds, so the second request may take
+        that long.
 
         Raises:
             NoAccounts: the gateway lists no account, so the session is not ready.
@@ -187,8 +190,9 @@ class AsyncClient(AsyncClientBase):
 
         ``GET /portfolio/{accountId}/positions/{pageId}``. Each position is returned once. The
         gateway lists positions only after the accounts were requested, so the client requests the
-        accounts first, once per session. If there are still no positions, the client sends a tickle
-        to find out whether the session has changed since then; if so, it starts again.
+        accounts first, once per session. If the gateway lists no positions, the client sends a
+        tickle to find out whether the session has changed since the accounts were requested. If so,
+        the client requests the accounts and the positions again.
 
         Args:
             account_id: id of the account, such as ``DU123456``.
@@ -249,11 +253,11 @@ class AsyncClient(AsyncClientBase):
         """Return the day's orders, open and completed (``GET /iserver/account/orders``).
 
         The gateway may send an empty list although there are orders, so the client verifies an
-        empty list before it returns it: in a new session, it sends the request once more; if you
-        pass no ``account_id`` and there are several accounts, it requests the orders of each
-        account. It also checks that the session can be used, and that it knows of no order, placed
-        or streamed, that the list should have. IBKR allows one such call every 5 seconds, so the
-        verification may take several times as long.
+        empty list before returning it. In a new session, the client sends the request once more. If
+        you pass no ``account_id`` and there are several accounts, the client requests the orders of
+        each account. The client also checks that the session can be used, and that the list lacks
+        no order that this client has placed or received on a stream. IBKR allows one request for
+        orders every 5 seconds, so the verification may take several times 5 seconds.
 
         Args:
             account_id: account such as ``DU123456``; None for the orders of all accounts.
@@ -317,12 +321,12 @@ class AsyncClient(AsyncClientBase):
         return found
 
     async def trades(self, days: int = 7, *, account_id: str | None = None) -> list[Trade]:
-        """Return the executions of the last days (``GET /iserver/account/trades``).
+        """Return the executions of the last ``days`` days (``GET /iserver/account/trades``).
 
         The client verifies an empty list as in `orders` before it returns it.
 
         Args:
-            days: number of days back, up to 7 (the default). With 1 or 2, the gateway has been
+            days: number of past days, at most 7 (the default). With 1 or 2, the gateway has been
                 seen to leave out the executions of the current day.
             account_id: account such as ``DU123456``; None for the executions of all accounts.
 
@@ -364,10 +368,10 @@ class AsyncClient(AsyncClientBase):
         Args:
             operation: the operation that lists the rows.
             account_id: the account; None for all accounts.
-            ask: function that requests the list of an account, or of all accounts for None. It
-                returns the rows, and whether an empty list is doubtful.
-            wanted: function that returns the rows that the caller needs; if there are none, this
-                method verifies the list.
+            ask: function that requests the list. Its argument is an account id, or None for all
+                accounts. It returns the rows, and whether the list may be wrong if it is empty.
+            wanted: function that returns those of the rows that the caller needs. If it returns
+                none, this method verifies the list.
         """
         pipeline = self._pipeline
         if account_id is not None:
@@ -403,10 +407,10 @@ class AsyncClient(AsyncClientBase):
         return rows
 
     def _check_patience(self, operation: Operation, calls: int) -> None:
-        """Check that the rate limit allows one request for each account within the longest wait.
+        """Check that the rate limit allows ``calls`` requests before the longest allowed wait ends.
 
         Raises:
-            PacingError: the rate limit makes the requests take longer than a call may wait.
+            PacingError: under the rate limit, the requests would take longer than a call may wait.
         """
         if not self._settings.pacing:
             return
@@ -423,7 +427,7 @@ class AsyncClient(AsyncClientBase):
             )
 
     async def _believe_nothing(self) -> None:
-        """Check that the session can be used, because otherwise the gateway sends empty lists."""
+        """Raise `SessionError` if the session cannot be used: then an empty list proves nothing."""
         try:
             await self.health()
         except SessionError:
@@ -439,18 +443,19 @@ class AsyncClient(AsyncClientBase):
     ) -> dict[C, MarketData]:
         """Return snapshots of market data (``GET /iserver/marketdata/snapshot``).
 
-        IBKR's first response for a contract only subscribes to its fields, so the client polls
-        until the values have arrived, with up to 100 contracts per call. A field for which IBKR has
-        no value never arrives. Fields that have not arrived within ``timeout`` are None.
+        IBKR's first response for a contract has no values yet: the first request only subscribes to
+        the contract's fields. So the client polls until the values have arrived; one request covers
+        up to 100 contracts. A field for which IBKR has no value never arrives. Fields that have not
+        arrived within ``timeout`` are None.
 
         Args:
-            conids: IBKR's ids of the contracts, or their texts, such as
-                ``28812380;;;43645865/1,9408/-1`` for a combination.
+            conids: IBKR's contract ids (conids); for a combination, a text such as
+                ``28812380;;;43645865/1,9408/-1``.
             fields: fields to request, by default `MarketDataFields.default_l1`. The gateway keeps
                 only one set of fields for each contract: if a stream or a later call requests other
                 fields, the gateway sends the contract's data from the beginning.
-            timeout: seconds to wait for the fields; 5 by default. The fields that have arrived by
-                then are returned.
+            timeout: seconds to wait for the fields; 5 by default. After that, the method returns
+                the fields that have arrived.
 
         Returns:
             A dict of the quotes, in the order of ``conids``. Each key is the contract as you passed
@@ -488,9 +493,10 @@ class AsyncClient(AsyncClientBase):
     def market_data_lines(self) -> int:
         """Number of market data lines that this process uses at the gateway.
 
-        IBKR gives 100 by default, and further contracts may receive nothing. A stream and the
-        snapshots of a contract share a line. A snapshot keeps its line for about 15 minutes. The
-        client releases the lines of old snapshots when a further contract needs a line.
+        IBKR allows 100 lines by default; contracts beyond the limit may receive no data. A stream
+        and the snapshots of a contract share a line. A snapshot keeps its line for about 15
+        minutes. The client releases the lines of old snapshots when a further contract needs a
+        line.
         """
         return self._pipeline.limiter.lines
 

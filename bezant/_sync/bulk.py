@@ -120,7 +120,7 @@ class Bulk(Generic[T, R]):
             raise left_unknown(unknown)
 
     def _take_unknown(self) -> list[OutcomeUnknown]:
-        """Return the calls that were cut off and that this method has not returned before."""
+        """Return an error for each call that was cut off since this method was last called."""
         found: list[OutcomeUnknown] = []
         with self._lock:
             entries = [self._unknown[index] for index in sorted(self._unknown)]

@@ -18,10 +18,10 @@ def wait_for(
     ended: Callable[[], bool],
     timeout: float | None,
 ) -> T:
-    """Wait until a function returns a value, and return the value.
+    """Wait until the function ``take`` returns a value, and return that value.
 
     Args:
-        notifier: notifier that rings whenever there may be a value, and when no further value can
+        notifier: wakes this function whenever there may be a value, and when no further value can
             come.
         take: function that returns the value; None if there is no value yet.
         ended: function that returns whether no further value can come.

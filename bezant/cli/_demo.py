@@ -21,12 +21,12 @@ def run(gateway: str | None, *, seconds: float, positions: int, verify: str | bo
 
     Args:
         gateway: base URL of the gateway; None starts a simulated gateway.
-        seconds: duration of each stream.
-        positions: number of positions in the simulated account.
+        seconds: how many seconds each of the two clients streams.
+        positions: number of positions in the simulated account; unused if you pass ``gateway``.
         verify: verification of the gateway's certificate, as for `Client`.
 
     Returns:
-        The exit status, 0.
+        The exit status: always 0, because a failure raises an error.
 
     Raises:
         BezantError: the gateway cannot be used.

@@ -37,10 +37,11 @@ def run(
     Args:
         home: folder of the unpacked gateway; the command writes nothing there.
         port: port to listen on; 5000 by default.
-        data: folder for the configuration and the certificate; None for `data_folder`.
+        data: folder for the configuration and the certificate; None for the default folder, which
+            `data_folder` returns.
         remote: URL of IBKR's server that the gateway connects to.
         java_options: additional options of the Java command.
-        started: function called when the gateway responds.
+        started: function called when the started gateway responds.
 
     Returns:
         The exit status: 0 after Ctrl-C or SIGTERM, 1 if the gateway ended by itself.

@@ -66,7 +66,7 @@ _LOGGING: Final = "io.vertx.core.logging.SLF4JLogDelegateFactory"
 
 
 def find_home(folder: str) -> Path:
-    """Return the folder of the gateway's program: ``folder``, or its ``clientportal.gw``.
+    """Return the gateway program's folder: ``folder`` or its subfolder ``clientportal.gw``.
 
     Raises:
         BezantError: the folder does not contain the gateway.
@@ -212,7 +212,7 @@ class Files:
         (made / _MANIFEST).replace(self.folder / _MANIFEST)
 
     def _check(self) -> dict[str, list[str]]:
-        """Return the hashes of the files that were written before, by name.
+        """Return the hashes of the files that an earlier `write` wrote, by file name.
 
         Raises:
             BezantError: files with these names exist that `write` did not write, or that were

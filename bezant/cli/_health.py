@@ -24,14 +24,15 @@ def run(
         gateway: base URL of the gateway; None takes it from the environment.
         verify: verification of the certificate, as for the client.
         timeout: seconds for each call; 30 by default.
-        as_json: whether to print one JSON object for other programs, also after an error.
+        as_json: whether to print one JSON object, for other programs; it is printed even if an
+            error is raised.
 
     Returns:
-        The exit status, 0.
+        The exit status: always 0, because a failure raises an error.
 
     Raises:
-        BezantError: the session cannot be used. Its flags have been printed, if the gateway sent
-            them.
+        BezantError: the session cannot be used. The session's flags have been printed, if the
+            gateway sent them.
     """
     url = gateway
     try:

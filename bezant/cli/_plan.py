@@ -16,7 +16,7 @@ class Plan:
     Attributes:
         gateway: base URL of the gateway.
         verify: verification of the certificate, as for the clients.
-        seconds: duration of the stream.
+        seconds: how many seconds the stream runs.
         symbol: symbol of the stock to look up and to stream.
         account_id: id of the account to show; None for the first account.
     """
@@ -31,9 +31,9 @@ class Plan:
         """Return the id of the account to show.
 
         Raises:
-            BezantError: the user name cannot see any account, or cannot see the requested account.
-                This check comes first, because the gateway would respond to a call about such an
-                account with 401, which looks like a lost login.
+            BezantError: the user name cannot see any account, or cannot see ``account_id``. Without
+                this check, the gateway would respond to a call about such an account with 401,
+                which looks like a lost login.
         """
         ids = [each.account_id for each in accounts if each.has("account_id")]
         if not ids:

@@ -75,7 +75,7 @@ class Screen:
         self.write(Text(f"Both clients are done, in {seconds:.1f} s.", "bold"))
 
     def step(self, name: str, doing: str, *, vital: bool = False) -> Step:
-        """Return a context manager that runs one step of the tour and shows its outcome.
+        """Return a context manager for one step of the tour; it shows the outcome of its block.
 
         Args:
             name: name of the step, at the beginning of its line.
@@ -151,8 +151,8 @@ class Screen:
 class Step:
     """One step of the tour: shows its progress, its result and its duration.
 
-    If an error concerns only this step, the context shows it and the tour continues; any other
-    error ends the tour.
+    If an error concerns only this step, the context manager shows the error and the tour continues;
+    any other error ends the tour.
 
     Attributes:
         detail: result of the step.

@@ -53,7 +53,7 @@ class Tally:
 
     @property
     def lines(self) -> list[str]:
-        """Lines of text about the last quote, the last profit and loss, and an early end if any."""
+        """Text lines: last quote, last profit and loss, and whether the stream ended early."""
         lines: list[str] = []
         if self._quote:
             prices = "  ".join(

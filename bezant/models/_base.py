@@ -1,4 +1,4 @@
-"""Base class of all models, and a mixin for model objects that lack a required value."""
+"""Base class of all models, and a mixin for model objects in which a required value is missing."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Portable(msgspec.Struct, kw_only=True, frozen=True):
         """Return a dict of the fields by their Python names; models in fields become dicts, too.
 
         Values stay Python values (`Decimal`, `datetime`); sets become sorted lists. Optional fields
-        without a value are None. A field that IBKR always sends is left out if it is missing.
+        without a value are None. A required field without a value is left out.
         """
         return {name: _plain(value) for name, value in _values(self).items()}
 
@@ -59,10 +59,10 @@ class Model(Portable, kw_only=True, frozen=True, omit_defaults=True, gc=False):
     """Typed response of the gateway.
 
     Most fields are optional: None if the response does not have the field, leaves it empty, or
-    holds a value that cannot be read. Fields that IBKR always sends have a plain type such as
-    `str`; if such a field is missing after all, reading it raises `MissingValue`, and you can still
-    read all other fields. `has` returns whether a field has a value. The repr leaves out fields
-    that are None.
+    holds a value that cannot be read. Required fields, which IBKR normally sends in every response,
+    have a plain type such as `str`. If a required field is missing nevertheless, reading it raises
+    `MissingValue`; you can still read all other fields. `has` returns whether a field has a value.
+    The repr leaves out fields that are None.
     """
 
     @classmethod
@@ -70,8 +70,8 @@ class Model(Portable, kw_only=True, frozen=True, omit_defaults=True, gc=False):
         """Decode stored JSON into the model, exactly as a client does.
 
         The method accepts the same spellings of values as a client, and issues a `DriftWarning` for
-        each value that does not have the declared type. The method is thread-safe. If you use
-        msgspec's decoder yourself, it is not thread-safe until each type was decoded once.
+        each value that does not have the declared type. The method is thread-safe. Msgspec's own
+        decoder is not thread-safe until it has decoded each type once.
 
         Args:
             data: one JSON object, such as the body of a response.
@@ -121,9 +121,9 @@ def to_json_default(value: object) -> object:
 
 
 def fields(model: msgspec.Struct) -> list[tuple[str, Any]]:
-    """Return the field names and values of a model.
+    """Return the name and value of each field of a model.
 
-    A value is UNSET if the response lacked it although IBKR always sends it.
+    The value is msgspec's UNSET for a required field that was missing in the response.
     """
     return list(zip(model.__struct_fields__, msgspec.structs.astuple(model), strict=True))
 
@@ -133,13 +133,13 @@ def _values(model: msgspec.Struct) -> dict[str, Any]:
 
 
 def peek(model: msgspec.Struct, name: str) -> Any:
-    """Return a field's value; None, and no error, if IBKR always sends it but it is missing."""
+    """Return a field's value; None, without an error, if the field has no value."""
     value = object.__getattribute__(model, name)
     return None if value is UNSET else value
 
 
 def pairs(model: msgspec.Struct) -> list[tuple[str, Any]]:
-    """Return the field names and values that a model's repr shows."""
+    """Return the name and value of each field that a model's repr shows."""
     return [
         (name, MISSING if value is UNSET else value)
         for name, value in fields(model)
@@ -160,7 +160,7 @@ def _plain(value: Any) -> Any:
 
 
 class _Missing:
-    """Placeholder in a repr for a missing value that IBKR always sends."""
+    """Placeholder that a repr shows for a required field without a value."""
 
     def __repr__(self) -> str:
         return "<missing>"
@@ -170,10 +170,10 @@ MISSING: Final = _Missing()
 
 
 class _Incomplete:
-    """Mixin for model objects that lack a value that IBKR always sends.
+    """Mixin for model objects in which at least one required field has no value.
 
-    Only such objects use this mixin, so reading fields of complete objects is as fast as usual. The
-    slot of a missing value holds msgspec's UNSET, which msgspec leaves out of JSON.
+    Complete objects do not use this mixin, so reading their fields is as fast as usual. The slot of
+    a missing value holds msgspec's UNSET, which msgspec leaves out of JSON.
     """
 
     __slots__ = ()
@@ -206,13 +206,13 @@ _classes: dict[type[Model], Any] = {}
 
 
 def incomplete(model: type[M], values: dict[str, Any], operation: str) -> M:
-    """Create an instance of a model that lacks values that IBKR always sends.
+    """Create an instance of a model in which some required fields have no value.
 
     Args:
         model: the model.
-        values: the values of the other fields, by field name.
-        operation: the call or topic from which the values come; errors about missing values name
-            it.
+        values: the values of the fields that have one, by field name.
+        operation: the call or topic from which the values come, for the errors about missing
+            values.
     """
     made: Any = _classes.get(model)
     if made is None:
@@ -231,7 +231,7 @@ def narrowed(found: Model, model: type[M]) -> M:
     """Convert an instance of a subclass of a model to an instance of the model itself.
 
     Args:
-        found: the instance of the subclass; it may lack values that IBKR always sends.
+        found: the instance of the subclass; its required fields may be without a value.
         model: the model.
     """
     names = frozenset(model.__struct_fields__)
@@ -242,7 +242,7 @@ def narrowed(found: Model, model: type[M]) -> M:
 
 
 def required(model: type[msgspec.Struct]) -> tuple[str, ...]:
-    """Return the names of the fields that IBKR always sends: those without a default."""
+    """Return the names of a model's required fields: those without a default value."""
     names, defaults = model.__struct_fields__, model.__struct_defaults__
     if len(defaults) < len(names):
         defaults = (msgspec.NODEFAULT,) * (len(names) - len(defaults)) + defaults

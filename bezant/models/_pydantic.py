@@ -32,14 +32,15 @@ def schema_of(
     """Return the pydantic schema of a model.
 
     With the schema, pydantic accepts instances of the model, and mappings with the fields by their
-    Python names. It writes the fields by their Python names.
+    Python names. Pydantic also uses the Python names when it writes an instance.
 
     Args:
         model: the model.
         generate: pydantic's function that makes the schema of a type.
-        needed: names of the fields that IBKR always sends.
-        values: function that returns what pydantic writes for an instance, as a dict.
-        typed: whether the keys of that dict are the model's fields, so that their types are known.
+        needed: names of the model's required fields.
+        values: function that converts an instance to the dict that pydantic writes.
+        typed: whether the keys of the dict that `values` returns are the model's fields, so that
+            the types of the dict's values are known.
     """
     ref = f"{model.__module__}.{model.__qualname__}:{id(model)}"
     making = _making.get()
@@ -80,7 +81,7 @@ def schema_of(
 
 
 def _plain(hint: Any) -> Any:
-    """Return an annotation with plain types instead of markers, and dict instead of Mapping."""
+    """Return an annotation with plain types in place of bezant's own, and dict for Mapping."""
     origin, members = get_origin(hint), tuple(_plain(each) for each in get_args(hint))
     if origin in (Union, types.UnionType):
         return Union[members]  # noqa: UP007 - the members are known at run time only

@@ -29,7 +29,7 @@ def run(
     """Run a simulated gateway in the foreground until Ctrl-C.
 
     Args:
-        port: port to listen on; 0 takes a free one.
+        port: port to listen on; 0 for any free port.
         host: address to listen on.
         positions: how many positions the account holds.
         seed: seed from which contracts, positions and prices are generated.

@@ -43,7 +43,7 @@ class SimulatedGateway(MarketControls, SessionControls):
 
     Args:
         host: address to listen on.
-        port: port to listen on; 0 takes a free one.
+        port: port to listen on; 0 for any free port.
         positions: how many positions the account holds.
         seed: seed from which contracts, positions and prices are generated.
         account_id: the account's id.
@@ -203,7 +203,7 @@ class SimulatedGateway(MarketControls, SessionControls):
 
     @property
     def port(self) -> int:
-        """The port that the gateway listens on, or last listened on.
+        """The port that the gateway listens on; after `stop`, the port that it listened on.
 
         Raises:
             RuntimeError: the gateway was not started.

@@ -54,7 +54,8 @@ class SimulatedUpstream(SimulatedGateway):
 
     Args:
         host: address to listen on.
-        port: port to listen on; 0 takes a free one. After `stop`, `start` uses the same port again.
+        port: port to listen on; 0 for any free port. After `stop`, `start` uses the same port
+            again.
         positions: how many positions the account holds.
         seed: seed from which contracts, positions and prices are generated.
         account_id: the account's id.

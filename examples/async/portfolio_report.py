@@ -4,9 +4,9 @@ Start the Client Portal Gateway, log in at its page in a browser, then:
 
     IBKR_ACCOUNT_ID=DU123456 python examples/async/portfolio_report.py
 
-Without `IBKR_ACCOUNT_ID` it uses the first account. Set `IBKR_GATEWAY_URL` if the gateway is not at
-`https://localhost:5000/v1/api`. You can run it as a cron job: its exit code is 2 if the gateway
-cannot be used.
+Without `IBKR_ACCOUNT_ID` the program uses the first account. Set `IBKR_GATEWAY_URL` if the gateway
+is not at `https://localhost:5000/v1/api`. You can run it as a cron job: its exit code is 2 if the
+gateway cannot be used.
 """
 
 import os

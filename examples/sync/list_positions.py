@@ -5,8 +5,8 @@ Start the Client Portal Gateway, log in at its page in a browser, then:
 
     IBKR_ACCOUNT_ID=DU123456 python examples/sync/list_positions.py
 
-Without `IBKR_ACCOUNT_ID` it uses the first account. Set `IBKR_GATEWAY_URL` if the gateway is not at
-`https://localhost:5000/v1/api`.
+Without `IBKR_ACCOUNT_ID` the program uses the first account. Set `IBKR_GATEWAY_URL` if the gateway
+is not at `https://localhost:5000/v1/api`.
 """
 
 import os

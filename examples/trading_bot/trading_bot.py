@@ -1,7 +1,8 @@
 """Toy bot that buys a stock once with a limit order, and cancels its orders on request.
 
-It shows two things that every bot needs: a client order id for each order, so that it finds an
-order after a lost response and never places it twice, and replies to the gateway's questions.
+The example shows two things that every bot needs. A client order id for each order lets the bot
+find an order after a lost response, so that it never places an order twice. And the bot replies to
+the gateway's questions about its orders.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ ENDED = {"Filled", "Cancelled", "Inactive"}
 
 
 class UnexpectedQuestionError(Exception):
-    """The gateway asked a question that the bot does not expect about its order."""
+    """The gateway asked a question about the bot's order that the bot does not expect."""
 
 
 @dataclass
@@ -27,9 +28,9 @@ class Bot:
     """Bot that buys for one account.
 
     Attributes:
-        client: client with a connection to the gateway.
+        client: client of the gateway.
         account_id: account to buy for.
-        name: beginning of the client order ids of the bot's orders.
+        name: text with which the client order ids of all of the bot's orders begin.
     """
 
     client: bezant.Client

@@ -77,7 +77,7 @@ HEADERS = (
 
 
 def says(body: bytes, *headers: str) -> Script:
-    """Return a script that responds with `body`, except to the query of the accounts before it."""
+    """Return a script that responds with `body`, except to the accounts query before the order."""
 
     def script(request: RawRequest, peer: Peer) -> None:
         if request.target == "/v1/api/iserver/accounts" and request.method == "GET":

@@ -365,7 +365,7 @@ async def test_a_request_counts_from_its_response_if_that_is_late(
 ) -> None:
     """A slow request counts against the limit from its response on.
 
-    It may have waited for its connection, so the gateway may have received it late.
+    The request may have waited for its connection, so the gateway may have received it late.
     """
     monkeypatch.setitem(limits.LIMITS, "GET /fyi/disclaimer/{typecode}", (limits.Limit(2, 0.2),))
     moments: list[float] = []

@@ -1,6 +1,6 @@
 """Tests of responses to the stream's command `tic`.
 
-They contain the session's token, which identifies the session and must not be shown.
+These responses contain the session's token, which identifies the session and must not be shown.
 """
 
 from __future__ import annotations

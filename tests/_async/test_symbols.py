@@ -165,7 +165,7 @@ async def test_share_classes_are_spelled_as_ibkr_does(raw: RawGateway) -> None:
 
 
 def every(request: RawRequest, peer: Peer) -> None:
-    """Respond with one listing per symbol; none if it begins with Z, two if it begins with W."""
+    """Respond with one listing per symbol; none for symbols with Z at the start, two with W."""
     names = parse_qs(urlsplit(request.target).query)["symbols"][0].split(",")
     answer: dict[str, Any] = {}
     for name in names:

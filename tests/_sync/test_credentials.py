@@ -66,8 +66,8 @@ def shown(error: BaseException, *, repeated: bool) -> str:
 
     Args:
         error: the error.
-        repeated: whether the response repeats the headers; then its text is a local variable, and
-            local variables are left out.
+        repeated: whether the response repeats the headers. If so, the result has no local
+            variables, because one of them holds the response's text.
     """
     text = f"{error} {error!r} {vars(error)}" + "".join(traceback.format_exception(error))
     seen: BaseException | None = None if repeated else error

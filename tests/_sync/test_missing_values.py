@@ -35,7 +35,7 @@ class Case:
     Attributes:
         model: the model class of the row.
         path: the call's path.
-        row: a row with all always-present values.
+        row: a row with a value for each required field.
         call: function that makes the call and returns its result.
         body: function that wraps a row into the call's response.
         rows: function that returns the model instances in the call's result.
@@ -111,13 +111,13 @@ def faulty(row: rows.Row, wire: str, fault: str) -> rows.Row:
 
 
 def fields(model: type[Model]) -> list[tuple[str, str]]:
-    """Return Python's and IBKR's name of each field that IBKR always sends."""
+    """Return the Python name and IBKR's name of each required field of a model."""
     wires = dict(zip(model.__struct_fields__, model.__struct_encode_fields__, strict=True))
     return [(name, wires[name]) for name in required(model)]
 
 
 def read(model: Model) -> dict[str, object]:
-    """Return the values of a model, without fields whose value is missing."""
+    """Return the values of a model by field name, without the fields that have no value."""
     return {name: getattr(model, name) for name in model.__struct_fields__ if model.has(name)}
 
 

@@ -33,7 +33,7 @@ def row(order_id: int, status: str = "Submitted", **more: object) -> dict[str, A
 
 
 class OrdersGateway:
-    """Gateway that follows one plan per connection, and repeats the last plan for further ones.
+    """Gateway that follows one plan per connection; after the last plan, it repeats that plan.
 
     A plan is a list of steps. Per step the gateway sends a list of order rows as one message, sends
     bytes as one frame, waits for an event, or resets the connection (CUT).

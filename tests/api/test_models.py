@@ -1,4 +1,4 @@
-"""Tests of wrong types in a response: each costs one field and is reported as one drift.
+"""Tests of wrong types in a response: each affects one field and is reported as one drift.
 
 Decoding raises no error.
 """

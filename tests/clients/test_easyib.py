@@ -1,7 +1,7 @@
 """Run the REST calls of easyib, and of ibcp, which is derived from it.
 
-Neither calls `/iserver/accounts`, which IBKR requires before orders and snapshots. It works if the
-user, or another program in the same session, has made this call.
+Neither client calls `/iserver/accounts`, which IBKR requires before orders and snapshots. Both work
+only if the user, or another program in the same session, has made this call.
 """
 
 from __future__ import annotations

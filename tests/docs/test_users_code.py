@@ -1,4 +1,4 @@
-"""Tests that examples and documented code need no fallbacks for always-present values."""
+"""Tests that examples and documented code need no fallbacks for required fields of models."""
 
 from __future__ import annotations
 

@@ -50,8 +50,9 @@ class Chain(SimulatedUpstream):
 
         Args:
             scenario: contents of the account.
-            clock: clock of the account and of the streams; the real time by default.
-            options: arguments of `SimulatedGateway` that replace those at the start.
+            clock: clock of the account and of the streams; by default a clock that shows real time.
+            options: arguments of `SimulatedGateway` that differ from those of the upstream server's
+                first start.
         """
         if self._thread is None:
             self.start()

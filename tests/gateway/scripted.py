@@ -46,7 +46,7 @@ class ScriptedUpstream(RawGateway):
 def is_own(request: RawRequest) -> bool:
     """Return whether the gateway made a request on its own, and not for a client.
 
-    Such a request has the gateway's user agent. A client's WebSocket has it as well.
+    Such a request has the gateway's user agent. The WebSocket of a client has this user agent, too.
     """
     upgrade = "upgrade" in request.headers
     return request.headers.get("user-agent") == "ClientPortalGW/1" and not upgrade

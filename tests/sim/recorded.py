@@ -130,7 +130,7 @@ class Shape:
                 self.add(part, f"{path}[]")
 
     def always(self, path: str) -> bool:
-        """Return whether each object at this place has the key at `path`."""
+        """Return whether all objects that could have the key at `path` do have it."""
         parent = path.rpartition(".")[0]
         return self.counts.get(path, 0) == self.objects.get(parent, 0)
 

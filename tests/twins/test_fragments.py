@@ -107,7 +107,7 @@ def test_a_message_in_very_many_pieces(
 def test_a_frame_in_many_pieces_is_read_once(monkeypatch: pytest.MonkeyPatch, body: bytes) -> None:
     """However a frame is divided, its header is examined fewer than five times.
 
-    Its bytes are joined only once.
+    The bytes of the frame are joined only once.
     """
     looked = 0
 

@@ -1,4 +1,4 @@
-"""Returns the headers for a proxy in front of the gateway; may call a function of the user."""
+"""Secret headers for a proxy in front of the gateway, from the user's setting or function."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ...errors import CredentialsUnavailable, HttpTimeout
 async def headers_for(
     credentials: Credentials, seconds: float, operation: str | None = None
 ) -> tuple[SecretHeader, ...]:
-    """Return the headers to add to one request.
+    """Return the secret headers to add to one request.
 
     Args:
         credentials: the client's setting: headers, or a function that returns headers.
-        seconds: the longest time that the user's function may take.
-        operation: name of the call that errors mention; None for none.
+        seconds: maximum seconds that the user's function may take.
+        operation: name of the call, for error messages; None if there is no call to name.
 
     Raises:
         CredentialsUnavailable: the function raised an error.

@@ -139,7 +139,7 @@ class AsyncOrderTurn:
     async def _take(
         self, limit_store: rt.SharedLimitStore, turn: AccountTurn, lease: float
     ) -> TurnResult:
-        """Begin the turn in the state that all processes share, or renew its lease there."""
+        """Begin the turn in the state that all processes share, or extend its expiry time there."""
         self._shared = True
         taken = await self._change(limit_store, partial(take_turn, turn=turn, lease=lease))
         turn.shared = turn.shared or taken.blocker is None
@@ -177,8 +177,8 @@ class AsyncOrderTurn:
         """Record that from now on the request may have been sent.
 
         Raises:
-            AccountBusy: the lease of the turn ended while the call waited for the rate limits, and
-                an order of another process came first.
+            AccountBusy: the turn expired while the call waited for the rate limits, and an order of
+                another process took the next turn.
             PacingError: the shared state cannot be used.
         """
         if self._limit_store is not None:
@@ -195,7 +195,7 @@ class AsyncOrderTurn:
         self._outcome = Outcome.LOST
 
     def answered(self, body: bytes) -> None:
-        """Record the response to the call."""
+        """Record the body of the response to the call."""
         self._results = order_results(body)
         self._outcome = Outcome.ANSWERED
 
@@ -279,14 +279,14 @@ class AsyncOrderTurnGuard:
 
 
 async def hold_back(turns: rt.OrderTurns, seconds: float) -> float:
-    """Wait while another thread or task has an open order question, at most ``seconds``.
+    """Wait while an order of another thread or task has an unanswered question from IBKR.
 
     Args:
         turns: the order turns of this process.
-        seconds: longest wait.
+        seconds: maximum seconds to wait; then the function returns although a question is open.
 
     Returns:
-        The seconds that are left of ``seconds``.
+        How many of the ``seconds`` are left; 0 if all are used up.
     """
     limit = rt.monotonic() + seconds
     while turns.questions:

@@ -25,10 +25,11 @@ patience: Final[ContextVar[float | None]] = ContextVar("bezant_patience", defaul
 
 
 class AsyncPermit:
-    """Context of one request: waits for a permit to send it, and releases the permit at the end.
+    """Context manager of one request: waits for the permit to send it, and releases it at the end.
 
-    First the queue of this process has to grant the request, because it knows the priorities. Then
-    the store that several processes share, if there is one, has to grant it, too.
+    First the queue of this process has to allow the request, because the queue knows the priorities
+    of the waiting requests. Then, if several processes share a store for the rate limits, the store
+    has to allow the request, too.
 
     Attributes:
         queued: the request in the queue; None after the release.
@@ -97,12 +98,12 @@ class AsyncPermit:
             raise
 
     async def _hold_back(self, queued: QueuedCall, denied: Denied, asked_at: float) -> float:
-        """Leave the queue, wait while an order question of another process is open, queue again.
+        """Leave the queue, wait for the end of another process's order question, and queue again.
 
         Args:
             queued: the call.
-            denied: the denial, which says how long to wait.
-            asked_at: when the store was asked for a slot.
+            denied: the store's denial, which says how many seconds to wait.
+            asked_at: time at which the store was asked for a slot, by the monotonic clock.
 
         Returns:
             The minimum number of seconds that the call still has to wait.
@@ -126,7 +127,7 @@ class AsyncPermit:
         )
 
     def _check(self, wait: float) -> None:
-        """Raise an error if the rate limits do not allow the request in time."""
+        """Raise `PacingError` if ``wait`` more seconds would exceed the longest allowed wait."""
         penalty = self._limiter.penalty_left
         patient = patience.get()
         # During a penalty the client's `max_wait` applies, because a penalty may be extended.
@@ -171,7 +172,7 @@ class AsyncPermit:
         """Release the permit. You may call this method twice.
 
         Args:
-            answered_in: seconds until the response; None if the call failed.
+            answered_in: seconds from sending the request to its response; None if the call failed.
         """
         queued = self.queued
         if queued is None:

@@ -26,7 +26,7 @@ class AsyncSingleFlight(Generic[T]):
         self._lock = rt.StateLock()
 
     async def run(self, key: Hashable, work: Callable[[], rt.Promise[T]]) -> T:
-        """Return the result of the work: do it, or wait for another caller that is doing it."""
+        """Do the work and return its result, or wait for another caller that is doing the work."""
         while True:
             mine: _Flight[T] = _Flight()
             try:

@@ -170,7 +170,7 @@ class AsyncSession:
         return end
 
     async def refresh(self) -> SessionState:
-        """Query the gateway (``POST /iserver/auth/status``) and return the state.
+        """Request the state from the gateway (``POST /iserver/auth/status``) and return it.
 
         If the session cannot be used or the gateway cannot be reached, the method raises no error:
         the returned state says so.
@@ -218,12 +218,12 @@ class AsyncSession:
     async def initialize(self, *, compete: bool = False, timeout: float = 60.0) -> AuthStatus:
         """Open the brokerage session (``POST /iserver/auth/ssodh/init``), and wait for it.
 
-        If the session is open already, nothing is sent, because opening it again would end it. Only
-        if the session is authenticated but not established within a few seconds, the client opens
-        it again. Concurrent calls send only one request. After several failures in a row, the
-        client enforces a pause before the next call. The pause grows from one to 30 minutes: IBKR
-        refuses logins, even in a browser, to users whose program repeats the call. The log
-        ``bezant.session`` says what was sent, or why nothing was sent.
+        If the session is open already, the client sends no request, because opening the session
+        again would end it. There is one exception: if an authenticated session is not established
+        within a few seconds, the client opens it again. Concurrent calls send only one request.
+        After several failures in a row, the client enforces a pause before the next call. The pause
+        grows from one to 30 minutes: IBKR refuses logins, even in a browser, to users whose program
+        repeats the call. The log ``bezant.session`` says what was sent, or why nothing was sent.
 
         Args:
             compete: whether to end another session of the same user name, in which somebody may be
@@ -237,8 +237,8 @@ class AsyncSession:
             NoSession: the gateway refuses to open the session while ``compete`` is False, or has no
                 connection to IBKR's backend.
             SessionError: the session could still not be used when the time was up.
-            PacingError: the session could not be opened several times in a row, and the pause after
-                that has not passed; nothing was sent.
+            PacingError: several attempts in a row to open the session failed, and the pause after
+                the last attempt is not over; nothing was sent.
             InvalidRequest: an argument is invalid.
         """
         if not isinstance(compete, bool):
@@ -272,9 +272,9 @@ class AsyncSession:
         return await pipeline.initializing.run(compete, open_it)
 
     async def _wait_for_open(self, timeout: float) -> AuthStatus:
-        """Wait until a session that is already open can be used.
+        """Wait until a session that is already open can be used, and return its flags.
 
-        If it cannot be used in time, the error says that `initialize` has sent nothing.
+        If the timeout ends first, the error's message says that `initialize` has sent nothing.
         """
         try:
             return await self.wait_ready(timeout)

@@ -33,15 +33,15 @@ class AsyncSubscribing:
     ) -> AsyncSubscription:
         """Receive `MarketData` of a contract (topic ``smd``).
 
-        The gateway has one set of fields for all subscriptions to a contract. Each message has all
-        known fields, and names the fields that changed. IBKR silently ends such a subscription
-        about 15 minutes after the last command to subscribe; the stream repeats the command before
-        that.
+        The gateway keeps one set of fields for each contract, for all subscriptions together. Each
+        message has all known fields, and names the fields that changed. IBKR silently ends a market
+        data subscription about 15 minutes after the last subscribe command, so the stream repeats
+        the command before that.
 
         Args:
-            conid: the contract's id, or its text, such as ``28812380;;;43645865/1,9408/-1`` for a
-                combination.
-            fields: the fields; by default last, bid and ask with their sizes.
+            conid: IBKR's contract id (conid); for a combination, a text such as
+                ``28812380;;;43645865/1,9408/-1``.
+            fields: the fields to receive; by default last, bid and ask with their sizes.
             exchange: the exchange; by default IBKR chooses the best exchange.
 
         Raises:
@@ -63,9 +63,9 @@ class AsyncSubscribing:
         The stream still delivers each `MarketData` message of the subscription, too.
 
         Args:
-            conid: the contract's id, or its text, such as ``28812380;;;43645865/1,9408/-1`` for a
-                combination.
-            fields: the fields; by default last, bid and ask with their sizes.
+            conid: IBKR's contract id (conid); for a combination, a text such as
+                ``28812380;;;43645865/1,9408/-1``.
+            fields: the fields to receive; by default last, bid and ask with their sizes.
             exchange: the exchange; by default IBKR chooses the best exchange.
 
         Raises:
@@ -101,8 +101,8 @@ class AsyncSubscribing:
 
         Args:
             statuses: receive only orders with these statuses, such as ``Submitted``; by default
-                all. The gateway may send nothing when an order leaves these statuses, so the stream
-                then requests the list of orders once a minute.
+                all. If you pass statuses, the gateway may send nothing when an order changes to
+                another status, so the stream requests the list of orders once a minute.
             days: number of past days, 1 to 7, whose orders the stream sends first; by default only
                 those of today.
             realtime_only: whether to receive only changes from now on, and not the existing orders
@@ -199,7 +199,7 @@ class AsyncSubscribing:
         IBKR allows 5 such subscriptions at a time.
 
         Args:
-            conid: the contract.
+            conid: the contract's id.
             period: how far back the bars go, such as ``1d``.
             bar: length of a bar, such as ``5min``.
             source: ``trades``, ``midpoint``, ``bid_ask``, ``bid`` or ``ask``.
@@ -224,7 +224,7 @@ class AsyncSubscribing:
 
         Args:
             account_id: the account's id, such as ``DU123456``.
-            conid: the contract.
+            conid: the contract's id.
             exchange: the exchange; by default all exchanges with market depth.
 
         Raises:
@@ -282,7 +282,7 @@ class AsyncSubscribing:
 
         Raises:
             InvalidRequest: the command is too long for the gateway, or empty.
-            WsClosed: the stream is closed, or has just lost its connection.
+            WsClosed: the stream is closed, or the connection was lost while the command was sent.
         """
         self._check_open()
         with self._stream_worker.lock:

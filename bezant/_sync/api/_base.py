@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class Group:
-    """Group of operations; its methods send requests through the client's pipeline."""
+    """Group of related operations, such as `client.api.portfolio`; each operation is a method."""
 
     def __init__(self, pipeline: Pipeline, settings: Settings) -> None:
         self._pipeline = pipeline
@@ -75,12 +75,12 @@ class Group:
     def _of_one_account(
         self, endpoint: Endpoint, params: dict[str, object] | None
     ) -> tuple[dict[str, object] | None, str]:
-        """Return the query of a request for a list, and the account that the query names.
+        """Return the query parameters of a request for a list, and the account id among them.
 
-        If the query names no account and the session has only one, the method adds that account.
-        The account is empty if the query still names none.
+        If `params` contains no account id and the session has only one account, the method adds its
+        id. If the parameters still contain no account id, the second value is an empty string.
 
-        Gateways have been seen to send an empty list if the query names no account.
+        The reason: gateways have been seen to send an empty list if a request names no account.
         """
         wire = endpoint.query["account_id"]
         asked = dict(params or {})

@@ -59,8 +59,8 @@ class SymbolCache:
             symbol: the symbol, such as ``AAPL``, in upper or lower case; ``BRK.B`` also finds ``BRK
                 B``.
             exchange: listing exchange, such as ``NASDAQ`` or ``IBIS``; None for any.
-            currency: trading currency, such as ``EUR``; None for any. The first lookup with a
-                currency costs one more request.
+            currency: trading currency, such as ``EUR``; None for any. If you pass a currency, the
+                first lookup of a symbol costs one more request.
 
         Raises:
             SymbolNotFound: no listing matches.
@@ -89,15 +89,15 @@ class SymbolCache:
 
         The keys are the symbols as you passed them.
 
-        Works like `conid_for`, but hundreds of symbols share one call (``GET /trsrv/stocks``). If a
-        symbol causes an error, the conids of the other symbols stay cached: if you call the method
-        again without that symbol, nothing is sent.
+        Works like `conid_for`, but hundreds of symbols share one call (``GET /trsrv/stocks``). If
+        one symbol causes an error, the conids of the other symbols are cached: if you call the
+        method again without the failed symbol, it sends no request.
 
         Args:
             symbols: the symbols, such as ``["AAPL", "BRK.B"]``.
             exchange: listing exchange of all symbols; None for any.
-            currency: trading currency of all symbols; None for any. A currency costs one more
-                request for every 200 listings.
+            currency: trading currency of all symbols; None for any. If you pass a currency, the
+                lookup costs one more request for every 200 listings found.
 
         Raises:
             SymbolNotFound: a symbol has no matching listing.

@@ -155,8 +155,8 @@ class Pipeline:
             path: path with its values filled in; None for the operation's path.
             params: query values.
             json: the body; None for none.
-            hold: seconds for which the call may wait while IBKR's questions about other orders are
-                open; None for the usual time.
+            hold: maximum seconds for which the call waits while IBKR's questions about other orders
+                are open; None for the default.
 
         Raises:
             OAuthRequired: the gateway does not serve the operation.
@@ -192,10 +192,10 @@ class Pipeline:
         return self._attempts(request, kind, type_, settings, hold=hold)
 
     def _check_oauth(self, operation: Operation) -> None:
-        """Raise an error for an operation that needs OAuth, because a gateway does not forward it.
+        """Raise `OAuthRequired` if the operation needs OAuth: a gateway does not forward it.
 
-        A client with the user's own transport is not checked, because the transport may lead
-        elsewhere.
+        If the user passed a transport, nothing is raised, because the transport may lead to another
+        server than a gateway.
         """
         if self._custom_transport is None and self.settings.base_url.is_gateway:
             raise OAuthRequired(
@@ -223,8 +223,10 @@ class Pipeline:
             kind: what the request does with an order, such as placing it; None if nothing.
             type_: type into which the response is read.
             settings: settings of the call.
-            deadline: end of the timeout; None if the timeout begins when the request is sent.
-            turn: the call's right to be the account's only order in progress; None for none.
+            deadline: time at which the call has to end; None to start the timeout when the request
+                is sent.
+            turn: the call's right to be the account's only order in progress; None if the call
+                needs no such right.
             hold: seconds for which the call may wait while IBKR's questions about orders of other
                 processes are open.
         """
@@ -327,7 +329,7 @@ class Pipeline:
         return error
 
     def _conclude(self, error: BezantError, operation: Operation, settings: Settings) -> None:
-        """Record what an error tells about the session and about its prerequisite calls."""
+        """Record what a call's error tells about the session and about its prerequisite calls."""
         about = operation.about_session == "state"
         self._tell(self.session.failed(error, rt.wall_time(), about_session=about))
         if isinstance(error, SessionError):
@@ -337,10 +339,10 @@ class Pipeline:
             self._prerequisites.refused()
 
     def _ask_accounts(self, refusal: BezantError, settings: Settings, deadline: float) -> Settings:
-        """Request the accounts, after the gateway refused an order or a cancel sent before that.
+        """Request the accounts, because the gateway refused an order or cancel that came before.
 
-        The method sends its own request even if another call is requesting the accounts, and the
-        request ends with the order's own timeout.
+        The method sends its own request even if another call is requesting the accounts at the same
+        time. The timeout of the order or cancel includes this request.
 
         Returns:
             The settings for sending the order or cancel once more.
@@ -394,8 +396,8 @@ class Pipeline:
                 are open; None for the usual time.
 
         Raises:
-            PrerequisiteFailed: the prerequisite failed, and the call is a reply to an order
-                question.
+            PrerequisiteFailed: the prerequisite failed, and the call that needs it is a reply to an
+                order question. For other calls, the prerequisite's own error is raised.
         """
         if operation is None or self._prerequisites.has(operation.path):
             return
@@ -429,10 +431,10 @@ class Pipeline:
         raise no_accounts(operation)
 
     def was_not_ready(self, operation: Operation, settings: Settings) -> bool:
-        """Return whether a response was empty because the session had listed no account before.
+        """Return whether an operation's empty response came only because no account was listed yet.
 
         Raises:
-            NoAccounts: the session still lists no account, so the empty response proves nothing.
+            NoAccounts: the gateway still lists no account, so the empty response proves nothing.
         """
         if not operation.idempotent or prerequisites.prerequisite(operation) != ACCOUNTS:
             return False
@@ -449,12 +451,12 @@ class Pipeline:
         return self.evidence.accounts(prerequisites.TRADING_ACCOUNTS) or ()
 
     def lacks_orders(self, account: str | None, listed: Container[object]) -> IncompleteList | None:
-        """Return an error if a list lacks open orders that this client knows; else None."""
+        """Return an error if a list lacks open orders that this client knows of; else None."""
         with self._lock:
             return self.evidence.lacks_orders(account, listed, rt.wall_time())
 
     def lacks_executions(self, account: str | None, days: int) -> IncompleteList | None:
-        """Return an error if this client knows executions that an empty list lacks; else None."""
+        """Return an error if known executions should be in an empty list but are not; else None."""
         with self._lock:
             return self.evidence.lacks_executions(account, days, rt.wall_time())
 
@@ -594,19 +596,19 @@ class Pipeline:
         self._tell(self.session.cannot_open(error, rt.wall_time()))
 
     def is_new(self, operation: Operation, account: str = "") -> bool:
-        """Return whether this session has not yet had a response to a call that lists something.
+        """Return whether this session has still to receive its first response to a list call.
 
-        In a new session, the first response to such a call may be empty although rows exist.
+        The first response to a list call in a session may be empty although rows exist.
 
         Args:
             operation: the operation.
-            account: account of the list, if the call names an account.
+            account: account whose list is requested; empty if the call names no account.
         """
         self._prerequisites.begin(rt.monotonic())
         return not self._prerequisites.has(operation.path + account)
 
     def started(self, operation: Operation, account: str = "") -> None:
-        """Record that this session has had a response to a call that lists something."""
+        """Record that this session has received its first response to a list call."""
         self._prerequisites.started(operation.path + account)
 
     @property
@@ -633,10 +635,11 @@ class Pipeline:
         Args:
             drifts: the drift found.
             strict: whether to raise an error instead of a report.
-            keep: whether to raise nothing, even if the user's filters turn warnings into errors.
+            keep: whether to raise nothing, even if Python's warning filters turn warnings into
+                errors.
 
         Raises:
-            DecodeError: ``strict`` is True.
+            DecodeError: there is drift, and ``strict`` is True.
         """
         if strict:
             text = "; ".join(map(str, dict.fromkeys(drifts)))

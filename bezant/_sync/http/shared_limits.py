@@ -45,7 +45,7 @@ class SharedSlot:
         self._token = ""
 
     def announce(self, seconds: float) -> None:
-        """Announce to other processes that this urgent call waits, so that their reads go later."""
+        """Announce this urgent call to the other processes, so that they hold back their reads."""
         self._token = os.urandom(16).hex()
         with contextlib.suppress(StoreError):  # `reserve` reports the error
             change = partial(announce, token=self._token, seconds=seconds)
@@ -58,10 +58,10 @@ class SharedSlot:
 
         Args:
             queued: the request in its process's queue.
-            forgive: whether the user ended the penalty.
+            forgive: whether the user ended the penalty with `end_penalty`.
             hold: seconds for which the call may still wait while IBKR's questions about orders of
                 other processes are open.
-            known: ids of IBKR's open questions about orders of this process.
+            known: ids of those of IBKR's open questions that are about orders of this process.
 
         Raises:
             PacingError: the store cannot be used.
@@ -85,7 +85,7 @@ class SharedSlot:
             ) from error
 
     def penalise(self, seconds: float | None) -> None:
-        """Stop all processes from sending requests until the gateway's penalty ends."""
+        """Record the gateway's penalty: all processes send no requests until the penalty ends."""
         self._settle(partial(penalise, seconds=seconds), f"{self._token} penalty")
 
     def release(self, queued: QueuedCall) -> None:

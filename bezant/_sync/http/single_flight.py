@@ -27,7 +27,7 @@ class SingleFlight(Generic[T]):
         self._lock = rt.StateLock()
 
     def run(self, key: Hashable, work: Callable[[], rt.Promise[T]]) -> T:
-        """Return the result of the work: do it, or wait for another caller that is doing it."""
+        """Do the work and return its result, or wait for another caller that is doing the work."""
         while True:
             mine: _Flight[T] = _Flight()
             try:

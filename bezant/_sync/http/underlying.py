@@ -19,8 +19,8 @@ def search_underlying(
     """Search for the symbol of a contract (``GET /iserver/secdef/search``).
 
     Raises:
-        IncompleteList: the contract's symbol cannot be found. An empty response to the operation
-            then does not mean that there is no data.
+        IncompleteList: the contract's symbol cannot be found. If the operation returns an empty
+            response then, data may exist nevertheless.
     """
     symbol = None
     cause: ApiError | None = None

@@ -80,13 +80,14 @@ class WsClient(Subscribing):
     ) -> rt.Connecting[WsClient]:
         """Open a stream and wait until the gateway is ready on it.
 
-        Each connection gets its session from ``POST /tickle``. The stream uses the client's
-        address, certificates and proxy.
+        For each connection, the stream gets the session's token from ``POST /tickle``. The stream
+        uses the client's base URL, certificates and proxy.
 
         Args:
             client: the client whose session the stream uses. If you close the client, the stream
                 stays open, but cannot reconnect anymore.
-            reconnect: whether to reconnect when a connection is lost. If False, the iteration ends.
+            reconnect: whether to reconnect when a connection is lost. If False, the iteration over
+                the messages ends when the connection is lost.
             ready_timeout: seconds to wait for the gateway's ``system`` message; 10 by default.
             buffer: maximum number of unread messages; 10,000 by default. If the buffer is full, the
                 stream drops further messages, and delivers a `Gap` with their number for each
@@ -130,9 +131,10 @@ class WsClient(Subscribing):
             timeout: seconds to wait; None to wait without a limit.
 
         Raises:
-            WsTimeout: no message came in time; or, without reconnection, the gateway sent nothing
-                for too long.
-            WsProtocolError: without reconnection: the gateway's data are not valid WebSocket.
+            WsTimeout: no message came within ``timeout``; or the stream does not reconnect
+                (``reconnect=False``) and the gateway sent nothing for too long.
+            WsProtocolError: the stream does not reconnect (``reconnect=False``) and the gateway
+                sent data that are not valid WebSocket frames.
             WsError: another thread or task is already waiting for a message.
         """
         if timeout is not None:

@@ -52,9 +52,9 @@ class Subscription:
 
 
 def _changed(worker: StreamWorker, has: Callable[[], bool], timeout: float | None) -> bool:
-    """Wait until ``has`` returns True; return False if the timeout or the end comes first.
+    """Wait until ``has`` returns True, and return True.
 
-    The end is that of the stream.
+    Return False if the timeout or the end of the stream comes first.
     """
     if timeout is not None:
         check_seconds("timeout", timeout)

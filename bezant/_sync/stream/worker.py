@@ -181,7 +181,7 @@ class StreamWorker:
             self._execution_bell.ring()
 
     def _pass_on(self) -> None:
-        """Wake the checks that the last step has made necessary, and report a new session."""
+        """Wake the workers that check orders and executions if necessary; report a new session."""
         state = self.state
         if state.order_check.changed:
             self._check_bell.ring()
@@ -283,8 +283,9 @@ class StreamWorker:
     def _probe(self) -> None:
         """Check with a tickle that the gateway still responds and that its session can be used.
 
-        Before the ``system`` message, the gateway may be waiting for another stream to end. Later,
-        the gateway may have reported the end of a session that still exists.
+        Two things can look like a lost session. If no ``system`` message has come yet, the gateway
+        may be waiting for another stream to end. Later, the gateway may report the end of a session
+        that still exists.
         """
         session: Secret | None = None
         reason = "the gateway is no longer logged in"
@@ -317,7 +318,7 @@ class StreamWorker:
     # Methods that check the orders over REST.
 
     def check_orders(self) -> None:
-        """Start the worker that requests orders over REST if the stream lacks some."""
+        """If orders are missing on the stream, start the worker that requests them over REST."""
         with self.lock:
             if self._checker is None and not self.ended:
                 self._checker = rt.Worker(self._check_orders, "bezant-orders")
@@ -366,7 +367,7 @@ class StreamWorker:
     # Methods that check the executions over REST.
 
     def check_executions(self) -> None:
-        """Start the worker that requests executions over REST if the stream lacks some."""
+        """If executions are missing on the stream, start a worker that requests them over REST."""
         with self.lock:
             if self._execution_checker is None and not self.ended:
                 self._execution_checker = rt.Worker(self._check_executions, "bezant-executions")
@@ -401,7 +402,7 @@ class StreamWorker:
         return True
 
     def _pause_after(self, error: Exception, what: str) -> float:
-        """Log a failed request; return how many seconds to wait before it may be repeated."""
+        """Log a failed request; return how many seconds to wait before sending it again."""
         if isinstance(error, BezantError):
             _logger.info("the %s cannot be requested yet: %s", what, error)
         else:

@@ -30,7 +30,7 @@ class AccountUpdate(MessageModel, frozen=True, kw_only=True):
         aliases: names that the owner gave the accounts, by account.
         groups: an adviser's groups of accounts.
         profiles: an adviser's allocation profiles.
-        raw: the row as received.
+        raw: the received JSON object, with IBKR's names.
     """
 
     accounts: list[str] | None = None
@@ -52,11 +52,11 @@ class Pnl(StateModel, frozen=True, kw_only=True):
         daily_pnl: profit and loss since the last close (``dpl``).
         unrealized_pnl: profit and loss of open positions (``upl``).
         net_liquidation_value: net liquidation value (``nl``).
-        excess_liquidity: excess liquidity, beyond the margin (``uel``).
+        excess_liquidity: excess liquidity, which is not needed as margin (``uel``).
         market_value: market value of the positions (``mv``).
         changed: names of the fields that have another value than in the previous message about this
             account.
-        raw: the row as received.
+        raw: the received JSON object, with IBKR's names.
     """
 
     account_id: str = msgspec.field(default="", name="account")
@@ -74,13 +74,13 @@ class SummaryUpdate(StateModel, frozen=True, kw_only=True, rename="camel"):
     Attributes:
         account_id: the account's id.
         key: IBKR's name of the value, such as ``NetLiquidation-S``.
-        amount: the value, if it is money (``monetaryValue``).
+        amount: the value if it is an amount of money (``monetaryValue``); otherwise None.
         currency: currency of the amount.
-        value: the value, if it is not money.
+        value: the value if it is not an amount of money; otherwise None.
         timestamp: time of the value, in UTC.
         changed: names of the fields that have another value than in the previous message about this
             value.
-        raw: the row as received.
+        raw: the received JSON object, with IBKR's names.
     """
 
     account_id: str = msgspec.field(default="", name="account")
@@ -110,7 +110,7 @@ class LedgerUpdate(StateModel, frozen=True, kw_only=True, rename="camel"):
         unrealized_pnl: unrealised profit and loss.
         dividends: accrued dividends.
         interest: accrued interest.
-        funds: mutual funds.
+        funds: value of the mutual funds.
         timestamp: time of the value, in UTC.
         account_code: the account's id again, if the gateway sends it (``acctCode``).
         cash_balance_fx_segment: cash in the segment for currency trading.
@@ -118,14 +118,14 @@ class LedgerUpdate(StateModel, frozen=True, kw_only=True, rename="camel"):
         corporate_bonds_market_value: market value of the corporate bonds.
         issuer_options_market_value: market value of the issuer options
             (``issueOptionsMarketValue``).
-        money_funds: money market funds.
+        money_funds: value of the money market funds.
         t_bills_market_value: market value of the treasury bills.
         t_bonds_market_value: market value of the treasury bonds.
         warrants_market_value: market value of the warrants.
         severity: unused.
         changed: names of the fields that have another value than in the previous message about this
             currency.
-        raw: the row as received.
+        raw: the received JSON object, with IBKR's names.
     """
 
     account_id: str = msgspec.field(default="", name="bezant:account")

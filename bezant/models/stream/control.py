@@ -48,7 +48,7 @@ class Reconnected(StreamMessage, frozen=True, kw_only=True):
     """Message that the stream has a new connection, on which it renews all subscriptions.
 
     Attributes:
-        attempts: number of attempts to connect.
+        attempts: number of attempts that the reconnection took.
         at: time when the gateway was ready.
     """
 
@@ -57,9 +57,10 @@ class Reconnected(StreamMessage, frozen=True, kw_only=True):
 
 
 class SessionLost(StreamMessage, frozen=True, kw_only=True):
-    """Message that the session is lost: comes once per loss, and again only after a new login.
+    """Message that the session is lost; delivered once per loss.
 
-    The stream keeps trying to reconnect. Log in on the gateway's page in a browser.
+    Log in on the gateway's page in a browser. Until then the stream keeps trying to reconnect, and
+    delivers no further message of this kind.
 
     Attributes:
         reason: the gateway's text, or the error of the attempt to connect.
@@ -74,12 +75,13 @@ class StreamStats(StreamMessage, frozen=True, kw_only=True):
     """Statistics of a stream.
 
     Attributes:
-        received: messages received on the socket.
-        conflated: quotes merged into newer quotes of the same contract before you read them.
-        missed: messages dropped because the buffer was full; a `Gap` in the stream has their
-            number.
-        buffered: unread messages.
-        reconnects: number of connections after the first one.
+        received: number of messages received on the socket.
+        conflated: number of quotes that were merged into newer quotes of the same contract before
+            your program read them.
+        missed: number of messages dropped because the buffer was full; `Gap` messages in the stream
+            report these losses, too.
+        buffered: number of messages in the buffer that your program has not read yet.
+        reconnects: how many times the stream has reconnected.
         last_heard: time of the last message.
         lag: age of the oldest unread message in seconds.
     """

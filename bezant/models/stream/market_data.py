@@ -103,7 +103,7 @@ class MarketData(StreamMessage, frozen=True, kw_only=True, gc=False):
         return frozenset(NAMES.get(code, code) for code in self.changed_codes())
 
     def changed_codes(self) -> frozenset[str]:
-        """Return the changed fields by IBKR's ids, instead of the names of `changed`."""
+        """Return IBKR's ids of the fields that changed; `changed` has their names."""
         before = self.before
         if isinstance(before, frozenset):
             return before
@@ -211,8 +211,9 @@ class MarketData(StreamMessage, frozen=True, kw_only=True, gc=False):
     def availability(self) -> Availability | None:
         """Availability of the data: real time, delayed or frozen, or the reason why there is none.
 
-        ``no agreement``: the agreement on market data has not been signed. None if the gateway has
-        not sent the availability. IBKR can change it from one message to the next.
+        ``no agreement`` means that the user has not signed the agreement on market data. The value
+        is None if the gateway has not sent the availability. IBKR can change the availability from
+        one message to the next.
         """
         return availability_of(self.get("6509"))
 
@@ -244,11 +245,11 @@ class StreamBar(MessageModel, frozen=True, kw_only=True):
 class BarsUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
     """Historical bars of a contract (topic ``smh``).
 
-    If the gateway does not accept a parameter of the subscription, it silently uses its own
-    default.
+    If the gateway does not accept a parameter of the subscription, such as the bar length, the
+    gateway silently uses its own default.
 
     Attributes:
-        conid: the contract.
+        conid: the contract's id.
         server_id: the gateway's id of the subscription.
         symbol: the contract's symbol.
         bars: the bars.
@@ -293,7 +294,7 @@ class LadderUpdate(StreamMessage, frozen=True, kw_only=True):
 
     Attributes:
         account_id: the account of the subscription.
-        conid: the contract.
+        conid: the contract's id.
         rows: the rows, from the top.
         changed: ``{"rows"}`` if a row has changed; otherwise empty.
         changed_rows: numbers of the rows that have changed (`LadderRow.row`).

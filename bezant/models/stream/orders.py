@@ -32,7 +32,7 @@ class OrderUpdate(StateModel, frozen=True, kw_only=True, rename="camel"):
     Attributes:
         order_id: the order's id.
         account_id: the account's id.
-        conid: the contract.
+        conid: the contract's id.
         ticker: the contract's symbol.
         status: the order's status, such as ``Submitted`` or ``Filled``.
         side: ``BUY`` or ``SELL``; ``EXER`` to exercise an option.
@@ -47,8 +47,8 @@ class OrderUpdate(StateModel, frozen=True, kw_only=True, rename="camel"):
         client_order_id: the client's own id of the order (``order_ref``).
         order_description: the order in words (``orderDesc``).
         last_execution_time: time of the last fill, in UTC (``lastExecutionTime_r``).
-        order_ccp_status: the status in IBKR's books. ``Pending Submit`` on an ``Inactive`` order
-            means that a question about the order has no reply yet.
+        order_ccp_status: the order's status in IBKR's books. ``Pending Submit`` on an ``Inactive``
+            order means that a question about the order has no reply yet.
         conid_ex: the contract, with ``@`` and its exchange if the order names one (``conidex``).
         sec_type: the contract's type, such as ``STK``.
         listing_exchange: the exchange that lists the contract.
@@ -58,7 +58,7 @@ class OrderUpdate(StateModel, frozen=True, kw_only=True, rename="camel"):
         contract_description_2: rest of the contract's description, such as expiry and strike
             (``description2``).
         cash_currency: currency of the price (``cashCcy``).
-        original_order_type: the type of an order that is filled now (``origOrderType``).
+        original_order_type: the order type that a filled order had (``origOrderType``).
         outside_rth: whether the order can fill outside regular trading hours (``outsideRTH``).
         size_and_fills: quantity filled and quantity ordered, as text.
         is_event_trading: ``1`` if the contract is an event contract.
@@ -67,7 +67,7 @@ class OrderUpdate(StateModel, frozen=True, kw_only=True, rename="camel"):
         foreground_color: foreground color of the order on IBKR's own pages (``fgColor``).
         changed: names of the fields that have another value than in the previous message about this
             order.
-        raw: the row as received.
+        raw: the received JSON object, with IBKR's names.
     """
 
     order_id: int
@@ -113,7 +113,7 @@ class TradeUpdate(StateModel, frozen=True, kw_only=True):
         execution_id: the execution's id.
         order_id: the order's id; IBKR omits the id in old executions.
         account_id: the account's id.
-        conid: the contract.
+        conid: the contract's id.
         symbol: the contract's symbol.
         side: ``BUY`` or ``SELL``; ``EXER`` if an option was exercised.
         size: quantity.
@@ -142,7 +142,7 @@ class TradeUpdate(StateModel, frozen=True, kw_only=True):
         supports_tax_opt: ``1`` if you can choose the tax lots.
         changed: names of the fields that have another value than in the previous message about this
             execution.
-        raw: the row as received.
+        raw: the received JSON object, with IBKR's names.
     """
 
     execution_id: NonEmpty

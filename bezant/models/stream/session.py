@@ -54,14 +54,14 @@ class SessionStatus(StateModel, frozen=True, kw_only=True):
         authenticated: whether the brokerage session is authenticated.
         competing: whether another session uses the same user name.
         message: the gateway's text about the state.
-        fail: why the login failed.
+        fail: the reason if the login has failed.
         connected: whether the gateway is connected to IBKR.
         established: whether the session is set up and usable.
         server_name: the server behind the session (``serverName``).
         server_version: the build of the server's software (``serverVersion``).
         user_name: the user name (``username``).
         changed: names of the fields that have another value than in the previous message.
-        raw: the row as received.
+        raw: the received JSON object, with IBKR's names.
     """
 
     authenticated: bool | None = None
@@ -83,7 +83,7 @@ class Notice(MessageModel, frozen=True, kw_only=True):
         title: title of the notification.
         text: text of the notification.
         url: a page with more information.
-        raw: the row as received.
+        raw: the received JSON object, with IBKR's names.
     """
 
     id: str | None = None
@@ -105,7 +105,7 @@ class Prompt(MessageModel, frozen=True, kw_only=True, rename="camel"):
         text: the question.
         options: the replies to choose from.
         type: the kind of prompt.
-        raw: the row as received.
+        raw: the received JSON object, with IBKR's names.
     """
 
     order_id: int | None = None
@@ -123,7 +123,7 @@ class Bulletin(MessageModel, frozen=True, kw_only=True):
     Attributes:
         id: id of the bulletin.
         message: text of the bulletin.
-        raw: the row as received.
+        raw: the received JSON object, with IBKR's names.
     """
 
     id: str | None = None

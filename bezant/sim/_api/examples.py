@@ -1,6 +1,7 @@
 """Example responses for operations that are not simulated, generated from their response models.
 
-The names and types of a model's fields determine the values, so they are the same each time.
+The names and types of a model's fields determine the values, so that the values are the same each
+time.
 """
 
 from __future__ import annotations
@@ -114,7 +115,7 @@ class Examples:
 
         Args:
             kind: the type.
-            name: Python name and JSON name of the field that gets the value.
+            name: text with the Python name and the JSON name of the field that gets the value.
             depth: how deeply the value is nested in the response; 0 for the response itself.
         """
         kind = _plain(kind)
@@ -203,7 +204,7 @@ def _table() -> list[tuple[str, re.Pattern[str], OperationEntry]]:
 
 
 def find(method: str, path: str) -> OperationEntry | None:
-    """Return the operation that a method and a path call; None if there is none.
+    """Return the operation that has the HTTP method and the path; None if there is none.
 
     If several operations match, the one with the fewest path parameters is returned.
     """

@@ -41,7 +41,8 @@ class Request:
     """One order, read from the body of a request.
 
     Attributes:
-        spec: the order. If `money` is given, its quantity is a placeholder to be replaced.
+        spec: the order. If `money` is not None, the quantity in `spec` is a placeholder, to be
+            replaced.
         money: the amount of money to trade for (`cashQty`); None if the order has a quantity.
     """
 

@@ -157,7 +157,7 @@ class OrderApi:
     # Placement of orders, and the confirmation questions that IBKR asks about them.
 
     def _specs(self, call: Call, exchange: Exchange) -> tuple[list[OrderSpec], bool]:
-        """Return the orders in a request's body, and whether any is for an amount of money.
+        """Return the orders in a request's body, and whether any of them is for an amount of money.
 
         Raises:
             BadOrder: the body is invalid.
@@ -222,13 +222,13 @@ class OrderApi:
         *,
         by_money: bool = False,
     ) -> Response:
-        """Return the first confirmation question about orders; without questions, the result.
+        """Return the first confirmation question about orders; if there is none, `act`'s result.
 
         Args:
             exchange: the exchange.
             specs: the orders, new or changed.
             act: places or changes the orders; called once the client has confirmed all questions.
-            by_money: whether one of the orders is for an amount of money.
+            by_money: whether one of the orders is for an amount of money instead of a quantity.
         """
 
         def go_on() -> Response:

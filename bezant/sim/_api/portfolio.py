@@ -48,7 +48,7 @@ class PortfolioApi:
         return Json(self._account.listing() if session.serves_portfolio else [])
 
     def _for_account(self, call: Call, body: Callable[[], Any]) -> Response:
-        """Return a response with `body()`; 401 if the path names another account.
+        """Return a response with the result of `body`; 401 if the path names another account.
 
         As at IBKR, the response is an empty list until the client has called
         `GET /portfolio/accounts` in this session.

@@ -29,7 +29,7 @@ class MarketControls:
 
     @property
     def executions(self) -> list[Execution]:
-        """Every execution so far, in order."""
+        """Every execution so far, in order of time."""
         with self._state.trading.now() as exchange:
             return list(exchange.executions)
 
@@ -59,7 +59,8 @@ class MarketControls:
         Args:
             contract: symbol of a stock, or conid.
             last: the new last price.
-            size: how many units can be bought, and how many sold, until the market's next step.
+            size: how many units can be bought, and how many can be sold, until the market's next
+                step (the next moment at which prices may change).
 
         Raises:
             ValueError: the contract does not exist, or a number is out of range.
@@ -100,9 +101,9 @@ class MarketControls:
         self._state.trading.resume(contract)
 
     def ask(self, *message_ids: str) -> None:
-        """Ask the client additional confirmation questions about its next order.
+        """Have the gateway ask the client additional confirmation questions about its next order.
 
-        The gateway asks one question after the other. A second call of `ask` sets the questions
+        The gateway asks one question after the other. If you call `ask` twice, the second call is
         for the order after the next one.
 
         Args:

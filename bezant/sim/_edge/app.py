@@ -75,7 +75,7 @@ class Edge:
         self._invented: deque[RecordedRequest] = deque(maxlen=MAX_RECORDED)
 
     def use(self, api: Api) -> None:
-        """Pass calls to another `Api` object from now on; a reset creates a new one."""
+        """Pass calls to another `Api` object from now on; each reset of the gateway creates one."""
         self._api = api
 
     @property
@@ -86,7 +86,7 @@ class Edge:
 
     @property
     def invented(self) -> list[RecordedRequest]:
-        """The recorded requests whose responses were made up from the types of their fields."""
+        """The recorded requests that got invented responses, because the call is not simulated."""
         with self._lock:
             return list(self._invented)
 
@@ -189,7 +189,7 @@ class Edge:
         return recorded
 
     def _fault_at_edge(self, request: Request, recorded: RecordedRequest) -> Response | None:
-        """Return the response to a request that is refused before it reaches the API, else None."""
+        """Return an error response if the request must not reach the API; otherwise None."""
         size = len(f"{recorded.method} {recorded.target} HTTP/1.1")
         closing = {"Connection": "close"}
         if size > _MAX_LINE:

@@ -32,9 +32,9 @@ class Faults(StreamFaults):
     request, the fault that was added first hits it. The faults of the other methods, such as
     `restart`, happen at once.
 
-    These methods return a `Fault`, whose `hits` counts how often the fault has happened. All
-    methods are thread-safe. Seconds are real seconds, except for penalties, which follow the
-    gateway's clock.
+    The methods of both kinds return a `Fault`, whose `hits` counts how often the fault has
+    happened. All methods are thread-safe. Seconds are real seconds, except for penalties, which
+    follow the gateway's clock.
     """
 
     def __init__(self, targets: FaultTargets) -> None:
@@ -246,7 +246,7 @@ class Faults(StreamFaults):
 
         Args:
             seed: seed of the random faults.
-            one_in: number of requests from one fault to the next; 1 for a fault at each request.
+            one_in: 10 means a fault at every tenth request, and 1 a fault at every request.
             kinds: the kinds of faults to draw from. After faults of the default kinds, the client
                 can continue without a new login.
 
@@ -264,7 +264,7 @@ class Faults(StreamFaults):
         """Return what happens to a subscription that has just arrived.
 
         Returns:
-            `refused`, `ignored`, or an empty string.
+            `refused` or `ignored` if a fault hits the subscription; otherwise an empty string.
         """
         fault = self._plan.take("WS", f"/v1/api/ws/{topic}").fault
         if fault is None:
@@ -272,7 +272,7 @@ class Faults(StreamFaults):
         return "refused" if fault.response[0] == REFUSED else "ignored"
 
     def take(self, method: str, path: str) -> Taken:
-        """Return the faults that hit a request, and count them. Call it when a request arrives."""
+        """Return the faults that hit a request, and count them; to be called when it arrives."""
         storm = self._storm
         kind = storm.draw(streams=bool(self._targets.streams())) if storm is not None else None
         if storm is None or kind is None:

@@ -50,7 +50,7 @@ class Injected:
         method: HTTP method of the request that the fault hit; empty if it hit no request.
         path: path of this request, including `/v1/api`; empty if the fault hit no request.
         at: when the fault happened, as `time.monotonic()`.
-        number: the fault's number among all faults, from 1.
+        number: the fault's number among all faults that happened; the first is 1.
     """
 
     kind: FaultKind
@@ -176,12 +176,12 @@ class Plan:
         return Taken(delay, chosen)
 
     def note(self, fault: Fault, method: str = "", path: str = "", times: int = 1) -> Injected:
-        """Add a fault that has happened to the record, and count it `times` times."""
+        """Record that a fault has happened `times` times, and return the new record entry."""
         with self._lock:
             return self._note(fault, method, path, times)
 
     def count(self, fault: Fault, times: int) -> None:
-        """Count that a fault that is already in the record has happened `times` more times."""
+        """Count `times` more occurrences of a fault that is already in the record."""
         with self._lock:
             fault.hit(times)
             self._counts[fault.kind] += times

@@ -67,7 +67,7 @@ class Storm:
 
     Attributes:
         seed: seed of the random faults.
-        one_in: number of requests from one fault to the next.
+        one_in: 10 means a fault at every tenth request, and 1 a fault at every request.
         requests: how many requests have arrived during the storm.
     """
 

@@ -28,8 +28,8 @@ class FaultTargets:
 
     Attributes:
         streams: function that returns the open WebSockets.
-        run: function that runs a coroutine on the event loop of the server. It waits for the
-            coroutine's end, except if it is called on that loop.
+        run: function that runs a coroutine on the event loop of the server. The function waits
+            until the coroutine has ended, except if the function is called on that loop.
         interrupt: function that drops all connections and refuses new ones for a number of seconds.
         logout: function that ends the login.
         pacing: the rate limits and their penalties.
@@ -50,11 +50,11 @@ class StreamFaults:
         self._plan = Plan()
 
     def logout_after(self, messages: int, style: LoginStyle = "redirect") -> Fault:
-        """End the login when the gateway has sent some more messages on a WebSocket.
+        """End the login when the gateway has sent `messages` more messages on a WebSocket.
 
         Args:
-            messages: number of further messages. The first of the WebSockets open now to get as
-                many ends the login.
+            messages: number of further messages. They are counted separately on each WebSocket that
+                is open now; the login ends when one of the counts reaches this number.
             style: how the gateway responds to API calls from then on; one of the styles of
                 `SimulatedGateway.logout`.
 
@@ -150,8 +150,8 @@ class StreamFaults:
 
         Args:
             topic: the command that subscribes, such as `sor` or `smd`.
-            times: how many subscriptions.
-            silent: whether there is no response at all, in place of the error.
+            times: how many subscriptions to refuse.
+            silent: False: respond to the subscription with an error. True: do not respond at all.
 
         Raises:
             ValueError: `times` is less than 1.

@@ -38,7 +38,7 @@ class Pacing:
     def enforce(self, penalty: float = DEFAULT_PENALTY, growth: float = DEFAULT_GROWTH) -> None:
         """Refuse requests beyond IBKR's rate limits with 429 from now on.
 
-        Earlier requests no longer count, and earlier penalties end.
+        Requests before this call do not count against the limits, and earlier penalties end.
 
         Args:
             penalty: seconds for which every request from a client's IP address gets 429 after the
@@ -96,7 +96,7 @@ class Pacing:
             return self._box.put("", seconds, self._clock())
 
     def left(self, address: str) -> float:
-        """Return for how many more seconds an address gets 429; 0 without a penalty."""
+        """Return how many seconds are left of an address's penalty; 0 without a penalty."""
         with self._lock:
             return self._box.left(address, self._clock())
 

@@ -59,8 +59,8 @@ class Violation:
         path: the request's path without `/v1/api`.
         address: the client's IP address, which gets the penalty.
         limit: the limit, such as `GET /portfolio/accounts: 1 in 5 s`.
-        early: how many seconds too early the request came; 0 if the limit is for the number of
-            requests that run at the same time.
+        early: by how many seconds the request came too early. 0 if the broken limit is not about
+            time, but about the number of requests that run at the same time.
         penalty: length of the penalty in seconds.
     """
 
@@ -126,7 +126,7 @@ class _Window:
     accepted: deque[float] = field(default_factory=deque[float])
 
     def early(self, now: float) -> float:
-        """Return how many seconds too early a request at `now` is; 0 if the limit allows it."""
+        """Return by how many seconds a request at `now` is too early; 0 if the limit allows it."""
         while self.accepted and now - self.accepted[0] >= self.limit.seconds:
             self.accepted.popleft()
         if len(self.accepted) < self.limit.requests:
@@ -180,7 +180,7 @@ class PenaltyBox:
         return length
 
     def left(self, address: str, now: float) -> float:
-        """Return for how many more seconds an address gets 429; 0 without a penalty."""
+        """Return how many seconds are left of an address's penalty; 0 without a penalty."""
         ends = max(self._ends.get(address, 0.0), self._ends.get("", 0.0))
         return max(0.0, ends - now)
 
@@ -200,7 +200,7 @@ class Judge:
     Args:
         penalty: length of an address's first penalty, in seconds.
         growth: each further penalty of an address is this many times as long as the one before.
-        box: holds the penalties; a new one by default.
+        box: object that holds the penalties; a new `PenaltyBox` by default.
     """
 
     def __init__(

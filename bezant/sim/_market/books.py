@@ -65,7 +65,7 @@ class Holding:
         return worth - self.cost if self.contract.asset_class == "FUT" else worth
 
     def unrealized(self, mark: Decimal) -> Decimal:
-        """Return what closing the position at the price `mark` would gain, before commission."""
+        """Return the gain from closing the position at the price `mark`, before commission."""
         return self.quantity * mark * self.unit - self.cost
 
     def trade(self, signed: Decimal, price: Decimal, commission: Decimal) -> Decimal:
@@ -125,7 +125,7 @@ class Books:
         )
 
     def apply(self, contract: Contract, execution: Execution) -> None:
-        """Change the position and the cash as an execution does."""
+        """Update the position and the cash after an execution."""
         holding = self.holdings.get(contract.conid)
         if holding is None:
             holding = self.holdings[contract.conid] = Holding(contract, unit=unit(contract))

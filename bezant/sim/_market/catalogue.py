@@ -64,7 +64,7 @@ _FUTURES = (("ES", "E-mini S&P 500", 6890.0, 50.0), ("NQ", "E-MINI NASDAQ 100", 
 class Root:
     """Underlying that a search for its symbol finds, such as an index or a currency.
 
-    The simulated exchange does not trade it; it may have futures.
+    The underlying itself cannot be traded at the simulated exchange; futures on it may exist.
 
     Attributes:
         conid: IBKR's contract id.
@@ -106,7 +106,8 @@ class Contract:
         price: the price at the start.
         asset_class: `STK`, `OPT` or `FUT`.
         description: the contract's name in a portfolio; the symbol by default.
-        multiplier: the multiplier; 0 means that the contract has none and counts as 1.
+        multiplier: the multiplier; 0 means that the contract has no multiplier, so that 1 is used
+            in calculations.
         strike: strike price of an option.
         expiry: expiry date of an option or future, `YYYYMMDD`.
         right: `C` for a call option, `P` for a put option.
@@ -273,9 +274,10 @@ class Catalogue:
             )
 
     def search(self, text: str, *, by_name: bool = False) -> list[Contract]:
-        """Return the listings of all companies with the symbol `text`.
+        """Return the listings of all companies whose symbol is `text`.
 
-        With `by_name`, return the listings of all companies whose name contains `text`.
+        If `by_name` is True, return instead the listings of all companies whose name contains
+        `text`.
         """
         if by_name:
             found = [

@@ -30,7 +30,7 @@ def commission(contract: Contract, quantity: Decimal) -> Decimal:
 
 
 def margin(contract: Contract, spec: OrderSpec, held: Decimal, price: Decimal) -> Decimal:
-    """Return the margin that an order needs, in the base currency; 0 if it only closes a position.
+    """Return an order's margin, in the base currency; 0 if the order only closes a position.
 
     Args:
         contract: the contract.

@@ -24,7 +24,7 @@ class TradingDay:
     Args:
         session: the trading day.
         path: the contract's prices.
-        last: the contract's last price now, with which high and low begin.
+        last: the contract's last price now; high and low both start at this price.
     """
 
     def __init__(self, session: calendar.Session, path: Path, last: Decimal) -> None:

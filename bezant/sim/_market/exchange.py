@@ -103,10 +103,11 @@ class Exchange(Matching):
         self._afford(needed)
 
     def _afford(self, needed: Decimal, but: Order | None = None) -> None:
-        """Check that the account can afford more margin, besides that of its working orders.
+        """Check that the account has enough money for additional margin.
 
         Args:
-            needed: the additional margin, in the base currency.
+            needed: the additional margin, in the base currency. The margin of the working orders is
+                added to it.
             but: working order whose own margin is not counted, because it is to be changed.
 
         Raises:

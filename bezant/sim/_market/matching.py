@@ -100,8 +100,8 @@ class Matching:
     def advance(self, now: float) -> None:
         """Advance the exchange to `now`, step by step: orders trade, are cancelled and expire.
 
-        If much time has passed since the last call, the steps are longer, so that their number
-        stays bounded.
+        If much time has passed since the last call, each step covers more time, so that the number
+        of steps stays limited.
         """
         if now <= self.now:
             return
@@ -126,9 +126,9 @@ class Matching:
         self._due(now)
 
     def _strides(self, step: int, stride: int) -> int:
-        """Return how many steps after `step` something may happen next.
+        """Return the number of steps from `step` to the next step in which something may happen.
 
-        The result is a multiple of `stride`, the length in which `advance` moves.
+        The result is a multiple of `stride`, the number of steps that `advance` takes at a time.
         """
         if self._calm == math.inf:
             return _NEVER
@@ -138,7 +138,7 @@ class Matching:
         return max(1, left // stride) * stride
 
     def _wake(self) -> float:
-        """Return a time until which certainly no order trades, ends or becomes active."""
+        """Return a time before which no order can trade, end or become active."""
         wake = math.inf
         for order in self._working.values():
             cancels = math.inf if order.cancels_at is None else order.cancels_at

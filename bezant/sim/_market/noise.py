@@ -24,9 +24,10 @@ class _Wave(NamedTuple):
 
 
 class _Line(NamedTuple):
-    """Sum of the longest waves, on a stretch of time in which this sum is a straight line.
+    """Sum of the longest waves during a period in which this sum is a straight line.
 
-    It begins at `begin` with the value `one`, and ends after `length` with the value `two`.
+    The period begins at the time `begin` and takes `length` seconds. The sum is `one` at its begin
+    and `two` at its end.
     """
 
     begin: float
@@ -109,9 +110,9 @@ class Noise:
         )
 
     def within(self, when: float, low: float, high: float) -> float:
-        """Return a time until which the number certainly stays between `low` and `high`.
+        """Return a time until which the random number is sure to stay between `low` and `high`.
 
-        The result is `when` itself if the number may be outside soon.
+        The result is `when` itself if the number may soon leave this range.
         """
         line = _NOTHING
         for wave in self._nested:
@@ -125,7 +126,7 @@ class Noise:
         """Return a random whole number from `low` to `high`.
 
         Args:
-            name: tells apart several numbers of the same step.
+            name: number that identifies one of several random numbers of the same step.
             step: number of the market's step.
             low: the smallest possible result.
             high: the largest possible result.

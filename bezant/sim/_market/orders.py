@@ -26,7 +26,7 @@ class OrderSpec:
     """Terms of an order: contract, side, quantity, type and prices.
 
     Attributes:
-        conid: the contract.
+        conid: the contract's id.
         side: `BUY` or `SELL`.
         kind: the order's type.
         quantity: the quantity.

@@ -68,9 +68,10 @@ class Path:
         return max(0.01, round(moved, 2))
 
     def within(self, when: float, low: Decimal | None, high: Decimal | None) -> float:
-        """Return a time until which the price certainly stays between `low` and `high`.
+        """Return a time until which the price is sure to stay between `low` and `high`.
 
-        The result is `when` itself if the price may be outside soon. None means no bound.
+        The result is `when` itself if the price may soon leave this range. If `low` or `high` is
+        None, the range has no limit on that side.
         """
         below, above = -math.inf, math.inf
         if low is not None:
@@ -119,7 +120,7 @@ class Path:
 
 
 def spread(last: Decimal, bid_size: int, ask_size: int, last_size: int) -> Quote:
-    """Return a quote whose bid and ask are one cent from `last`; two cents if it is 500 or more."""
+    """Return a quote with bid and ask one cent from `last`; two cents if `last` is 500 or more."""
     half = CENT if last < _LEVEL else 2 * CENT
     return Quote(last, max(CENT, last - half), last + half, bid_size, ask_size, last_size)
 
@@ -180,7 +181,7 @@ class Market:
         return self.hours == "always" or calendar.is_open(now, extended=extended)
 
     def effective(self, now: float) -> float:
-        """Return the time whose price is the current price at `now`.
+        """Return the time whose price is still the current price at `now`.
 
         This is the last close if the market is closed at `now`, and `now` itself otherwise.
         """
@@ -241,10 +242,11 @@ class Market:
         return self._halted.get(conid) or self._pinned.get(conid)
 
     def within(self, conid: int, now: float, low: Decimal | None, high: Decimal | None) -> float:
-        """Return a time until which the last price certainly stays between `low` and `high`.
+        """Return a time until which the last price is sure to stay between `low` and `high`.
 
-        The result is `now` itself if the price may be outside soon. None means no bound. If the
-        market has trading hours, the result is at most their next start or end.
+        The result is `now` itself if the price may soon leave this range. If `low` or `high` is
+        None, the range has no limit on that side. If the market has trading hours, the result is
+        not later than their next start or end.
         """
         # The current price is the price at the start of the step, not at `now`.
         begun = self.time_of(self.step(now))

@@ -137,15 +137,16 @@ class Scenario:
         cash: cash by currency: USD, EUR, GBP, CHF, CAD, MXN, JPY.
         prices: prices at the start, by symbol or conid. Other contracts start at the price that
             they have by default.
-        orders: the working orders. If None, two orders are created that change from time to time,
-            so that a stream of orders has updates: one is filled share by share, and the limit
-            price of the other changes. If `held` is given, None means no orders.
+        orders: the working orders. If None and `held` is None, two orders are created that change
+            from time to time, so that a stream of orders has updates: one is filled share by share,
+            and the limit price of the other changes. If None and `held` is given, there are no
+            orders.
         hours: `always`, or `regular` for the sessions of US stocks: 09:30 to 16:00 in New York,
             without weekends and holidays. Outside these hours prices do not change.
         commissions: whether executions cost a commission.
         cancel_delay: how long a cancellation takes, in simulated seconds.
-        price_limit: largest difference between a limit price and the last price, in percent of the
-            last price. If it is larger, the gateway asks the confirmation question `o163`.
+        price_limit: difference between an order's limit price and the last price, in percent of the
+            last price, above which the gateway asks the confirmation question `o163`.
         size_limit: quantity above which the gateway asks the confirmation question `o383`.
         value_limit: value of an order, in the base currency, above which the gateway asks the
             confirmation question `o451`.

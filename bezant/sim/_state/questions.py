@@ -85,7 +85,7 @@ class QuestionRules:
             trading: the account.
             exchange: the exchange.
             specs: the orders.
-            by_money: whether one of the orders is for an amount of money.
+            by_money: whether one of the orders is for an amount of money instead of a quantity.
         """
         found: dict[str, None] = {}
         scenario = trading.scenario

@@ -19,7 +19,7 @@ _MAC = "02:00:00:00:00:01"
 
 
 def check_style(style: LoginStyle) -> None:
-    """Check a login style.
+    """Raise an error if a login style is unknown.
 
     Raises:
         ValueError: the style is unknown.
@@ -32,8 +32,8 @@ def check_style(style: LoginStyle) -> None:
 class Session:
     """Login and brokerage session of the simulated gateway. Thread-safe.
 
-    Holds the session's flags, which calls the client has made, and which market data fields it has
-    requested. A change takes effect with the next request.
+    Stores the session's flags, the calls that the client has made, and the market data fields that
+    it has requested. A change takes effect with the next request.
 
     Args:
         seed: seed from which the session tokens are generated.
@@ -129,8 +129,8 @@ class Session:
         """Open the brokerage session, as `/iserver/auth/ssodh/init` does.
 
         Args:
-            compete: whether to end a competing session of the same user. If False and there is
-                one, nothing happens.
+            compete: whether to end a competing session of the same user. If False and there is a
+                competing session, the method does nothing.
         """
         with self._lock:
             if self.competing and not compete:
@@ -149,8 +149,8 @@ class Session:
     def serves_portfolio(self) -> bool:
         """Whether portfolio calls return data.
 
-        They do, even without a brokerage session, except while the session is authenticated but not
-        established.
+        They return data even if there is no brokerage session. They return no data only while the
+        session is authenticated but not established.
         """
         return self.established or not self.authenticated
 

@@ -137,11 +137,11 @@ class WsConnection:
         self._broken, self._pieces = times, pieces
 
     async def send_oversized(self, *, cut: bool) -> None:
-        """Handle a message that exceeds the gateway's limit of 64 KiB per frame.
+        """Act as if a message exceeded the gateway's limit of 64 KiB per frame.
 
         Args:
-            cut: False closes the connection, as IBKR's gateway does. True sends the message in
-                frames of 64 KiB, each as a separate message.
+            cut: False: send nothing and close the connection, as IBKR's gateway does. True: send
+                the message in pieces of 64 KiB, each as a separate message.
         """
         data = self._subscriptions.market_data.oversized(_MAX_FRAME)
         if not cut:

@@ -21,7 +21,7 @@ def error(text: str) -> Message:
 
 
 def arguments(text: str) -> dict[str, Any]:
-    """Return the arguments of a command, parsed from JSON; an empty dict if they are no object."""
+    """Return a command's arguments, parsed from JSON; an empty dict if they are not an object."""
     try:
         found: object = json.loads(text or "{}")
     except (ValueError, RecursionError):

@@ -30,7 +30,7 @@ _STEPS = (
 
 
 class Orders:
-    """Subscription to orders. The first row of an order has all values, later rows the changes."""
+    """Subscription to orders. An order's first row has all values, later rows only the changes."""
 
     def __init__(self, state: State) -> None:
         self._state = state

@@ -20,7 +20,8 @@ _ROWS = 5  # rows above the last price; there are as many below it
 class PriceLadder:
     """Subscriptions to price ladders: bid and ask sizes at the prices around the last price.
 
-    The first message has all rows of the ladder, later messages have the rows that change.
+    The first message has all rows of the ladder; later messages have only the rows that have
+    changed.
     """
 
     def __init__(self, state: State) -> None:

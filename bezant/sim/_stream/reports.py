@@ -21,7 +21,8 @@ _INTERVALS = 19.9
 class Report:
     """One subscription to a report on the account, such as the summary or the ledger.
 
-    A row that has not changed since the last message is sent with its key only.
+    A message has every requested row; of a row that has not changed since the last message, only
+    the key is sent.
 
     Args:
         given: arguments of the client's command. `keys` and `fields` select rows and their fields.

@@ -52,7 +52,8 @@ class Subscriptions:
 
     Args:
         state: the gateway's state.
-        fault_of: returns whether a subscription is `refused` or `ignored`, else an empty string.
+        fault_of: function that returns what a fault does to a subscription: `refused`, `ignored`,
+            or an empty string without a fault.
 
     Attributes:
         market_data: the subscriptions to market data.

@@ -42,7 +42,7 @@ class Link:
         self.deaf: bool = False
 
     async def leave(self) -> None:
-        """Abort the connection. Bytes that were already sent still reach the client."""
+        """Abort the connection. Bytes that were sent before still reach the client."""
         if self.transport is not None:
             self.transport.abort()
             # Wait until uvicorn knows of the abort. If the application returned earlier without a

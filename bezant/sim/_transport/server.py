@@ -29,7 +29,7 @@ class ServerThread:
     Args:
         app: the ASGI application
         host: address to listen on
-        port: port to listen on; 0 takes a free one
+        port: port to listen on; 0 for any free port
         context: TLS context; None for plain HTTP
     """
 
@@ -84,8 +84,8 @@ class ServerThread:
     def run(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine on the server's event loop, and wait until it has ended.
 
-        If you call this in the server's own thread, it does not wait, because it would wait
-        forever.
+        If you call this method in the server's own thread, it returns without waiting, because the
+        coroutine could not run during the wait.
         """
         begun = self._begin(work)
         if begun is not None and threading.current_thread() is not self._thread:

@@ -66,7 +66,8 @@ def moment(text: str) -> float:
         text: the time in the form `YYYYMMDD-HH:mm:ss`.
 
     Raises:
-        ValueError: the text has another form, or the time is before 2008, where prices begin.
+        ValueError: the text has another form, or the time is before 2008, when the simulated prices
+            begin.
     """
     when = float(months.timegm(time.strptime(text, "%Y%m%d-%H:%M:%S")))
     if when < _EARLIEST:
@@ -82,9 +83,9 @@ def _hours(session: Session, *, extended: bool) -> tuple[int, int]:
 
 
 def _latest(end: float, *, extended: bool) -> Session:
-    """Return the last trading session that opened by `end`; it may still be running.
+    """Return the last trading session that opened at `end` or earlier; it may still be running.
 
-    With `extended`, a session opens when its extended hours begin.
+    If `extended` is True, a session opens when its extended hours begin.
     """
     session = calendar.last_session(end)
     after = calendar.following(session)
@@ -92,7 +93,7 @@ def _latest(end: float, *, extended: bool) -> Session:
 
 
 def _within_days(length: int, end: float, *, extended: bool) -> Iterator[_Span]:
-    """Yield the spans of bars of less than a day, backwards from `end`.
+    """Yield the spans of bars that are shorter than a day, backwards from `end`.
 
     Args:
         length: length of a bar in seconds.
@@ -177,7 +178,7 @@ class History:
         """Return the bars of a contract in the form of `GET /iserver/marketdata/history`.
 
         Args:
-            conid: the contract.
+            conid: the contract's id.
             period: length of the history, such as `1w`.
             bar: size of a bar, such as `1h`.
             until: end of the history; None for now.

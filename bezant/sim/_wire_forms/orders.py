@@ -50,7 +50,7 @@ def _prices(order: Order) -> str:
 def option_text(contract: Contract) -> str:
     """Return an option's name in orders and executions, such as `FEB 17 '23 88 Call`.
 
-    For other contracts, return the name that they have in a portfolio.
+    For a contract that is not an option, return its name in a portfolio.
     """
     expiry = contract.expiry or ""
     if contract.asset_class != "OPT" or len(expiry) != len("YYYYMMDD"):

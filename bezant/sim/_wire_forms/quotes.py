@@ -105,7 +105,7 @@ class Quotes:
         return conid in trading.catalogue.contracts and conid not in trading.without_data
 
     def head(self, conid: int) -> dict[str, Any]:
-        """Return the keys that a contract's market data always has, whichever fields it has."""
+        """Return what a contract's market data always contains, whichever fields are requested."""
         server = f"q{conid % 1000}"
         head: dict[str, Any] = {
             "conid": conid,

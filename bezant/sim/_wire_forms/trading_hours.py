@@ -54,7 +54,7 @@ def _usual(session: Session | None) -> bool:
 def schedule(contract: Contract, now: float) -> list[dict[str, Any]]:
     """Return a contract's trading hours in IBKR's form.
 
-    The result has the hours of a usual week. It also has those days of the next 31 whose hours are
+    The result has the hours of a usual week, and those of the next 31 days whose hours are
     different, such as holidays.
     """
     one = dt.timedelta(days=1)
@@ -83,7 +83,7 @@ def schedule(contract: Contract, now: float) -> list[dict[str, Any]]:
 def next_sessions(now: float, count: int = 5) -> dict[str, Any]:
     """Return the next `count` trading days in the form of `GET /contract/trading-schedule`.
 
-    The first is the current one, if its extended hours have not ended.
+    The first one is the current trading day, or the next if its extended hours have ended.
     """
     found = calendar.last_session(now)
     if found.extended_closes <= now:

@@ -344,9 +344,9 @@ def test_a_clock_that_was_set_back_delays_by_one_window_at_most() -> None:
 
 
 def test_a_slow_request_keeps_no_other_counted() -> None:
-    """A slow request in flight does not keep requests counted that have ended.
+    """A slow request in flight does not keep ended requests in the count.
 
-    Each of them stops counting after one window, so a read every 0.15 s never has to wait.
+    Each ended request stops counting after one window, so a read every 0.15 s never has to wait.
     """
     shared = Shared()
     assert reserve(shared, 1_000.0, reservation(READ)) is None

@@ -1,4 +1,4 @@
-"""Tests of prerequisite calls: which a session has seen, and which events make them doubtful."""
+"""Tests of prerequisite calls: which a session has made, and when it has to make them again."""
 
 from __future__ import annotations
 
