@@ -20,7 +20,7 @@ class ParentAccount(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `Account.parent`.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
     """
 
     account_id: KnownText | None = None
@@ -35,7 +35,7 @@ class Account(Model, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         account_alias: the owner's own name for the account.
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
         opened_at: time at which the account was opened; in UTC (``accountStatus``).
         account_title: owner's name as written by IBKR.
         account_customer_type: kind of customer, such as ``INDIVIDUAL`` (``acctCustType``).

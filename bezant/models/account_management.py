@@ -39,7 +39,7 @@ class AccountFile(Model, frozen=True, kw_only=True, rename="camel"):
     ``GET /gw/api/v1/accounts``.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
         data: content of the response.
     """
 
@@ -93,7 +93,7 @@ class LoginMessages(Model, frozen=True, kw_only=True, rename="camel"):
     ``GET /gw/api/v1/accounts/login-messages``.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
         clearing_status: one letter; ``O`` is open.
     """
 
@@ -108,7 +108,7 @@ class AccountStatus(Model, frozen=True, kw_only=True, rename="camel"):
     """Row of `AccountStatuses.accounts`.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
         date_closed: ISO 8601.
         date_opened: ISO 8601.
         date_started: ISO 8601.
@@ -147,7 +147,7 @@ class AccountData(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `AccountDetails.account`.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
         applicant_type: kind of applicant, such as ``INDIVIDUAL`` or ``ORG``.
         clearing_status: one letter; ``O`` is open.
         external_id: your own id.
@@ -416,7 +416,7 @@ class AccountTasks(Model, frozen=True, kw_only=True, rename="camel"):
     ``GET /gw/api/v1/accounts/{accountId}/tasks``.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
     """
 
     account_id: str | None = None
@@ -438,7 +438,7 @@ class TaskAction(Model, frozen=True, kw_only=True, rename="camel"):
     ``PATCH /gw/api/v1/accounts/{accountId}/tasks``.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
         form_number: number of a form.
     """
 

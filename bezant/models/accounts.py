@@ -74,7 +74,7 @@ class AccountOwners(Model, frozen=True, kw_only=True, rename="camel"):
     ``GET /acesws/{accountId}/signatures-and-owners``.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
     """
 
     account_id: str | None = None
@@ -88,7 +88,7 @@ class AccountSwitch(Model, frozen=True, kw_only=True):
     ``POST /iserver/account``.
 
     Attributes:
-        account_id: the account, such as ``DU123456`` (``acctId``).
+        account_id: id of the account, such as ``DU123456`` (``acctId``).
     """
 
     account_id: str | None = msgspec.field(default=None, name="acctId")
@@ -127,7 +127,7 @@ class MatchedAccount(Model, frozen=True, kw_only=True, rename="camel"):
     """Row of `AccountSearch.matched_accounts`.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
     """
 
     account_id: NonEmpty

@@ -48,23 +48,26 @@ class ModelPresets(Model, frozen=True, kw_only=True, rename="camel"):
     ``POST /fa/fa-preset/get``.
 
     Attributes:
-        avoid_negative_cash_in_independent: whether to keep the part outside of models from
-            borrowing.
-        close_divest_independent_position: whether to close positions outside of models when money
-            is withdrawn.
-        fully_invest_existing_long_positions: whether to invest all money in existing long
-            positions.
-        keep_model_open: whether to keep the model when its last position is closed.
-        prefer_cross_with_independent: whether to cross with positions outside of models first.
-        prefer_transfer_from_independent: whether to transfer positions from outside of models
-            first.
-        request_id: a number of your own that the response repeats (``reqID``).
-        round_to_board_lot: whether to round quantities to board lots
+        avoid_negative_cash_in_independent: whether to avoid negative cash in the part of an account
+            outside of models.
+        close_divest_independent_position: whether a withdrawal completely closes positions outside
+            of models.
+        fully_invest_existing_long_positions: whether to use all available money to increase
+            existing long positions.
+        keep_model_open: whether to keep the model open for accounts that have withdrawn all their
+            money.
+        prefer_cross_with_independent: whether to move positions to the part of an account outside
+            of models instead of selling them.
+        prefer_transfer_from_independent: whether to take positions, where possible, from the part
+            of an account outside of models.
+        request_id: number that you choose, which the response repeats (``reqID``).
+        round_to_board_lot: whether to round allocated quantities to the exchange's board lots
             (``roundAllocationQuantityToExchangeBoardLot``).
-        subscription_status: 1 to receive changes, 0 otherwise.
-        use_non_base_currency: whether to use money in other currencies than the base currency
+        subscription_status: 1 to receive changes (IBKR's polling mode), 0 otherwise.
+        use_non_base_currency: whether to use balances in other currencies than the base currency
             (``useNonBaseCcy``).
-        use_tolerance_range: whether to leave positions within their tolerance unchanged.
+        use_tolerance_range: whether rebalancing leaves alone the positions that are within their
+            tolerance.
     """
 
     avoid_negative_cash_in_independent: bool | None = None
@@ -88,8 +91,8 @@ class ModelPresetsSaved(Model, frozen=True, kw_only=True, rename="camel"):
     ``POST /fa/fa-preset/save``.
 
     Attributes:
-        request_id: a number of your own that the response repeats (``reqID``).
-        subscription_status: 1 to receive changes, 0 otherwise.
+        request_id: number that you choose, which the response repeats (``reqID``).
+        subscription_status: 1 to receive changes (IBKR's polling mode), 0 otherwise.
     """
 
     error: str | None = None
@@ -102,7 +105,7 @@ class AccountInModel(Model, frozen=True, kw_only=True, rename="camel"):
     """Row of `AccountsInModel.account_info_list`.
 
     Attributes:
-        account_id: the account, such as ``DU123456`` (``account``).
+        account_id: id of the account, such as ``DU123456`` (``account``).
         base_currency_account: base currency of the account (``baseCcyAccount``).
         net_liquidation_value: net liquidation value (``nlv``).
         unrealized_pnl: profit and loss of open positions (``unrealizedPnL``).
@@ -127,8 +130,8 @@ class AccountsInModel(Model, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         base_currency_master: base currency of the master account (``baseCcyMaster``).
-        model: a model portfolio's name.
-        request_id: a number of your own that the response repeats (``reqID``).
+        model: name of the model portfolio.
+        request_id: number that you choose, which the response repeats (``reqID``).
     """
 
     account_info_list: list[AccountInModel] | None = None
@@ -143,7 +146,7 @@ class AccountInvestment(Model, frozen=True, kw_only=True):
     Negative to withdraw.
 
     Attributes:
-        account_id: the account, such as ``DU123456`` (``account``).
+        account_id: id of the account, such as ``DU123456`` (``account``).
         amount_to_invest: amount to invest; negative to withdraw (``amtToInvest``).
     """
 
@@ -157,8 +160,8 @@ class ModelInvestment(Model, frozen=True, kw_only=True, rename="camel"):
     ``POST /fa/model/invest-divest``.
 
     Attributes:
-        request_id: a number of your own that the response repeats (``reqID``).
-        subscription_status: 1 to receive changes, 0 otherwise.
+        request_id: number that you choose, which the response repeats (``reqID``).
+        subscription_status: 1 to receive changes (IBKR's polling mode), 0 otherwise.
     """
 
     request_id: str | None = msgspec.field(default=None, name="reqID")
@@ -170,7 +173,7 @@ class InvestedAccount(Model, frozen=True, kw_only=True, rename="camel"):
     """Row of `InvestedAccounts.account_list`.
 
     Attributes:
-        account_id: the account, such as ``DU123456`` (``account``).
+        account_id: id of the account, such as ``DU123456`` (``account``).
         base_currency_account: base currency of the account (``baseCcyAccount``).
         base_currency_account_precision: decimal places of amounts in the account's base currency
             (``baseCcyAccountPrecision``).
@@ -200,9 +203,9 @@ class InvestedAccounts(Model, frozen=True, kw_only=True, rename="camel"):
         base_currency_master: base currency of the master account (``baseCcyMaster``).
         base_currency_master_precision: decimal places of amounts in the master account's base
             currency (``baseCcyMasterPrecision``).
-        model: a model portfolio's name.
-        request_id: a number of your own that the response repeats (``reqID``).
-        subscription_status: 1 to receive changes, 0 otherwise.
+        model: name of the model portfolio.
+        request_id: number that you choose, which the response repeats (``reqID``).
+        subscription_status: 1 to receive changes (IBKR's polling mode), 0 otherwise.
     """
 
     account_list: list[InvestedAccount] | None = None
@@ -220,7 +223,7 @@ class ModelRow(Model, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         description: short description (``desc``).
-        model: a model portfolio's name.
+        model: name of the model portfolio.
         net_liquidation_value: net liquidation value (``nlv``).
     """
 
@@ -241,8 +244,8 @@ class Models(Model, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         base_currency: base currency of the master account (``baseCcy``).
-        request_id: a number of your own that the response repeats (``reqID``).
-        subscription_status: 1 to receive changes, 0 otherwise.
+        request_id: number that you choose, which the response repeats (``reqID``).
+        subscription_status: 1 to receive changes (IBKR's polling mode), 0 otherwise.
     """
 
     base_currency: str | None = msgspec.field(default=None, name="baseCcy")
@@ -302,11 +305,11 @@ class ModelPositions(Model, frozen=True, kw_only=True, rename="camel"):
     ``POST /fa/model/positions``.
 
     Attributes:
-        model: a model portfolio's name.
+        model: name of the model portfolio.
         net_liquidation_value: net liquidation value (``nlv``).
         position_time: in UTC (``positionTs``).
-        request_id: a number of your own that the response repeats (``reqID``).
-        subscription_status: 1 to receive changes, 0 otherwise.
+        request_id: number that you choose, which the response repeats (``reqID``).
+        subscription_status: 1 to receive changes (IBKR's polling mode), 0 otherwise.
         total_market_value: market value of all positions (``totalMv``).
     """
 
@@ -357,7 +360,7 @@ class ModelTargetsSaved(Model, frozen=True, kw_only=True):
     ``POST /fa/model/save``.
 
     Attributes:
-        request_id: a number of your own that the response repeats (``reqID``).
+        request_id: number that you choose, which the response repeats (``reqID``).
     """
 
     request_id: int | None = msgspec.field(default=None, name="reqID")
@@ -370,7 +373,7 @@ class ModelOrdersSubmitted(Model, frozen=True, kw_only=True):
     ``POST /fa/model/submit-transfers``.
 
     Attributes:
-        request_id: a number of your own that the response repeats (``reqID``).
+        request_id: number that you choose, which the response repeats (``reqID``).
     """
 
     request_id: int | None = msgspec.field(default=None, name="reqID")
@@ -384,10 +387,10 @@ class ModelSummary(Model, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         description: short description (``desc``).
-        model: a model portfolio's name.
+        model: name of the model portfolio.
         net_liquidation_value: net liquidation value (``nlv``).
-        request_id: a number of your own that the response repeats (``reqID``).
-        subscription_status: 1 to receive changes, 0 otherwise.
+        request_id: number that you choose, which the response repeats (``reqID``).
+        subscription_status: 1 to receive changes (IBKR's polling mode), 0 otherwise.
     """
 
     bootstrapped: bool | None = None
@@ -492,8 +495,9 @@ class AllocationGroup(Model, frozen=True, kw_only=True):
 
     Attributes:
         accounts: the accounts.
-        default_method: method to split orders: ``A`` by available equity, ``E`` equally, ``N`` by
-            net liquidation value, ``C`` by cash, ``P`` by percent, ``R`` by ratio, ``S`` by shares.
+        default_method: method by which orders are split: ``A`` by available equity, ``E`` equally,
+            ``N`` by net liquidation value, ``C`` by cash, ``P`` by percent, ``R`` by ratio, ``S``
+            by shares.
     """
 
     accounts: list[GroupMember]

@@ -45,7 +45,7 @@ class Alert(Model, frozen=True, kw_only=True):
     ``GET /iserver/account/alert/{alertId}``.
 
     Attributes:
-        account_id: the account, such as ``DU123456`` (``account``).
+        account_id: id of the account, such as ``DU123456`` (``account``).
         background_color: background color for display (``bg_color``).
         conditions: conditions that trigger the alert.
         expire_time: in UTC.
@@ -168,7 +168,7 @@ class AlertRow(Model, frozen=True, kw_only=True):
     ``GET /iserver/account/{accountId}/alerts``.
 
     Attributes:
-        account_id: the account, such as ``DU123456`` (``account``).
+        account_id: id of the account, such as ``DU123456`` (``account``).
         order_id: IBKR's id of the order.
         order_time: time of the order; in UTC.
     """

@@ -173,7 +173,7 @@ class TransactionsRpnlData(Model, frozen=True, kw_only=True):
     """Realized profit or loss of a day.
 
     Attributes:
-        account_id: the account, such as ``DU123456`` (``acctid``).
+        account_id: id of the account, such as ``DU123456`` (``acctid``).
         amount: profit or loss, in ``currency`` (``amt``).
         conid: IBKR's id of the contract.
         currency: currency, such as ``USD`` (``cur``).
@@ -194,7 +194,7 @@ class TransactionsRpnlItems(Model, frozen=True, kw_only=True):
     """Realized profit or loss of a day.
 
     Attributes:
-        account_id: the account, such as ``DU123456`` (``acctid``).
+        account_id: id of the account, such as ``DU123456`` (``acctid``).
         amount: profit or loss, in ``currency`` (``amt``).
         conid: IBKR's id of the contract.
         currency: currency, such as ``USD`` (``cur``).
@@ -228,7 +228,7 @@ class TransactionsTransaction(Model, frozen=True, kw_only=True, rename="camel"):
     """Transaction in a contract.
 
     Attributes:
-        account_id: the account, such as ``DU123456`` (``acctid``).
+        account_id: id of the account, such as ``DU123456`` (``acctid``).
         amount: total value of the transaction (``amt``).
         conid: IBKR's id of the contract.
         currency: currency, such as ``USD`` (``cur``).

@@ -85,7 +85,7 @@ class TraditionalBankInstructionVerification(Model, frozen=True, kw_only=True, r
     """Value of `CreateBankInstructionRequest.instruction`.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
         bank_instruction_code: such as ``USACH``, ``CAACH``, ``ACHUS``, ``WIRE``.
         bank_instruction_name: name of the bank instruction.
         client_instruction_id: your own id of the instruction.
@@ -117,7 +117,7 @@ class AchInstruction(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `CreateBankInstructionRequest.instruction`.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
         ach_type: such as ``DEBIT``, ``CREDIT``, ``DEBIT_CREDIT``.
         bank_instruction_code: such as ``CAACH``, ``USACH``.
         bank_instruction_name: name of the bank instruction.
@@ -138,7 +138,7 @@ class DeleteBankInstruction(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `CreateBankInstructionRequest.instruction`.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
         bank_instruction_method: transfer method, such as ``WIRE`` or ``ACH``.
         bank_instruction_name: name of the bank instruction.
         client_instruction_id: your own id of the instruction.
@@ -172,7 +172,7 @@ class PredefinedDestinationInstruction(Model, frozen=True, kw_only=True, rename=
     """Value of `CreateBankInstructionRequest.instruction`.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
         bank_instruction_method: transfer method, such as ``WIRE`` or ``ACH``.
         bank_instruction_name: name of the bank instruction.
         client_instruction_id: your own id of the instruction.
@@ -191,7 +191,7 @@ class EddaInstruction(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `CreateBankInstructionRequest.instruction`.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
         bank_instruction_name: name of the bank instruction.
         client_instruction_id: your own id of the instruction.
         currency: currency, such as ``USD``.
@@ -274,7 +274,7 @@ class QueryBankInstruction(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `QueryBankInstructionsRequest.instruction`.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
         bank_instruction_method: transfer method, such as ``WIRE`` or ``ACH``.
         client_instruction_id: your own id of the instruction.
     """
@@ -302,7 +302,7 @@ class QueryRecurringInstructions(Model, frozen=True, kw_only=True, rename="camel
     """Value of `QueryBankInstructionsRequest.instruction`.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
         client_instruction_id: your own id of the instruction.
     """
 
@@ -393,7 +393,7 @@ class BankInstructionQueryState(Model, frozen=True, kw_only=True, rename="camel"
             ``EXTERNAL_POSITION_TRANSFER``, ``FOP``, ``QUERY_RECENT_INSTRUCTIONS``,
             ``QUERY_WITHDRAWABLE_FUNDS``, ``INTERNAL_POSITION_TRANSFER``, ``INTERNAL_CASH_TRANSFER``
             and others.
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
         bank_instruction_method: transfer method, such as ``WIRE`` or ``ACH``.
         amount: amount of money.
         currency: currency, such as ``USD``.
@@ -533,8 +533,8 @@ class InstructionStateResult(Model, frozen=True, kw_only=True, rename="camel"):
             ``EXTERNAL_POSITION_TRANSFER``, ``FOP``, ``QUERY_RECENT_INSTRUCTIONS``,
             ``QUERY_WITHDRAWABLE_FUNDS``, ``INTERNAL_POSITION_TRANSFER``, ``INTERNAL_CASH_TRANSFER``
             and others.
-        account_id: the account, such as ``DU123456``.
-        ira_type: kind of retirement account.
+        account_id: id of the account, such as ``DU123456``.
+        ira_type: kind of retirement account (IRA).
         year: the year, four digits.
     """
 
@@ -597,7 +597,7 @@ class FopInstruction(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `TransferAssetRequest.instruction`.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
         client_instruction_id: your own id of the instruction.
         direction: such as ``IN``, ``OUT``.
     """
@@ -615,7 +615,7 @@ class DwacInstruction(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `TransferAssetRequest.instruction`.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
         client_instruction_id: your own id of the instruction.
         direction: such as ``IN``.
     """
@@ -665,7 +665,7 @@ class ComplexAssetTransferInstruction(Model, frozen=True, kw_only=True, rename="
     """Value of `TransferAssetRequest.instruction`.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
         client_instruction_id: your own id of the instruction.
         direction: such as ``IN``, ``OUT``.
     """
@@ -684,7 +684,7 @@ class ExternalPositionTransfer(Model, frozen=True, kw_only=True, rename="camel")
     """Value of `TransferAssetRequest.instruction`.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
         client_instruction_id: your own id of the instruction.
         source_ira_type: such as ``RO``, ``RI``, ``RT``, ``SP``, ``ED``, ``TH``, ``RH``, ``SH``.
         sub_type: such as ``ACATS``, ``ATON``.
@@ -798,7 +798,7 @@ class DepositFundsInstruction(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `TransferCashRequest.instruction`.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
         amount: amount of money.
         bank_instruction_method: transfer method, such as ``WIRE`` or ``ACH``.
         bank_instruction_name: name of the bank instruction.
@@ -839,7 +839,7 @@ class WithdrawFundsInstruction(Model, frozen=True, kw_only=True, rename="camel")
     """Value of `TransferCashRequest.instruction`.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
         amount: amount of money.
         bank_instruction_method: transfer method, such as ``WIRE`` or ``ACH``.
         bank_instruction_name: name of the bank instruction.
@@ -877,7 +877,7 @@ class QueryWithdrawableFunds(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `QueryCashTransfersRequest.instruction`.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
         bank_instruction_name: name of the bank instruction.
         client_instruction_id: your own id of the instruction.
         currency: currency, such as ``USD``.
@@ -895,7 +895,7 @@ class QueryIraContributions(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `QueryCashTransfersRequest.instruction`.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
         client_instruction_id: your own id of the instruction.
         year: the year, four digits.
     """
@@ -1063,7 +1063,7 @@ class QueryRecentInstructions(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `QueryInstructionsRequest.instruction`.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
         client_instruction_id: your own id of the instruction.
     """
 

@@ -74,7 +74,7 @@ class PollingInstructionResult(Model, frozen=True, kw_only=True, rename="camel")
             ``EXTERNAL_POSITION_TRANSFER``, ``FOP``, ``QUERY_RECENT_INSTRUCTIONS``,
             ``QUERY_WITHDRAWABLE_FUNDS``, ``INTERNAL_POSITION_TRANSFER``, ``INTERNAL_CASH_TRANSFER``
             and others.
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
         currency: currency, such as ``USD``.
     """
 

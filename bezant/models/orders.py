@@ -51,7 +51,7 @@ class OrderStatus(Model, frozen=True, kw_only=True):
     ``GET /iserver/account/order/status/{orderId}``.
 
     Attributes:
-        account_id: the account, such as ``DU123456`` (``account``).
+        account_id: id of the account, such as ``DU123456`` (``account``).
         average_price: average price of the fills.
         child_order_type: such as ``0``, ``A``, ``B``.
         conid: IBKR's id of the contract.
@@ -197,7 +197,7 @@ class LiveOrder(Model, frozen=True, kw_only=True, rename="camel"):
         side: ``BUY`` or ``SELL``; ``EXER`` to exercise an option.
         contract_description_2: second line of the contract's description (``description2``).
         exchange: exchange, such as ``NASDAQ``.
-        tax_optimizer_id: id of the tax lots to close.
+        tax_optimizer_id: id of the tax lots that the order closes.
         total_cash_size: amount of money ordered.
         client_order_id: ``client_order_id`` of the order (``order_ref``).
         parent_order_id: order that this order waits for (``parentId``).
@@ -256,7 +256,7 @@ class Trade(Model, frozen=True, kw_only=True):
     """Execution of an order.
 
     Attributes:
-        account_id: the account, such as ``DU123456`` (``account``).
+        account_id: id of the account, such as ``DU123456`` (``account``).
         conid: IBKR's id of the contract.
         conid_ex: contract id, followed by ``@`` and the exchange if the order names an exchange.
         exchange: exchange, such as ``NASDAQ``.
@@ -316,7 +316,7 @@ class OrderCancellation(Model, frozen=True, kw_only=True):
     ``DELETE /iserver/account/{accountId}/order/{orderId}``.
 
     Attributes:
-        account_id: the account, such as ``DU123456`` (``account``).
+        account_id: id of the account, such as ``DU123456`` (``account``).
         conid: IBKR's id of the contract.
         message: text of the message; such as ``Request was submitted`` (``msg``).
         order_id: IBKR's id of the order.
@@ -335,7 +335,7 @@ class OrderAllocation(Model, frozen=True, kw_only=True):
     """Row of `AllocationProfile.allocations`.
 
     Attributes:
-        account_id: the account, such as ``DU123456`` (``account``).
+        account_id: id of the account, such as ``DU123456`` (``account``).
         amount: amount of money.
     """
 
@@ -417,43 +417,46 @@ class OrderTicket(Model, frozen=True, kw_only=True, rename="camel"):
     Attributes:
         account_id: account; by default the account of the call (``acctId``).
         all_or_none: whether to fill the whole quantity or nothing.
-        aux_price: stop price of ``STOP_LIMIT`` and ``TRAILLMT`` orders.
-        client_order_id: your own id of the order, up to 64 characters, unique within a day; not for
-            a bracket's exits (``cOID``).
-        cash_quantity: money to spend, instead of a quantity (``cashQty``).
+        aux_price: stop price, for ``STOP_LIMIT`` and ``TRAILLMT`` orders.
+        client_order_id: your own id for the order, up to 64 characters, unique within a day; leave
+            it None for the exit orders of a bracket (``cOID``).
+        cash_quantity: amount of money to spend, in place of a quantity (``cashQty``).
         conid: IBKR's id of the contract, for SMART routing.
         conid_ex: ``conid@EXCHANGE`` for direct routing, instead of ``conid`` (``conidex``).
         ext_operator: name of the person who entered the order; required for futures.
-        is_currency_conversion: whether the order converts currencies (``isCcyConv``).
-        is_single_group: whether the orders cancel each other (OCA).
-        json_payload: allocation of an advisor's order.
+        is_currency_conversion: whether the order only converts currencies, without opening a
+            currency position (``isCcyConv``).
+        is_single_group: whether the orders of this request form an OCA group (one cancels all).
+        json_payload: how an advisor's order is split among accounts.
         listing_exchange: exchange that lists the contract.
-        manual_indicator: whether a person entered the order; required for futures.
+        manual_indicator: True if a person entered the order, False if a program did; required for
+            futures.
         order_type: ``LMT``, ``MKT``, ``STP``, ``STOP_LIMIT``, ``MIDPRICE``, ``TRAIL``,
             ``TRAILLMT``, ``MOC``, ``LOC``, ``MIT``, ``LIT``, ``REL``.
         outside_rth: whether the order may also fill outside regular trading hours.
-        parent_id: ``client_order_id`` of the order that this order waits for.
-        price: limit price; the stop price of ``STP`` and ``TRAIL`` orders, the cap of ``MIDPRICE``
-            orders.
+        parent_id: in a bracket: ``client_order_id`` of the parent order, for which this order
+            waits.
+        price: limit price; for ``STP`` and ``TRAIL`` orders the stop price, for ``MIDPRICE`` orders
+            the price cap.
         quantity: quantity, unless ``cash_quantity`` is given.
-        referrer: source of the order.
+        referrer: IBKR's internal id of the screen element with which the order was entered.
         sec_type: kind of contract, such as ``STK``.
         side: ``BUY`` or ``SELL``.
-        strategy: name of an order algorithm.
-        strategy_parameters: the algorithm's parameters.
-        tax_optimizer_id: id of the tax lots to close.
+        strategy: name of an order algorithm of IBKR, such as ``Adaptive``.
+        strategy_parameters: parameters of the algorithm in ``strategy``, under IBKR's names.
+        tax_optimizer_id: id of the tax lots that the order closes.
         ticker: the symbol.
         time_in_force: ``DAY``, ``GTC``, ``OPG``, ``IOC``, ``PAX``, ``OVT``, ``OND`` (``tif``).
         trailing_amount: distance of the trailing stop, in the unit of ``trailing_type``
             (``trailingAmt``).
         trailing_type: unit of ``trailing_amount``: ``amt`` for money, ``%`` for percent.
         use_adaptive: whether to use IBKR's price management algorithm.
-        fx_quantity: money to convert, for currency conversions (``fxQty``).
-        allocation_method: method to split an advisor's order.
-        manual_order_time: time when a person entered the order, epoch milliseconds.
-        customer_account: the omnibus client's account.
-        is_pro_customer: whether the omnibus client counts as professional.
-        deactivated: whether to save the order without sending it.
+        fx_quantity: amount of money to convert, for currency conversions (``fxQty``).
+        allocation_method: method by which an advisor's order is split among accounts.
+        manual_order_time: time when a person entered the order, in epoch milliseconds.
+        customer_account: for omnibus accounts: account of the client.
+        is_pro_customer: for omnibus accounts: whether the client counts as professional.
+        deactivated: True to save the order only, without sending it to the market.
     """
 
     account_id: str | None = msgspec.field(default=None, name="acctId")
@@ -526,7 +529,7 @@ class PreviewAllocation(Model, frozen=True, kw_only=True, rename="camel"):
     """An account's part of an adviser's order.
 
     Attributes:
-        account_id: the account, such as ``DU123456`` (``account``).
+        account_id: id of the account, such as ``DU123456`` (``account``).
         actual_allocation: quantity that the account gets.
         desired_allocation: quantity by the allocation method.
     """

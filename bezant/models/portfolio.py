@@ -81,7 +81,7 @@ class ComboLegPosition(Model, frozen=True, kw_only=True, rename="camel"):
     """Row of `ComboPosition.positions`.
 
     Attributes:
-        account_id: the account, such as ``DU123456`` (``acctId``).
+        account_id: id of the account, such as ``DU123456`` (``acctId``).
         asset_class: kind of contract, such as ``STK``.
         average_cost: average cost of one unit, times the multiplier (``avgCost``).
         average_price: average price of one unit (``avgPrice``).
@@ -258,7 +258,7 @@ class UncachedPosition(Model, frozen=True, kw_only=True, rename="camel"):
         currency: currency, such as ``USD``.
         market_price: price of one unit.
         market_value: market value of the whole position.
-        model: a model portfolio's name.
+        model: name of the model portfolio.
         quantity: number of units held; negative when short (``position``).
         realized_pnl: realized profit and loss of the day.
         sec_type: kind of contract, such as ``STK``.

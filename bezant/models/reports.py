@@ -30,13 +30,13 @@ class StmtRequest(Model, frozen=True, kw_only=True, rename="camel"):
     ``POST /gw/api/v1/statements``.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
         account_ids: ids of the accounts, such as ``DU123456``.
         crypto_consolidated: whether to add the holdings at the crypto partner
             (``cryptoConsolIfAvailable``).
         end_date: last day.
         gzip: whether the file is compressed.
-        language: two letters, such as ``en``.
+        language: language as two letters, such as ``en``.
         mime_type: kind of file, such as ``application/pdf``.
         multi_account_format: format for several accounts.
         start_date: first day.
@@ -98,7 +98,7 @@ class TaxFormRequest(Model, frozen=True, kw_only=True, rename="camel"):
     ``POST /gw/api/v1/tax-documents``.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
         format: kind of file.
         gzip: whether the file is compressed.
         year: the year, four digits.
@@ -150,7 +150,7 @@ class TradeConfirmationRequest(Model, frozen=True, kw_only=True, rename="camel")
     ``POST /gw/api/v1/trade-confirmations``.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
         end_date: last day.
         mime_type: kind of file, such as ``application/pdf``.
         start_date: first day.

@@ -35,7 +35,7 @@ class QueryWithdrawableCashEquity(Model, frozen=True, kw_only=True, rename="came
     """Value of `QueryBalancesRequest.instruction`.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
         client_instruction_id: your own id of the instruction.
         currency: currency, such as ``USD``.
     """
@@ -138,7 +138,7 @@ class FormDetails(Model, frozen=True, kw_only=True, rename="camel"):
     Attributes:
         date_modified: ISO 8601.
         form_number: number of a form.
-        language: two letters, such as ``en``.
+        language: language as two letters, such as ``en``.
         payload: the CSV, base64-encoded.
     """
 
@@ -211,7 +211,7 @@ class RequestDetail(Model, frozen=True, kw_only=True, rename="camel"):
     """Row of `RequestPage.request_details`.
 
     Attributes:
-        account_id: the account, such as ``DU123456``.
+        account_id: id of the account, such as ``DU123456``.
         request_id: the request's id.
     """
 
@@ -244,7 +244,7 @@ class RequestState(Model, frozen=True, kw_only=True, rename="camel"):
     ``GET /gw/api/v1/requests/{requestId}/status``.
 
     Attributes:
-        account_id: the account, such as ``DU123456`` (``acctId``).
+        account_id: id of the account, such as ``DU123456`` (``acctId``).
         request_id: the request's id.
     """
 

@@ -559,6 +559,10 @@ def _method(operation: Operation) -> str:
     answer = answer_text(operation)
     text = f"    async def {operation.name}(self{star}{signature}) -> {answer}:\n"
     blocks = [f"        ``{operation.call}``."]
+    # The request for a list can name an account although the caller names none.
+    optional = any(not each.required and not each.default for each in found)
+    if optional and not operation.may_be_empty:
+        blocks.append("        The request leaves out arguments that are None.")
     if found:
         lines = [
             wrapped(f"{each.name}: {_sentence(each.doc)}", "            ", "    ") for each in found
@@ -567,14 +571,23 @@ def _method(operation: Operation) -> str:
     raises = []
     if operation.parameters:
         raises.append("InvalidRequest: an argument has a wrong type or value; nothing was sent.")
-    if not operation.idempotent:
-        raises.append("OutcomeUnknown: no response tells the result; IBKR may have carried it out.")
-    if operation.refusal:
-        raises.append(f"{operation.refusal}: the response is a refusal; the error has its content.")
     if operation.needs_oauth:
-        raises.append("OAuthRequired: the client connects through a gateway; nothing was sent.")
-    raises.append("BezantError: the call failed; the subclass names the reason.")
-    blocks.append("        Raises:\n" + "\n".join(f"            {each}" for each in raises))
+        raises.append("OAuthRequired: the client is connected to a gateway; nothing was sent.")
+    if not operation.idempotent:
+        raises.append(
+            "OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it "
+            "before you have checked."
+        )
+    if operation.refusal:
+        raises.append(
+            f"{operation.refusal}: IBKR would refuse the order; the error's ``preview`` has the "
+            "content of the response."
+        )
+    if operation.never_empty:
+        raises.append("IncompleteList: IBKR has not collected the values yet; try again later.")
+    raises.append("BezantError: the call failed for another reason, which the error's class names.")
+    lines = [wrapped(each, "            ", "    ") for each in raises]
+    blocks.append("        Raises:\n" + "\n".join(lines))
     text += docstring(operation.summary, blocks, "        ")
     arguments = "".join(f", {each.name}={each.name}" for each in operation.parameters)
     kind = {"None": "type(None)"}.get(answer, answer)

@@ -19,18 +19,20 @@ class AsyncAnalystApi(AsyncGroup):
     ) -> AllocationReport:
         """Return how portfolios are allocated on a day.
 
-        Not in IBKR's document.
+        IBKR's OpenAPI document does not contain this operation.
 
         ``POST /pa/allocation``.
 
+        The request leaves out arguments that are None.
+
         Args:
             account_ids: ids of the accounts, such as ``DU123456``.
-            date: the day, such as ``20270131``; by default the last one. The response names its own
-                day, which can be another.
+            date: the day, ``YYYYMMDD``, such as ``20270131``; None for the last day. The ``date``
+                of the response can differ from it.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.GET_ALLOCATION, AllocationReport, account_ids=account_ids, date=date
@@ -39,17 +41,21 @@ class AsyncAnalystApi(AsyncGroup):
     async def get_performance_all_periods(
         self, *, account_ids: Sequence[str], param: str | None = None
     ) -> dict[str, Any]:
-        """Return performance over every period, under each account's id.
+        """Return the performance of accounts over every period that IBKR has.
+
+        The result has a key for each account's id.
 
         ``POST /pa/allperiods``.
 
+        The request leaves out arguments that are None.
+
         Args:
             account_ids: ids of the accounts, such as ``DU123456``.
-            param: unused.
+            param: unused; leave it None.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.GET_PERFORMANCE_ALL_PERIODS, dict[str, Any], param=param, account_ids=account_ids
@@ -61,17 +67,21 @@ class AsyncAnalystApi(AsyncGroup):
         account_ids: Sequence[str],
         period: Literal["1D", "7D", "MTD", "1M", "3M", "6M", "12M", "YTD"],
     ) -> Performance:
-        """Return performance over one period.
+        """Return the performance of accounts over one period.
+
+        For several accounts the result is for all of them together.
 
         ``POST /pa/performance``.
 
         Args:
             account_ids: ids of the accounts, such as ``DU123456``.
-            period: ``1D``, ``7D``, ``MTD``, ``1M``, ``3M``, ``6M``, ``12M`` or ``YTD``.
+            period: ``1D`` (last 24 hours), ``7D`` (last 7 full days), ``MTD`` (since the 1st of the
+                month), ``1M``, ``3M``, ``6M``, ``12M`` (full months up to the last full trading
+                day) or ``YTD`` (since January 1st).
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.GET_PERFORMANCE, Performance, account_ids=account_ids, period=period
@@ -85,19 +95,21 @@ class AsyncAnalystApi(AsyncGroup):
         currency: str,
         days: int | None = None,
     ) -> Transactions:
-        """Return transactions in one contract.
+        """Return the transactions of accounts in one contract: trades, dividends and transfers.
 
         ``POST /pa/transactions``.
 
+        The request leaves out arguments that are None.
+
         Args:
             account_ids: ids of the accounts, such as ``DU123456``.
-            conids: contracts; one is supported.
-            currency: currency of the figures, such as ``USD``.
-            days: number of days back; 90 by default.
+            conids: IBKR's id of the contract, in a list; IBKR supports only one.
+            currency: currency of the amounts in the response, such as ``USD``.
+            days: how many days back the transactions go; None for IBKR's default, 90.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.GET_TRANSACTIONS,

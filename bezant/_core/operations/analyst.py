@@ -8,7 +8,10 @@ from ._base import Endpoint
 
 GET_ALLOCATION = Endpoint(
     id="createAllocation",
-    summary="Return how portfolios are allocated on a day; not in IBKR's document.",
+    summary=(
+        "Return how portfolios are allocated on a day; IBKR's OpenAPI document does not "
+        "contain this operation."
+    ),
     operation=Operation("POST", "/pa/allocation", idempotent=True),
     response="analyst.AllocationReport",
     body={
@@ -27,7 +30,10 @@ GET_ALLOCATION = Endpoint(
 
 GET_PERFORMANCE_ALL_PERIODS = Endpoint(
     id="getPerformanceAllPeriods",
-    summary="Return performance over every period, under each account's id.",
+    summary=(
+        "Return the performance of accounts over every period that IBKR has; the result has a "
+        "key for each account's id."
+    ),
     operation=Operation("POST", "/pa/allperiods", idempotent=True, limit="POST /pa/allperiods"),
     response="dict[str, Any]",
     query={
@@ -44,7 +50,10 @@ GET_PERFORMANCE_ALL_PERIODS = Endpoint(
 
 GET_PERFORMANCE = Endpoint(
     id="getSinglePerformancePeriod",
-    summary="Return performance over one period.",
+    summary=(
+        "Return the performance of accounts over one period; for several accounts the result "
+        "is for all of them together."
+    ),
     operation=Operation("POST", "/pa/performance", idempotent=True, limit="POST /pa/performance"),
     response="analyst.Performance",
     body={
@@ -63,7 +72,7 @@ GET_PERFORMANCE = Endpoint(
 
 GET_TRANSACTIONS = Endpoint(
     id="getTransactions",
-    summary="Return transactions in one contract.",
+    summary="Return the transactions of accounts in one contract: trades, dividends and transfers.",
     operation=Operation("POST", "/pa/transactions", idempotent=True, limit="POST /pa/transactions"),
     response="analyst.Transactions",
     body={

@@ -8,7 +8,7 @@ from ._base import Endpoint
 
 ECHO_HTTPS = Endpoint(
     id="get_gw_api_v1_echo_https",
-    summary="Return the server's view of an unsigned request.",
+    summary="Send an unsigned test request; the response shows how the server received it.",
     operation=Operation(
         "GET", "/gw/api/v1/echo/https", idempotent=True, root=True, needs_oauth=True
     ),
@@ -17,7 +17,7 @@ ECHO_HTTPS = Endpoint(
 
 ECHO_SIGNED_JWT = Endpoint(
     id="post_gw_api_v1_echo_signed_jwt",
-    summary="Return the server's view of a signed request.",
+    summary="Send a signed test request; the response shows how the server received it.",
     operation=Operation(
         "POST", "/gw/api/v1/echo/signed-jwt", idempotent=True, root=True, needs_oauth=True
     ),

@@ -9,7 +9,10 @@ from ._base import Endpoint
 
 GET_ORDER_STATUS = Endpoint(
     id="getOrderStatus",
-    summary="Return the state of one order.",
+    summary=(
+        "Return the state of one order; IBKR knows only the orders of the current brokerage "
+        "session."
+    ),
     operation=Operation(
         "GET",
         "/iserver/account/order/status/{orderId}",
@@ -26,7 +29,11 @@ GET_ORDER_STATUS = Endpoint(
 
 GET_OPEN_ORDERS = Endpoint(
     id="getOpenOrders",
-    summary="Return the day's orders, open and done; an empty first list is requested again.",
+    summary=(
+        "Return the day's orders, both open ones and those that are filled or cancelled; if "
+        "the session's first response is an empty list, the client sends the request once "
+        "more."
+    ),
     operation=Operation(
         "GET",
         "/iserver/account/orders",
@@ -60,7 +67,10 @@ GET_OPEN_ORDERS = Endpoint(
 
 GET_TRADE_HISTORY = Endpoint(
     id="getTradeHistory",
-    summary="Return the executions of the last days; an empty first list is requested again.",
+    summary=(
+        "Return the executions (fills) of the last days, up to 7; if the session's first "
+        "response is an empty list, the client sends the request once more."
+    ),
     operation=Operation(
         "GET",
         "/iserver/account/trades",
@@ -79,7 +89,10 @@ GET_TRADE_HISTORY = Endpoint(
 
 CANCEL_OPEN_ORDER = Endpoint(
     id="cancelOpenOrder",
-    summary="Request the cancellation of an order, which can still fill.",
+    summary=(
+        "Request the cancellation of an order; a successful call means that IBKR has received "
+        "the request. Until the order is cancelled, it can still fill."
+    ),
     operation=Operation(
         "DELETE",
         "/iserver/account/{accountId}/order/{orderId}",
@@ -103,8 +116,8 @@ CANCEL_OPEN_ORDER = Endpoint(
 MODIFY_OPEN_ORDER = Endpoint(
     id="modifyOpenOrder",
     summary=(
-        "Change an open order; it needs the whole ticket, and the response may be an order "
-        "question."
+        "Change an open order; pass all fields of the order, not only the changed ones. The "
+        "response may be a question of IBKR's, which you answer with `confirm_order_reply`."
     ),
     operation=Operation(
         "POST",
@@ -224,7 +237,8 @@ MODIFY_OPEN_ORDER = Endpoint(
 SUBMIT_NEW_ORDERS = Endpoint(
     id="submitNewOrder",
     summary=(
-        "Place an order, or several that belong together; the response may be an order question."
+        "Place an order, or several that belong together; the response may be a question of "
+        "IBKR's, which you answer with `confirm_order_reply` before the order is placed."
     ),
     operation=Operation(
         "POST",
@@ -257,7 +271,10 @@ SUBMIT_NEW_ORDERS = Endpoint(
 
 PREVIEW_MARGIN_IMPACT = Endpoint(
     id="previewMarginImpact",
-    summary="Return a preview of an order without placing it; IBKR prices only the first ticket.",
+    summary=(
+        "Return the cost and the margin impact that an order would have, without placing it; "
+        "IBKR considers only the first of several orders."
+    ),
     operation=Operation(
         "POST",
         "/iserver/account/{accountId}/orders/whatif",
@@ -286,7 +303,7 @@ PREVIEW_MARGIN_IMPACT = Endpoint(
 
 ACK_SERVER_PROMPT = Endpoint(
     id="ackServerPrompt",
-    summary="Reply to an order question from a stream.",
+    summary="Answer a question of IBKR's about an order that came as a notification on a stream.",
     operation=Operation(
         "POST", "/iserver/notification", idempotent=False, effect="order", priority="order"
     ),
@@ -307,7 +324,8 @@ ACK_SERVER_PROMPT = Endpoint(
 SUPPRESS_ORDER_REPLIES = Endpoint(
     id="suppressOrderReplies",
     summary=(
-        "Suppress order questions of some kinds: IBKR confirms them for the rest of the session."
+        "Suppress questions of some kinds about orders; for the rest of the session, IBKR does"
+        " not ask them and treats them as confirmed."
     ),
     operation=Operation("POST", "/iserver/questions/suppress", idempotent=True, effect="session"),
     response="orders.Status",
@@ -325,7 +343,7 @@ SUPPRESS_ORDER_REPLIES = Endpoint(
 
 RESET_ORDER_SUPPRESSION = Endpoint(
     id="resetOrderSuppression",
-    summary="End the suppression of order questions.",
+    summary="End the suppression of questions about orders, so that IBKR asks all of them again.",
     operation=Operation(
         "POST", "/iserver/questions/suppress/reset", idempotent=True, effect="session"
     ),
@@ -334,7 +352,10 @@ RESET_ORDER_SUPPRESSION = Endpoint(
 
 CONFIRM_ORDER_REPLY = Endpoint(
     id="confirmOrderReply",
-    summary="Reply to an order question; the response may be another question.",
+    summary=(
+        "Answer a question of IBKR's about an order; the response may be another question, "
+        "which you answer in the same way."
+    ),
     operation=Operation(
         "POST",
         "/iserver/reply/{replyId}",

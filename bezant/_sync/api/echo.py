@@ -13,27 +13,31 @@ class EchoApi(Group):
     """Checks of the connection and of signatures."""
 
     def echo_https(self) -> Echo:
-        """Return the server's view of an unsigned request.
+        """Send an unsigned test request.
+
+        The response shows how the server received it.
 
         ``GET /gw/api/v1/echo/https``.
 
         Raises:
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.ECHO_HTTPS, Echo)
 
     def echo_signed_jwt(self, *, body: str) -> Echo:
-        """Return the server's view of a signed request.
+        """Send a signed test request.
+
+        The response shows how the server received it.
 
         ``POST /gw/api/v1/echo/signed-jwt``.
 
         Args:
-            body: the signed JWT.
+            body: content of the request, as the text of a signed JWT (JSON Web Token).
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.ECHO_SIGNED_JWT, Echo, body=body)

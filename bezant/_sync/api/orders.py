@@ -30,6 +30,8 @@ class OrdersApi(Group):
     def get_order_status(self, *, order_id: int) -> OrderStatus:
         """Return the state of one order.
 
+        IBKR knows only the orders of the current brokerage session.
+
         ``GET /iserver/account/order/status/{orderId}``.
 
         Args:
@@ -37,7 +39,7 @@ class OrdersApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.GET_ORDER_STATUS, OrderStatus, order_id=order_id)
 
@@ -48,45 +50,49 @@ class OrdersApi(Group):
         force: bool | None = None,
         account_id: str | None = None,
     ) -> LiveOrders:
-        """Return the day's orders, open and done.
+        """Return the day's orders, both open ones and those that are filled or cancelled.
 
-        An empty first list is requested again.
+        If the session's first response is an empty list, the client sends the request once more.
 
         ``GET /iserver/account/orders``.
 
         Args:
-            filters: states to keep: ``inactive``, ``pending_submit``, ``pre_submitted``,
-                ``submitted``, ``filled``, ``pending_cancel``, ``pre_cancelled``, ``cancelled``,
-                ``warn_state``; and ``sort_by_time``.
-            force: whether to drop the cached list; this call then returns an empty list, and the
-                next call the orders.
-            account_id: account whose orders to return; by default the only account, or the
-                gateway's choice if there are several.
+            filters: states of the orders to return: ``inactive``, ``pending_submit``,
+                ``pre_submitted``, ``submitted``, ``filled``, ``pending_cancel``, ``pre_cancelled``,
+                ``cancelled`` or ``warn_state``; None for all. The value ``sort_by_time`` is no
+                state: it sorts the orders by time.
+            force: True to make IBKR drop its cached list: this call then returns an empty list, and
+                the next call returns the orders.
+            account_id: id of the account whose orders to return; if None, the client sends the id
+                of the session's only account. If the session has several accounts, it sends none,
+                and the gateway chooses.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(
             table.GET_OPEN_ORDERS, LiveOrders, filters=filters, force=force, account_id=account_id
         )
 
     def get_trade_history(self, *, days: int = 7, account_id: str | None = None) -> list[Trade]:
-        """Return the executions of the last days.
+        """Return the executions (fills) of the last days, up to 7.
 
-        An empty first list is requested again.
+        If the session's first response is an empty list, the client sends the request once more.
 
         ``GET /iserver/account/trades``.
 
         Args:
-            days: number of days back, up to 7 (the default). The gateway keeps the number for later
-                calls without it, so the client always sends it.
-            account_id: account whose executions to return; by default the only account, or the
-                gateway's choice if there are several.
+            days: how many days back the executions go, up to 7 (the default). The client always
+                sends this number: without it, the gateway would use the number of the previous
+                call.
+            account_id: id of the account whose executions to return; if None, the client sends the
+                id of the session's only account. If the session has several accounts, it sends
+                none, and the gateway chooses.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.GET_TRADE_HISTORY, list[Trade], days=days, account_id=account_id)
 
@@ -99,21 +105,28 @@ class OrdersApi(Group):
         manual_indicator: bool | None = None,
         manual_cancel_time: int | None = None,
     ) -> OrderCancellation:
-        """Request the cancellation of an order, which can still fill.
+        """Request the cancellation of an order.
+
+        A successful call means that IBKR has received the request. Until the order is cancelled, it
+        can still fill.
 
         ``DELETE /iserver/account/{accountId}/order/{orderId}``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            account_id: the account, such as ``DU123456``.
-            order_id: the order; -1 for all open orders.
+            account_id: id of the account, such as ``DU123456``.
+            order_id: IBKR's id of the order; -1 for all open orders.
             ext_operator: name of the person who entered the order; required for futures.
-            manual_indicator: whether a person entered the order; required for futures.
-            manual_cancel_time: time when a person cancelled the order, epoch seconds.
+            manual_indicator: True if a person entered the order, False if a program did; required
+                for futures.
+            manual_cancel_time: time when a person cancelled the order, in epoch seconds.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            BezantError: the call failed; the subclass names the reason.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(
             table.CANCEL_OPEN_ORDER,
@@ -168,56 +181,64 @@ class OrdersApi(Group):
     ) -> list[OrderReply]:
         """Change an open order.
 
-        It needs the whole ticket, and the response may be an order question.
+        Pass all fields of the order, not only the changed ones. The response may be a question of
+        IBKR's, which you answer with `confirm_order_reply`.
 
         ``POST /iserver/account/{accountId}/order/{orderId}``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            account_id: the account, such as ``DU123456``.
-            order_id: IBKR's id of the order.
-            order_type: ``LMT``, ``MKT``, ``STP``, ``STOP_LIMIT``, ``MIDPRICE``, ``TRAIL``,
-                ``TRAILLMT``, ``MOC``, ``LOC``, ``MIT``, ``LIT``, ``REL``.
+            account_id: id of the account, such as ``DU123456``.
+            order_id: IBKR's id of the order to change.
+            order_type: type of the order: ``LMT``, ``MKT``, ``STP``, ``STOP_LIMIT``, ``MIDPRICE``,
+                ``TRAIL``, ``TRAILLMT``, ``MOC``, ``LOC``, ``MIT``, ``LIT``, ``REL``.
             side: ``BUY`` or ``SELL``.
-            time_in_force: ``DAY``, ``GTC``, ``OPG``, ``IOC``, ``PAX``, ``OVT``, ``OND``.
-            acct_id: account; by default the account of the call.
+            time_in_force: how long the order works: ``DAY``, ``GTC``, ``OPG``, ``IOC``, ``PAX``,
+                ``OVT``, ``OND``.
+            acct_id: account of the order; None for the account in ``account_id``.
             all_or_none: whether to fill the whole quantity or nothing.
-            aux_price: stop price of ``STOP_LIMIT`` and ``TRAILLMT`` orders.
-            client_order_id: your own id of the order, up to 64 characters, unique within a day; not
-                for a bracket's exits.
-            cash_quantity: money to spend, instead of a quantity.
+            aux_price: stop price, for ``STOP_LIMIT`` and ``TRAILLMT`` orders.
+            client_order_id: your own id for the order, up to 64 characters, unique within a day;
+                leave it None for the exit orders of a bracket.
+            cash_quantity: amount of money to spend, in place of a quantity.
             conid: IBKR's id of the contract, for SMART routing.
             conid_ex: ``conid@EXCHANGE`` for direct routing, instead of ``conid``.
             ext_operator: name of the person who entered the order; required for futures.
-            is_currency_conversion: whether the order converts currencies.
-            is_single_group: whether the orders cancel each other (OCA).
-            json_payload: allocation of an advisor's order.
+            is_currency_conversion: whether the order only converts currencies, without opening a
+                currency position.
+            is_single_group: whether the orders of this request form an OCA group (one cancels all).
+            json_payload: how an advisor's order is split among accounts.
             listing_exchange: exchange that lists the contract.
-            manual_indicator: whether a person entered the order; required for futures.
+            manual_indicator: True if a person entered the order, False if a program did; required
+                for futures.
             outside_rth: whether the order may also fill outside regular trading hours.
-            parent_id: ``client_order_id`` of the order that this order waits for.
-            price: limit price; the stop price of ``STP`` and ``TRAIL`` orders, the cap of
-                ``MIDPRICE`` orders.
-            quantity: quantity, unless ``cash_quantity`` is given.
-            referrer: source of the order.
+            parent_id: in a bracket: ``client_order_id`` of the parent order, for which this order
+                waits.
+            price: limit price; for ``STP`` and ``TRAIL`` orders the stop price, for ``MIDPRICE``
+                orders the price cap.
+            quantity: number of units to buy or sell, above 0; None if ``cash_quantity`` is given.
+            referrer: IBKR's internal id of the screen element with which the order was entered.
             sec_type: kind of contract, such as ``STK``.
-            strategy: name of an order algorithm.
-            strategy_parameters: the algorithm's parameters.
-            tax_optimizer_id: id of the tax lots to close.
+            strategy: name of an order algorithm of IBKR, such as ``Adaptive``.
+            strategy_parameters: parameters of the algorithm in ``strategy``, under IBKR's names.
+            tax_optimizer_id: id of the tax lots that the order closes.
             ticker: the symbol.
             trailing_amount: distance of the trailing stop, in the unit of ``trailing_type``.
             trailing_type: unit of ``trailing_amount``: ``amt`` for money, ``%`` for percent.
             use_adaptive: whether to use IBKR's price management algorithm.
-            fx_quantity: money to convert, for currency conversions.
-            allocation_method: method to split an advisor's order.
-            manual_order_time: time when a person entered the order, epoch milliseconds.
-            customer_account: the omnibus client's account.
-            is_pro_customer: whether the omnibus client counts as professional.
-            deactivated: whether to save the order without sending it.
+            fx_quantity: amount of money to convert, for currency conversions.
+            allocation_method: method by which an advisor's order is split among accounts.
+            manual_order_time: time when a person entered the order, in epoch milliseconds.
+            customer_account: for omnibus accounts: account of the client.
+            is_pro_customer: for omnibus accounts: whether the client counts as professional.
+            deactivated: True to save the order only, without sending it to the market.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            BezantError: the call failed; the subclass names the reason.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(
             table.MODIFY_OPEN_ORDER,
@@ -266,18 +287,20 @@ class OrdersApi(Group):
     ) -> list[OrderReply]:
         """Place an order, or several that belong together.
 
-        The response may be an order question.
+        The response may be a question of IBKR's, which you answer with `confirm_order_reply` before
+        the order is placed.
 
         ``POST /iserver/account/{accountId}/orders``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
-            orders: the order; several for a bracket or an OCA group.
+            account_id: id of the account, such as ``DU123456``.
+            orders: one order; several only for a bracket or an OCA (one cancels all) group.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            BezantError: the call failed; the subclass names the reason.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(
             table.SUBMIT_NEW_ORDERS, list[OrderReply], account_id=account_id, orders=orders
@@ -286,20 +309,21 @@ class OrdersApi(Group):
     def preview_margin_impact(
         self, *, account_id: str, orders: Sequence[OrderTicket]
     ) -> OrderPreview:
-        """Return a preview of an order without placing it.
+        """Return the cost and the margin impact that an order would have, without placing it.
 
-        IBKR prices only the first ticket.
+        IBKR considers only the first of several orders.
 
         ``POST /iserver/account/{accountId}/orders/whatif``.
 
         Args:
-            account_id: the account, such as ``DU123456``.
-            orders: the order; of several only the first ticket is priced.
+            account_id: id of the account, such as ``DU123456``.
+            orders: the order; of several orders, IBKR considers only the first.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            PreviewRefused: the response is a refusal; the error has its content.
-            BezantError: the call failed; the subclass names the reason.
+            PreviewRefused: IBKR would refuse the order; the error's ``preview`` has the content of
+                the response.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(
             table.PREVIEW_MARGIN_IMPACT, OrderPreview, account_id=account_id, orders=orders
@@ -308,63 +332,71 @@ class OrdersApi(Group):
     def ack_server_prompt(
         self, *, order_id: int | None = None, request_id: str | None = None, text: str | None = None
     ) -> str:
-        """Reply to an order question from a stream.
+        """Answer a question of IBKR's about an order that came as a notification on a stream.
 
         ``POST /iserver/notification``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            order_id: IBKR's id of the order.
-            request_id: the question's id.
-            text: chosen reply.
+            order_id: IBKR's id of the order, from the notification.
+            request_id: id of the question, from the notification.
+            text: the chosen answer, one of the notification's ``options``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            BezantError: the call failed; the subclass names the reason.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(
             table.ACK_SERVER_PROMPT, str, order_id=order_id, request_id=request_id, text=text
         )
 
     def suppress_order_replies(self, *, message_ids: Sequence[str]) -> Status:
-        """Suppress order questions of some kinds: IBKR confirms them for the rest of the session.
+        """Suppress questions of some kinds about orders.
+
+        For the rest of the session, IBKR does not ask them and treats them as confirmed.
 
         ``POST /iserver/questions/suppress``.
 
         Args:
-            message_ids: kinds of question, such as ``o163``, up to 51.
+            message_ids: ids of the kinds of question to suppress, 1 to 51 of them, such as
+                ``o163``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.SUPPRESS_ORDER_REPLIES, Status, message_ids=message_ids)
 
     def reset_order_suppression(self) -> Status:
-        """End the suppression of order questions.
+        """End the suppression of questions about orders, so that IBKR asks all of them again.
 
         ``POST /iserver/questions/suppress/reset``.
 
         Raises:
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.RESET_ORDER_SUPPRESSION, Status)
 
     def confirm_order_reply(self, *, reply_id: str, confirmed: bool) -> list[OrderReply]:
-        """Reply to an order question.
+        """Answer a question of IBKR's about an order.
 
-        The response may be another question.
+        The response may be another question, which you answer in the same way.
 
         ``POST /iserver/reply/{replyId}``.
 
         Args:
-            reply_id: the question's id.
-            confirmed: True to confirm, False to decline the order.
+            reply_id: id of the question, from the response that asked it.
+            confirmed: True to confirm, so that IBKR continues with the order; False to decline the
+                order.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            BezantError: the call failed; the subclass names the reason.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(
             table.CONFIRM_ORDER_REPLY, list[OrderReply], reply_id=reply_id, confirmed=confirmed
