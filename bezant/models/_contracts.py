@@ -30,7 +30,7 @@ class ContractDefinition(Model, frozen=True, kw_only=True, rename="camel"):
         multiplier: units of the underlying in one contract.
         right: ``C`` or ``P`` (``putOrCall``).
         strike: strike price.
-        ticker: the symbol.
+        ticker: symbol of the contract.
         underlying_conid: the underlying's contract (``undConid``).
     """
 

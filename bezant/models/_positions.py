@@ -42,7 +42,7 @@ class Position(Model, frozen=True, kw_only=True, rename="camel"):
         underlying_conid: contract id of the underlying; None for a contract without an underlying
             (``undConid``).
         model: the model portfolio that the position belongs to, if any.
-        ticker: the symbol.
+        ticker: symbol of the contract.
         name: name of the company.
         is_us: whether the contract is listed in the United States.
         listing_exchange: exchange that lists the contract.

@@ -409,7 +409,7 @@ class ContractRow(Model, frozen=True, kw_only=True, rename="camel"):
         right: ``C`` for calls, ``P`` for puts.
         sec_type: kind of contract, such as ``STK``.
         strike: strike price.
-        ticker: the symbol.
+        ticker: symbol of the contract.
         symbol: the symbol.
         multiplier: units of the underlying in one contract.
         trading_class: trading class, such as ``SPXW``.
@@ -507,7 +507,7 @@ class ExchangeListing(Model, frozen=True, kw_only=True):
     Attributes:
         conid: IBKR's id of the contract.
         exchange: exchange, such as ``NASDAQ``.
-        ticker: the symbol.
+        ticker: symbol of the contract.
     """
 
     conid: int

@@ -53,7 +53,7 @@ class WatchlistInstrument(Model, frozen=True, kw_only=True, rename="camel"):
         sec_type: kind of contract, such as ``STK`` (``ST``).
         asset_class: kind of contract, such as ``STK``.
         conid: IBKR's id of the contract.
-        ticker: the symbol.
+        ticker: symbol of the contract.
         blank_line: text of a blank line (``H``).
     """
 

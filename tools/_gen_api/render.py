@@ -481,9 +481,8 @@ def terms(plan: Plan) -> str:
         pairs = ", ".join(f'"{each}": "{value}"' for each, value in rows.items())
         spelled.append(f'    "{name}": {{{pairs}}},\n')
         function = f"is_{names.snake(name)}"
-        kind = function[3:].replace("_", " ")
         guards += f"\n\ndef {function}(text: str) -> TypeGuard[{name}]:\n"
-        said = f"Return whether requests accept a text as {kind}; then it is a `{name}`."
+        said = f"Return whether a text is one of the values of `{name}`, which requests accept."
         guards += f'    """{said}"""\n'
         guards += f"    return text in get_args({name})\n"
     text += "\n# The spellings of each value, with the value itself, by term.\n"
@@ -608,7 +607,8 @@ def _sentence(text: str) -> str:
 def api_index(plan: Plan) -> str:
     """Return the text of the module whose classes have an attribute for each group."""
     groups = [group for group in plan.groups if plan.of(group)]
-    text = f'{HEADER}"""Every operation, by group."""\n\nfrom __future__ import annotations\n\n'
+    text = f'{HEADER}"""Classes with an attribute for each group of operations."""\n\n'
+    text += "from __future__ import annotations\n\n"
     text += "from functools import cached_property\nfrom typing import TYPE_CHECKING\n\n"
     text += (
         "from ..._core.settings.settings import Settings\n"
@@ -619,9 +619,9 @@ def api_index(plan: Plan) -> str:
         text += f"    from .{group} import {group_class(group)}\n"
     text += '\n__all__ = ["AsyncApi", "AsyncOAuthOperations"]\n\n\n'
     through = [group for group in groups if group not in plan.needs_oauth]
-    summary = "Every operation that the gateway serves, by group; a group loads at its first use."
+    summary = "Methods for all operations that the gateway serves: one attribute for each group."
     text += _groups_class(plan, "AsyncApi", summary, through)
-    summary = "Every operation that needs OAuth, by group; a group loads at its first use."
+    summary = "Methods for all operations that need OAuth: one attribute for each group."
     only = [group for group in groups if group in plan.needs_oauth]
     return f"{text}\n\n{_groups_class(plan, 'AsyncOAuthOperations', summary, only)}"
 

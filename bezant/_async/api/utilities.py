@@ -97,7 +97,7 @@ class AsyncUtilitiesApi(AsyncGroup):
                 ``questionnaires``, ``security-questions``, ``quiz-questions``,
                 ``wire-instructions`` or ``product-country-bundles``.
             currency: currency of the values, such as ``USD``.
-            ib_entity: the IBKR company.
+            ib_entity: company of the IBKR group.
             md_status_non_pro: whether the user counts as non-professional for market data.
             form_number: number of the form to which the values belong.
             language: language as two letters, such as ``en``.

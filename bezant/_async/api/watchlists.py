@@ -65,7 +65,7 @@ class AsyncWatchlistsApi(AsyncGroup):
         Args:
             id_: id of the watchlist, up to 18 digits.
             name: name of the watchlist.
-            rows: the contracts, in order.
+            rows: the contracts of the watchlist, in the order in which it shows them.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
