@@ -583,7 +583,10 @@ def _method(operation: Operation) -> str:
             "content of the response."
         )
     if operation.never_empty:
-        raises.append("IncompleteList: IBKR has not collected the values yet; try again later.")
+        raises.append(
+            "IncompleteList: the response stays empty: IBKR may not have collected the values yet. "
+            "Try again in a few seconds."
+        )
     raises.append("BezantError: the call failed for another reason, which the error's class names.")
     lines = [wrapped(each, "            ", "    ") for each in raises]
     blocks.append("        Raises:\n" + "\n".join(lines))

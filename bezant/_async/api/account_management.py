@@ -121,7 +121,7 @@ class AsyncAccountManagementApi(AsyncGroup):
             offset: number of rows to skip, from 0.
             status: one letter; only rows in this state are returned: ``N``, ``O``, ``P``, ``C``,
                 ``A``, ``E``, ``F``, ``I``, ``J``, ``L``, ``M``, ``R``, ``W`` or ``Q``.
-            type_: kind of message to return; None for all kinds.
+            type_: kind of message to return.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -218,7 +218,7 @@ class AsyncAccountManagementApi(AsyncGroup):
 
         Args:
             account_id: id of the account, such as ``DU123456``.
-            type_: kind of message to return; None for all kinds.
+            type_: kind of message to return.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.

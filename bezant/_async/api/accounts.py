@@ -63,7 +63,8 @@ class AsyncAccountsApi(AsyncGroup):
         ``GET /iserver/account/pnl/partitioned``.
 
         Raises:
-            IncompleteList: IBKR has not collected the values yet; try again later.
+            IncompleteList: the response stays empty: IBKR may not have collected the values yet.
+                Try again in a few seconds.
             BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(table.GET_PNL, PnlToday)

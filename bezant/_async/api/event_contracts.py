@@ -52,7 +52,7 @@ class AsyncEventContractsApi(AsyncGroup):
 
         Args:
             underlying_conid: IBKR's id of the market, from `get_forecast_categories`.
-            exchange: exchange of the contracts to keep; None for all.
+            exchange: exchange whose contracts to return.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.

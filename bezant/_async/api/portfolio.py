@@ -79,7 +79,8 @@ class AsyncPortfolioApi(AsyncGroup):
         ``GET /portfolio/subaccounts``.
 
         Raises:
-            IncompleteList: IBKR has not collected the values yet; try again later.
+            IncompleteList: the response stays empty: IBKR may not have collected the values yet.
+                Try again in a few seconds.
             BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(table.GET_ALL_SUBACCOUNTS, list[Account])
@@ -161,7 +162,8 @@ class AsyncPortfolioApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            IncompleteList: IBKR has not collected the values yet; try again later.
+            IncompleteList: the response stays empty: IBKR may not have collected the values yet.
+                Try again in a few seconds.
             BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
@@ -268,7 +270,8 @@ class AsyncPortfolioApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            IncompleteList: IBKR has not collected the values yet; try again later.
+            IncompleteList: the response stays empty: IBKR may not have collected the values yet.
+                Try again in a few seconds.
             BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(

@@ -223,7 +223,7 @@ class ContractsApi(Group):
             month: month in which the contracts expire, such as ``JAN26``.
             exchange: exchange of the contracts, such as ``NASDAQ``.
             strike: strike price of the options or warrants.
-            right: ``C`` for calls, ``P`` for puts; None for both.
+            right: ``C`` for calls, ``P`` for puts.
             issuer_id: id of the bond issuer, for bonds only.
             filters: comma-joined filters, for bonds only, as `get_bond_filters` returns them.
 
@@ -465,8 +465,7 @@ class ContractsApi(Group):
                 or ``ICS`` (inter-commodity spread).
             symbol: symbol of the contract, or of its underlying.
             exchange: primary exchange of the contract, such as ``NASDAQ``.
-            exchange_filter: exchanges whose hours to return, comma-joined, such as ``AMEX,NASDAQ``;
-                None for all.
+            exchange_filter: exchanges whose hours to return, comma-joined, such as ``AMEX,NASDAQ``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.

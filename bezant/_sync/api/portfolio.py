@@ -76,7 +76,8 @@ class PortfolioApi(Group):
         ``GET /portfolio/subaccounts``.
 
         Raises:
-            IncompleteList: IBKR has not collected the values yet; try again later.
+            IncompleteList: the response stays empty: IBKR may not have collected the values yet.
+                Try again in a few seconds.
             BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.GET_ALL_SUBACCOUNTS, list[Account])
@@ -156,7 +157,8 @@ class PortfolioApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            IncompleteList: IBKR has not collected the values yet; try again later.
+            IncompleteList: the response stays empty: IBKR may not have collected the values yet.
+                Try again in a few seconds.
             BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.GET_PORTFOLIO_LEDGER, dict[str, LedgerRow], account_id=account_id)
@@ -259,7 +261,8 @@ class PortfolioApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            IncompleteList: IBKR has not collected the values yet; try again later.
+            IncompleteList: the response stays empty: IBKR may not have collected the values yet.
+                Try again in a few seconds.
             BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(
