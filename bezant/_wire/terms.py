@@ -37,7 +37,8 @@ OrderFilter: TypeAlias = Literal[
     "warn_state",
     "sort_by_time",
 ]
-"""A state that `client.api.orders.get_open_orders` keeps; ``sort_by_time`` sorts the orders."""
+"""State of the orders to return by `client.api.orders.get_open_orders`. The value ``sort_by_time``
+is no state: it sorts the orders."""
 OrderStatusName: TypeAlias = Literal[
     "Inactive",
     "PendingSubmit",
@@ -117,15 +118,15 @@ SPELLINGS: Final[Mapping[str, Mapping[str, str]]] = {
 
 
 def is_side(text: str) -> TypeGuard[Side]:
-    """Return whether requests accept a text as side; then it is a `Side`."""
+    """Return whether a text is one of the values of `Side`, which requests accept."""
     return text in get_args(Side)
 
 
 def is_order_type(text: str) -> TypeGuard[OrderType]:
-    """Return whether requests accept a text as order type; then it is a `OrderType`."""
+    """Return whether a text is one of the values of `OrderType`, which requests accept."""
     return text in get_args(OrderType)
 
 
 def is_time_in_force(text: str) -> TypeGuard[TimeInForce]:
-    """Return whether requests accept a text as time in force; then it is a `TimeInForce`."""
+    """Return whether a text is one of the values of `TimeInForce`, which requests accept."""
     return text in get_args(TimeInForce)

@@ -32,7 +32,7 @@ class ContractDefinition(Model, frozen=True, kw_only=True, rename="camel"):
         multiplier: number of units of the underlying in one contract.
         right: ``C`` for a call option, ``P`` for a put option (JSON name: ``putOrCall``).
         strike: strike price.
-        ticker: symbol of the contract, such as ``AAPL``.
+        ticker: symbol of the contract.
         underlying_conid: IBKR's id of the underlying contract (JSON name: ``undConid``).
     """
 

@@ -44,7 +44,7 @@ class Position(Model, frozen=True, kw_only=True, rename="camel"):
         underlying_conid: contract id of the underlying; None for a contract without an underlying
             (JSON name: ``undConid``).
         model: name of the model portfolio that the position belongs to; None if it belongs to none.
-        ticker: symbol of the contract, such as ``AAPL``.
+        ticker: symbol of the contract.
         name: name of the company.
         is_us: whether the contract is listed in the United States.
         listing_exchange: exchange that lists the contract.

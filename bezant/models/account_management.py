@@ -36,8 +36,8 @@ __all__ = [
 class AccountFile(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.oauth_api.account_management.get_request_file`.
 
-    Endpoint: ``GET /gw/api/v1/accounts``. Purpose of the call: return the file of an account
-    application, or the response to it.
+    Endpoint: ``GET /gw/api/v1/accounts``. Purpose of the call: return an application sent through
+    this API, and IBKR's response to it; pass either ``account_id`` or ``external_id``.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -60,8 +60,8 @@ class AccountFile(Model, frozen=True, kw_only=True, rename="camel"):
 class RequestReceipt(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.oauth_api.account_management.update_accounts`.
 
-    Endpoint: ``PATCH /gw/api/v1/accounts``. Purpose of the call: change accounts with a signed
-    request.
+    Endpoint: ``PATCH /gw/api/v1/accounts``. Purpose of the call: change the data of one or more
+    accounts with a signed request.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -99,7 +99,7 @@ class LoginMessages(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.oauth_api.account_management.get_login_messages`.
 
     Endpoint: ``GET /gw/api/v1/accounts/login-messages``. Purpose of the call: return the messages
-    shown to users at their login.
+    that users see when they log in, for all accounts of your client id.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -143,8 +143,8 @@ class AccountStatus(Model, frozen=True, kw_only=True, rename="camel"):
 class AccountStatuses(Model, frozen=True, kw_only=True):
     """Response of `client.oauth_api.account_management.get_account_statuses`.
 
-    Endpoint: ``GET /gw/api/v1/accounts/status``. Purpose of the call: return the states of accounts
-    that were opened in a range of days.
+    Endpoint: ``GET /gw/api/v1/accounts/status``. Purpose of the call: return the states of the
+    accounts of your client id that were opened in a range of days.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -343,7 +343,7 @@ class AccountDetails(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.oauth_api.account_management.get_account_details`.
 
     Endpoint: ``GET /gw/api/v1/accounts/{accountId}/details``. Purpose of the call: return all
-    stored details of an account.
+    details that IBKR has stored about an account.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -375,8 +375,8 @@ class AccountDetails(Model, frozen=True, kw_only=True, rename="camel"):
 class IdentityCheck(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.oauth_api.account_management.get_identity_check`.
 
-    Endpoint: ``GET /gw/api/v1/accounts/{accountId}/kyc``. Purpose of the call: return the link for
-    the identity check of an applicant.
+    Endpoint: ``GET /gw/api/v1/accounts/{accountId}/kyc``. Purpose of the call: return the web
+    address at which an applicant completes the identity check.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -459,8 +459,8 @@ class PendingTask(Model, frozen=True, kw_only=True, rename="camel"):
 class AccountTasks(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.oauth_api.account_management.get_tasks`.
 
-    Endpoint: ``GET /gw/api/v1/accounts/{accountId}/tasks``. Purpose of the call: return the open
-    tasks before an account is approved or may trade.
+    Endpoint: ``GET /gw/api/v1/accounts/{accountId}/tasks``. Purpose of the call: return the tasks
+    that remain before IBKR approves an account or lets it trade.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -485,7 +485,7 @@ class TaskAction(Model, frozen=True, kw_only=True, rename="camel"):
     """Item of the list in the response of `client.oauth_api.account_management.update_tasks`.
 
     Endpoint: ``PATCH /gw/api/v1/accounts/{accountId}/tasks``. Purpose of the call: change the state
-    of an account's tasks.
+    of an account's tasks with a signed request.
 
     If an attribute is None, the response has no readable value for it.
 

@@ -76,7 +76,7 @@ class AccountOwners(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.api.accounts.get_account_owners`.
 
     Endpoint: ``GET /acesws/{accountId}/signatures-and-owners``. Purpose of the call: return the
-    owners of an account and the persons who may sign for it.
+    owners of an account, and the persons who may sign for it.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -92,8 +92,8 @@ class AccountOwners(Model, frozen=True, kw_only=True, rename="camel"):
 class AccountSwitch(Model, frozen=True, kw_only=True):
     """Response of `client.api.accounts.set_active_account`.
 
-    Endpoint: ``POST /iserver/account``. Purpose of the call: set the active account, which calls
-    without an account id use.
+    Endpoint: ``POST /iserver/account``. Purpose of the call: set the active account; later calls
+    that name no account use it.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -161,8 +161,9 @@ class MatchedAccount(Model, frozen=True, kw_only=True, rename="camel"):
 class AccountSearch(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.api.accounts.get_dynamic_accounts`.
 
-    Endpoint: ``GET /iserver/account/search/{searchPattern}``. Purpose of the call: return the
-    accounts whose id matches a pattern, for users who pick accounts by search.
+    Endpoint: ``GET /iserver/account/search/{searchPattern}``. Purpose of the call: search the
+    accounts whose id matches a pattern; IBKR allows this call only to user names that must choose
+    their account by search.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -447,8 +448,9 @@ class AllowedFeatures(Model, frozen=True, kw_only=True, rename="camel"):
 class BrokerageAccounts(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.api.accounts.get_brokerage_accounts`.
 
-    Endpoint: ``GET /iserver/accounts``. Purpose of the call: return the accounts that may trade;
-    orders and quotes need this call first.
+    Endpoint: ``GET /iserver/accounts``. Purpose of the call: return the accounts with which the
+    user name may trade; IBKR expects this call before the first call of a session about orders or
+    quotes. If you have not made it, the client makes it then.
 
     If an attribute is None, the response has no readable value for it.
 

@@ -45,31 +45,32 @@ __all__ = [
 class ModelPresets(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.api.advisors.get_model_presets`.
 
-    Endpoint: ``POST /fa/fa-preset/get``. Purpose of the call: return the presets for orders of
-    model portfolios.
+    Endpoint: ``POST /fa/fa-preset/get``. Purpose of the call: return the settings that rebalancing
+    of model portfolios uses.
 
     If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        avoid_negative_cash_in_independent: whether the part of an account outside of models must
-            not borrow money.
-        close_divest_independent_position: whether positions outside of models are closed when money
-            is withdrawn.
-        fully_invest_existing_long_positions: whether all money is invested in existing long
-            positions.
-        keep_model_open: whether the model portfolio stays open when its last position is closed.
-        prefer_cross_with_independent: whether model orders are first crossed with positions outside
+        avoid_negative_cash_in_independent: whether to avoid negative cash in the part of an account
+            outside of models.
+        close_divest_independent_position: whether a withdrawal completely closes positions outside
             of models.
-        prefer_transfer_from_independent: whether positions from outside of models are first
-            transferred to the model.
-        request_id: number that you chose for the request; the response repeats it (JSON name:
-            ``reqID``).
-        round_to_board_lot: whether quantities are rounded to board lots of the exchange (JSON name:
-            ``roundAllocationQuantityToExchangeBoardLot``).
-        subscription_status: whether IBKR reports later changes: 1 if it does, 0 if not.
-        use_non_base_currency: whether money in currencies other than the base currency is used
+        fully_invest_existing_long_positions: whether to use all available money to increase
+            existing long positions.
+        keep_model_open: whether to keep the model open for accounts that have withdrawn all their
+            money.
+        prefer_cross_with_independent: whether to move positions to the part of an account outside
+            of models instead of selling them.
+        prefer_transfer_from_independent: whether to take positions, where possible, from the part
+            of an account outside of models.
+        request_id: number that you choose, which the response repeats (JSON name: ``reqID``).
+        round_to_board_lot: whether to round allocated quantities to the exchange's board lots (JSON
+            name: ``roundAllocationQuantityToExchangeBoardLot``).
+        subscription_status: 1 to receive changes (IBKR's polling mode), 0 otherwise.
+        use_non_base_currency: whether to use balances in other currencies than the base currency
             (JSON name: ``useNonBaseCcy``).
-        use_tolerance_range: whether positions within their tolerance range stay unchanged.
+        use_tolerance_range: whether rebalancing leaves alone the positions that are within their
+            tolerance.
     """
 
     avoid_negative_cash_in_independent: bool | None = None
@@ -90,15 +91,14 @@ class ModelPresets(Model, frozen=True, kw_only=True, rename="camel"):
 class ModelPresetsSaved(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.api.advisors.set_model_presets`.
 
-    Endpoint: ``POST /fa/fa-preset/save``. Purpose of the call: change the presets for orders of
-    model portfolios.
+    Endpoint: ``POST /fa/fa-preset/save``. Purpose of the call: change the settings that rebalancing
+    of model portfolios uses.
 
     If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        request_id: number that you chose for the request; the response repeats it (JSON name:
-            ``reqID``).
-        subscription_status: whether IBKR reports later changes: 1 if it does, 0 if not.
+        request_id: number that you choose, which the response repeats (JSON name: ``reqID``).
+        subscription_status: 1 to receive changes (IBKR's polling mode), 0 otherwise.
     """
 
     error: str | None = None
@@ -137,16 +137,15 @@ class AccountInModel(Model, frozen=True, kw_only=True, rename="camel"):
 class AccountsInModel(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.api.advisors.get_accounts_in_model`.
 
-    Endpoint: ``POST /fa/model/accounts-details``. Purpose of the call: return the accounts invested
-    in a model portfolio.
+    Endpoint: ``POST /fa/model/accounts-details``. Purpose of the call: return the accounts that are
+    invested in a model portfolio.
 
     If an attribute is None, the response has no readable value for it.
 
     Attributes:
         base_currency_master: base currency of the master account (JSON name: ``baseCcyMaster``).
         model: name of the model portfolio.
-        request_id: number that you chose for the request; the response repeats it (JSON name:
-            ``reqID``).
+        request_id: number that you choose, which the response repeats (JSON name: ``reqID``).
     """
 
     account_info_list: list[AccountInModel] | None = None
@@ -175,15 +174,14 @@ class AccountInvestment(Model, frozen=True, kw_only=True):
 class ModelInvestment(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.api.advisors.set_account_investment_in_model`.
 
-    Endpoint: ``POST /fa/model/invest-divest``. Purpose of the call: invest money of accounts in a
-    model portfolio, or withdraw it.
+    Endpoint: ``POST /fa/model/invest-divest``. Purpose of the call: move money of accounts into a
+    model portfolio, or out of it.
 
     If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        request_id: number that you chose for the request; the response repeats it (JSON name:
-            ``reqID``).
-        subscription_status: whether IBKR reports later changes: 1 if it does, 0 if not.
+        request_id: number that you choose, which the response repeats (JSON name: ``reqID``).
+        subscription_status: 1 to receive changes (IBKR's polling mode), 0 otherwise.
     """
 
     request_id: str | None = msgspec.field(default=None, name="reqID")
@@ -233,9 +231,8 @@ class InvestedAccounts(Model, frozen=True, kw_only=True, rename="camel"):
         base_currency_master_precision: decimal places of amounts in the master account's base
             currency (JSON name: ``baseCcyMasterPrecision``).
         model: name of the model portfolio.
-        request_id: number that you chose for the request; the response repeats it (JSON name:
-            ``reqID``).
-        subscription_status: whether IBKR reports later changes: 1 if it does, 0 if not.
+        request_id: number that you choose, which the response repeats (JSON name: ``reqID``).
+        subscription_status: 1 to receive changes (IBKR's polling mode), 0 otherwise.
     """
 
     account_list: list[InvestedAccount] | None = None
@@ -273,15 +270,15 @@ class ModelRow(Model, frozen=True, kw_only=True, rename="camel"):
 class Models(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.api.advisors.get_all_models`.
 
-    Endpoint: ``POST /fa/model/list``. Purpose of the call: return the model portfolios.
+    Endpoint: ``POST /fa/model/list``. Purpose of the call: return all model portfolios of the
+    advisor.
 
     If an attribute is None, the response has no readable value for it.
 
     Attributes:
         base_currency: base currency of the master account (JSON name: ``baseCcy``).
-        request_id: number that you chose for the request; the response repeats it (JSON name:
-            ``reqID``).
-        subscription_status: whether IBKR reports later changes: 1 if it does, 0 if not.
+        request_id: number that you choose, which the response repeats (JSON name: ``reqID``).
+        subscription_status: 1 to receive changes (IBKR's polling mode), 0 otherwise.
     """
 
     base_currency: str | None = msgspec.field(default=None, name="baseCcy")
@@ -342,8 +339,8 @@ class ModelPosition(Model, frozen=True, kw_only=True, rename="camel"):
 class ModelPositions(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.api.advisors.get_all_model_positions`.
 
-    Endpoint: ``POST /fa/model/positions``. Purpose of the call: return a model portfolio's
-    positions against their targets.
+    Endpoint: ``POST /fa/model/positions``. Purpose of the call: return the positions of a model
+    portfolio, each with its target.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -352,9 +349,8 @@ class ModelPositions(Model, frozen=True, kw_only=True, rename="camel"):
         net_liquidation_value: net liquidation value: what all assets are worth in total (JSON name:
             ``nlv``).
         position_time: time of the positions; in UTC (JSON name: ``positionTs``).
-        request_id: number that you chose for the request; the response repeats it (JSON name:
-            ``reqID``).
-        subscription_status: whether IBKR reports later changes: 1 if it does, 0 if not.
+        request_id: number that you choose, which the response repeats (JSON name: ``reqID``).
+        subscription_status: 1 to receive changes (IBKR's polling mode), 0 otherwise.
         total_market_value: market value of all positions of the model (JSON name: ``totalMv``).
     """
 
@@ -402,14 +398,13 @@ class PositionTarget(Model, frozen=True, kw_only=True):
 class ModelTargetsSaved(Model, frozen=True, kw_only=True):
     """Response of `client.api.advisors.set_model_target_positions`.
 
-    Endpoint: ``POST /fa/model/save``. Purpose of the call: set a model portfolio's target
-    positions.
+    Endpoint: ``POST /fa/model/save``. Purpose of the call: create or change the target positions of
+    a model portfolio.
 
     If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        request_id: number that you chose for the request; the response repeats it (JSON name:
-            ``reqID``).
+        request_id: number that you choose, which the response repeats (JSON name: ``reqID``).
     """
 
     request_id: int | None = msgspec.field(default=None, name="reqID")
@@ -419,14 +414,13 @@ class ModelTargetsSaved(Model, frozen=True, kw_only=True):
 class ModelOrdersSubmitted(Model, frozen=True, kw_only=True):
     """Response of `client.api.advisors.submit_model_orders`.
 
-    Endpoint: ``POST /fa/model/submit-transfers``. Purpose of the call: send the orders that bring
-    accounts to the targets of their models.
+    Endpoint: ``POST /fa/model/submit-transfers``. Purpose of the call: send all pending orders of
+    model portfolios; they bring the accounts to the targets of their models.
 
     If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        request_id: number that you chose for the request; the response repeats it (JSON name:
-            ``reqID``).
+        request_id: number that you choose, which the response repeats (JSON name: ``reqID``).
     """
 
     request_id: int | None = msgspec.field(default=None, name="reqID")
@@ -436,7 +430,7 @@ class ModelOrdersSubmitted(Model, frozen=True, kw_only=True):
 class ModelSummary(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.api.advisors.get_model_summary`.
 
-    Endpoint: ``POST /fa/model/summary``. Purpose of the call: return a summary of one model
+    Endpoint: ``POST /fa/model/summary``. Purpose of the call: return the summary of one model
     portfolio.
 
     If an attribute is None, the response has no readable value for it.
@@ -446,9 +440,8 @@ class ModelSummary(Model, frozen=True, kw_only=True, rename="camel"):
         model: name of the model portfolio.
         net_liquidation_value: net liquidation value: what all assets are worth in total (JSON name:
             ``nlv``).
-        request_id: number that you chose for the request; the response repeats it (JSON name:
-            ``reqID``).
-        subscription_status: whether IBKR reports later changes: 1 if it does, 0 if not.
+        request_id: number that you choose, which the response repeats (JSON name: ``reqID``).
+        subscription_status: 1 to receive changes (IBKR's polling mode), 0 otherwise.
     """
 
     bootstrapped: bool | None = None
@@ -493,7 +486,7 @@ class AllocatableAccounts(Model, frozen=True, kw_only=True):
     """Response of `client.api.advisors.get_allocatable_subaccounts`.
 
     Endpoint: ``GET /iserver/account/allocation/accounts``. Purpose of the call: return the
-    sub-accounts that orders can be allocated to, with their equity.
+    sub-accounts to which orders can be allocated, with their equity.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -521,8 +514,8 @@ class AllocationGroupRow(Model, frozen=True, kw_only=True):
 class AllocationGroups(Model, frozen=True, kw_only=True):
     """Response of `client.api.advisors.get_allocation_groups`.
 
-    Endpoint: ``GET /iserver/account/allocation/group``. Purpose of the call: return the allocation
-    groups.
+    Endpoint: ``GET /iserver/account/allocation/group``. Purpose of the call: return the advisor's
+    allocation groups, without their members; use `get_allocation_group` for the members.
 
     Attributes:
         data: the allocation groups.
@@ -535,7 +528,7 @@ class GroupMemberChange(Model, frozen=True, kw_only=True):
     """Item of the list `accounts`, an argument of `client.api.advisors.create_allocation_group`.
 
     Endpoint: ``POST /iserver/account/allocation/group``. Purpose of the call: create an allocation
-    group.
+    group: accounts among which an order for the group is split.
 
     If an attribute is None, it is not sent.
 
@@ -568,9 +561,9 @@ class AllocationGroup(Model, frozen=True, kw_only=True):
 
     Attributes:
         accounts: members of the allocation group.
-        default_method: method by which orders are split between the accounts: ``A`` by available
-            equity, ``E`` equally, ``N`` by net liquidation value, ``C`` by cash, ``P`` by percent,
-            ``R`` by ratio, ``S`` by shares.
+        default_method: method by which orders are split: ``A`` by available equity, ``E`` equally,
+            ``N`` by net liquidation value, ``C`` by cash, ``P`` by percent, ``R`` by ratio, ``S``
+            by shares.
     """
 
     accounts: list[GroupMember]
@@ -581,8 +574,8 @@ class AllocationGroup(Model, frozen=True, kw_only=True):
 class AllocationPresets(Model, frozen=True, kw_only=True):
     """Response of `client.api.advisors.get_allocation_presets`.
 
-    Endpoint: ``GET /iserver/account/allocation/presets``. Purpose of the call: return the presets
-    of allocations.
+    Endpoint: ``GET /iserver/account/allocation/presets``. Purpose of the call: return the settings
+    that decide how orders are split among accounts.
 
     If an attribute is None, the response has no readable value for it.
 

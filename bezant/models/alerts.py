@@ -96,7 +96,7 @@ class NewAlertCondition(Model, frozen=True, kw_only=True, rename="camel"):
     """Item of the list `conditions`, an argument of `client.api.alerts.create_alert`.
 
     Endpoint: ``POST /iserver/account/{accountId}/alert``. Purpose of the call: create an alert, or
-    change an alert by its order id.
+    change the alert whose ``order_id`` is given.
 
     If an attribute is None, it is not sent.
 
@@ -123,7 +123,7 @@ class AlertCreated(Model, frozen=True, kw_only=True):
     """Response of `client.api.alerts.create_alert`.
 
     Endpoint: ``POST /iserver/account/{accountId}/alert``. Purpose of the call: create an alert, or
-    change an alert by its order id.
+    change the alert whose ``order_id`` is given.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -146,7 +146,7 @@ class AlertActivated(Model, frozen=True, kw_only=True):
     """Response of `client.api.alerts.activate_alert`.
 
     Endpoint: ``POST /iserver/account/{accountId}/alert/activate``. Purpose of the call: switch an
-    alert on or off.
+    alert on or off without deleting it.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -166,7 +166,7 @@ class AlertDeleted(Model, frozen=True, kw_only=True):
     """Response of `client.api.alerts.delete_alert`.
 
     Endpoint: ``DELETE /iserver/account/{accountId}/alert/{alertId}``. Purpose of the call: delete
-    an alert, or with the id 0 all alerts of an account.
+    one alert of an account, or all of them.
 
     If an attribute is None, the response has no readable value for it.
 

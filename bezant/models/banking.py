@@ -219,8 +219,8 @@ class EddaInstruction(Model, frozen=True, kw_only=True, rename="camel"):
 class CreateBankInstructionRequest(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `body`, an argument of `client.oauth_api.banking.create_bank_instruction`.
 
-    Endpoint: ``POST /gw/api/v1/bank-instructions``. Purpose of the call: set up or remove a bank
-    instruction.
+    Endpoint: ``POST /gw/api/v1/bank-instructions``. Purpose of the call: set up a bank instruction
+    of an account for later transfers, or remove one.
 
     Attributes:
         instruction: details of the instruction.
@@ -269,8 +269,8 @@ class InstructionResult(Model, frozen=True, kw_only=True, rename="camel"):
 class InstructionAccepted(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.oauth_api.banking.create_bank_instruction`.
 
-    Endpoint: ``POST /gw/api/v1/bank-instructions``. Purpose of the call: set up or remove a bank
-    instruction.
+    Endpoint: ``POST /gw/api/v1/bank-instructions``. Purpose of the call: set up a bank instruction
+    of an account for later transfers, or remove one.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -328,8 +328,8 @@ class QueryRecurringInstructions(Model, frozen=True, kw_only=True, rename="camel
 class QueryBankInstructionsRequest(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `body`, an argument of `client.oauth_api.banking.query_bank_instructions`.
 
-    Endpoint: ``POST /gw/api/v1/bank-instructions/query``. Purpose of the call: return bank
-    instructions, or recurring instructions with their history.
+    Endpoint: ``POST /gw/api/v1/bank-instructions/query``. Purpose of the call: return an account's
+    bank instructions, or its recurring instructions with their history.
 
     Attributes:
         instruction: details of the instruction.
@@ -445,8 +445,8 @@ class BankInstructionQueryState(Model, frozen=True, kw_only=True, rename="camel"
 class BankInstructionQueryResult(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.oauth_api.banking.query_bank_instructions`.
 
-    Endpoint: ``POST /gw/api/v1/bank-instructions/query``. Purpose of the call: return bank
-    instructions, or recurring instructions with their history.
+    Endpoint: ``POST /gw/api/v1/bank-instructions/query``. Purpose of the call: return an account's
+    bank instructions, or its recurring instructions with their history.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -463,7 +463,7 @@ class CreateBankInstructionsRequest(Model, frozen=True, kw_only=True, rename="ca
     """Value of `body`, an argument of `client.oauth_api.banking.create_bank_instructions`.
 
     Endpoint: ``POST /gw/api/v1/bank-instructions:bulk``. Purpose of the call: set up or remove
-    several bank instructions.
+    several bank instructions in one request.
 
     Attributes:
         instruction_type: kind of instruction, such as ``ACH_INSTRUCTION``,
@@ -500,7 +500,7 @@ class InstructionSetAccepted(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.oauth_api.banking.create_bank_instructions`.
 
     Endpoint: ``POST /gw/api/v1/bank-instructions:bulk``. Purpose of the call: set up or remove
-    several bank instructions.
+    several bank instructions in one request.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -570,7 +570,7 @@ class InstructionStateResult(Model, frozen=True, kw_only=True, rename="camel"):
             ``QUERY_WITHDRAWABLE_FUNDS``, ``INTERNAL_POSITION_TRANSFER``, ``INTERNAL_CASH_TRANSFER``
             and others.
         account_id: id of the account, such as ``DU123456``.
-        ira_type: kind of retirement account.
+        ira_type: kind of retirement account (IRA).
         year: year, four digits.
     """
 
@@ -592,7 +592,7 @@ class InstructionState(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.oauth_api.banking.get_instruction_by_client_id`.
 
     Endpoint: ``GET /gw/api/v1/client-instructions/{clientInstructionId}``. Purpose of the call:
-    return the state of an instruction by your own id.
+    return the state of the instruction that has this id of your own.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -755,8 +755,8 @@ class ExternalPositionTransfer(Model, frozen=True, kw_only=True, rename="camel")
 class TransferAssetRequest(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `body`, an argument of `client.oauth_api.banking.transfer_asset`.
 
-    Endpoint: ``POST /gw/api/v1/external-asset-transfers``. Purpose of the call: move a position
-    from or to another broker.
+    Endpoint: ``POST /gw/api/v1/external-asset-transfers``. Purpose of the call: move a position to
+    IBKR from another broker, or away to another broker.
 
     Attributes:
         instruction: details of the instruction.
@@ -777,7 +777,7 @@ class TransferAssetsRequest(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `body`, an argument of `client.oauth_api.banking.transfer_assets`.
 
     Endpoint: ``POST /gw/api/v1/external-asset-transfers:bulk``. Purpose of the call: move several
-    positions from or to another broker.
+    positions to IBKR from another broker, or away to another broker.
 
     Attributes:
         instruction_type: kind of instruction, such as ``DWAC``, ``FOP``,
@@ -929,8 +929,8 @@ class WithdrawFundsInstruction(Model, frozen=True, kw_only=True, rename="camel")
 class TransferCashRequest(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `body`, an argument of `client.oauth_api.banking.transfer_cash`.
 
-    Endpoint: ``POST /gw/api/v1/external-cash-transfers``. Purpose of the call: deposit or withdraw
-    money.
+    Endpoint: ``POST /gw/api/v1/external-cash-transfers``. Purpose of the call: deposit money from a
+    bank into an account, or withdraw money to a bank.
 
     Attributes:
         instruction: details of the instruction.
@@ -978,8 +978,8 @@ class QueryIraContributions(Model, frozen=True, kw_only=True, rename="camel"):
 class QueryCashTransfersRequest(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `body`, an argument of `client.oauth_api.banking.query_cash_transfers`.
 
-    Endpoint: ``POST /gw/api/v1/external-cash-transfers/query``. Purpose of the call: return the
-    amount that can be withdrawn, or contributions to retirement accounts.
+    Endpoint: ``POST /gw/api/v1/external-cash-transfers/query``. Purpose of the call: return how
+    much an account can withdraw, or its contributions to retirement accounts.
 
     Attributes:
         instruction: details of the instruction.
@@ -994,8 +994,8 @@ class QueryCashTransfersRequest(Model, frozen=True, kw_only=True, rename="camel"
 class CashTransferQueryResult(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.oauth_api.banking.query_cash_transfers`.
 
-    Endpoint: ``POST /gw/api/v1/external-cash-transfers/query``. Purpose of the call: return the
-    amount that can be withdrawn, or contributions to retirement accounts.
+    Endpoint: ``POST /gw/api/v1/external-cash-transfers/query``. Purpose of the call: return how
+    much an account can withdraw, or its contributions to retirement accounts.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -1012,7 +1012,7 @@ class TransferCashInBulkRequest(Model, frozen=True, kw_only=True, rename="camel"
     """Value of `body`, an argument of `client.oauth_api.banking.transfer_cash_in_bulk`.
 
     Endpoint: ``POST /gw/api/v1/external-cash-transfers:bulk``. Purpose of the call: make several
-    deposits or withdrawals.
+    deposits or withdrawals in one request.
 
     Attributes:
         instruction_type: kind of instruction, such as ``DEPOSIT``, ``WITHDRAWAL``.
@@ -1071,7 +1071,7 @@ class InstructionSet(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.oauth_api.banking.get_instruction_set`.
 
     Endpoint: ``GET /gw/api/v1/instruction-sets/{instructionSetId}``. Purpose of the call: return
-    the states of all instructions of a set.
+    the states of all instructions that were sent in one request.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -1102,7 +1102,8 @@ class CancelInstruction(Model, frozen=True, kw_only=True, rename="camel"):
 class CancelInstructionRequest(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `body`, an argument of `client.oauth_api.banking.cancel_instruction`.
 
-    Endpoint: ``POST /gw/api/v1/instructions/cancel``. Purpose of the call: cancel an instruction.
+    Endpoint: ``POST /gw/api/v1/instructions/cancel``. Purpose of the call: request the cancellation
+    of one instruction.
 
     Attributes:
         instruction: details of the instruction.
@@ -1116,8 +1117,8 @@ class CancelInstructionRequest(Model, frozen=True, kw_only=True, rename="camel")
 class CancelInstructionsRequest(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `body`, an argument of `client.oauth_api.banking.cancel_instructions`.
 
-    Endpoint: ``POST /gw/api/v1/instructions/cancel:bulk``. Purpose of the call: cancel several
-    instructions.
+    Endpoint: ``POST /gw/api/v1/instructions/cancel:bulk``. Purpose of the call: request the
+    cancellation of several instructions.
 
     Attributes:
         instruction_type: kind of instruction, such as ``CANCEL_INSTRUCTION``.
@@ -1162,8 +1163,9 @@ class QueryRecentInstructions(Model, frozen=True, kw_only=True, rename="camel"):
 class QueryInstructionsRequest(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `body`, an argument of `client.oauth_api.banking.query_instructions`.
 
-    Endpoint: ``POST /gw/api/v1/instructions/query``. Purpose of the call: request an account's
-    recent instructions; the result is fetched by the instruction's id.
+    Endpoint: ``POST /gw/api/v1/instructions/query``. Purpose of the call: request the list of an
+    account's instructions of the last 30 days at most; the response has only an id. Pass it to
+    `get_instruction` to get the list.
 
     Attributes:
         instruction: details of the instruction.
@@ -1211,8 +1213,8 @@ class TransferAssetInternallyRequest(Model, frozen=True, kw_only=True, rename="c
 class TransferAssetsInternallyRequest(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `body`, an argument of `client.oauth_api.banking.transfer_assets_internally`.
 
-    Endpoint: ``POST /gw/api/v1/internal-asset-transfers:bulk``. Purpose of the call: move several
-    positions between accounts at IBKR.
+    Endpoint: ``POST /gw/api/v1/internal-asset-transfers:bulk``. Purpose of the call: move positions
+    between accounts at IBKR, several transfers in one request.
 
     Attributes:
         instruction_type: kind of instruction, such as ``INTERNAL_POSITION_TRANSFER``.
@@ -1262,8 +1264,8 @@ class TransferCashInternallyRequest(Model, frozen=True, kw_only=True, rename="ca
 class TransferCashInternallyInBulkRequest(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `body`, an argument of `client.oauth_api.banking.transfer_cash_internally_in_bulk`.
 
-    Endpoint: ``POST /gw/api/v1/internal-cash-transfers:bulk``. Purpose of the call: make several
-    transfers of money between accounts at IBKR.
+    Endpoint: ``POST /gw/api/v1/internal-cash-transfers:bulk``. Purpose of the call: move money
+    between accounts at IBKR, several transfers in one request.
 
     Attributes:
         instruction_type: kind of instruction, such as ``INTERNAL_CASH_TRANSFER``.

@@ -97,7 +97,7 @@ class TradingHours(Model, frozen=True, kw_only=True):
     """Response of `client.api.contracts.get_trading_schedule`.
 
     Endpoint: ``GET /contract/trading-schedule``. Purpose of the call: return a contract's trading
-    hours for the coming days.
+    hours for six days around the current trading day.
 
     Attributes:
         exchange_time_zone: time zone of the exchange.
@@ -154,7 +154,8 @@ class ContractRules(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.api.contracts.get_contract_rules`.
 
     Endpoint: ``POST /iserver/contract/rules``. Purpose of the call: return the rules for orders in
-    a contract: types, times in force, sizes and increments.
+    a contract; these are the order types, times in force, sizes and price increments that it
+    allows.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -260,7 +261,7 @@ class Algos(Model, frozen=True, kw_only=True):
     """Response of `client.api.contracts.get_algos_by_instrument`.
 
     Endpoint: ``GET /iserver/contract/{conid}/algos``. Purpose of the call: return the order
-    algorithms that are available for a contract.
+    algorithms of IBKR that are available for a contract.
     """
 
     algos: list[Algo]
@@ -377,7 +378,7 @@ class CurrencyPair(Model, frozen=True, kw_only=True):
     """Value in the dict in the response of `client.api.contracts.get_currency_pairs`.
 
     Endpoint: ``GET /iserver/currency/pairs``. Purpose of the call: return the currency pairs that
-    can be traded with a currency.
+    can be traded with a currency; the result has them under the currency's name.
 
     Attributes:
         currency: other currency of the pair (JSON name: ``ccyPair``).
@@ -393,8 +394,8 @@ class CurrencyPair(Model, frozen=True, kw_only=True):
 class ExchangeRate(Model, frozen=True, kw_only=True):
     """Response of `client.api.contracts.get_exchange_rate`.
 
-    Endpoint: ``GET /iserver/exchangerate``. Purpose of the call: return the rate between two
-    currencies.
+    Endpoint: ``GET /iserver/exchangerate``. Purpose of the call: return the exchange rate between
+    two currencies.
     """
 
     rate: Decimal
@@ -425,8 +426,8 @@ class BondFilter(Model, frozen=True, kw_only=True, rename="camel"):
 class BondFilters(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.api.contracts.get_bond_filters`.
 
-    Endpoint: ``GET /iserver/secdef/bond-filters``. Purpose of the call: return the filters for the
-    bonds of an issuer.
+    Endpoint: ``GET /iserver/secdef/bond-filters``. Purpose of the call: return the filters with
+    which `get_contract_info` narrows down the bonds of an issuer.
     """
 
     bond_filters: list[BondFilter] | None = None
@@ -436,7 +437,7 @@ class ContractRow(Model, frozen=True, kw_only=True, rename="camel"):
     """Item of the list in the response of `client.api.contracts.get_contract_info`.
 
     Endpoint: ``GET /iserver/secdef/info``. Purpose of the call: return the contracts of an
-    underlying, month, strike and right.
+    underlying that match the arguments; for example its options of one month and strike.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -448,7 +449,7 @@ class ContractRow(Model, frozen=True, kw_only=True, rename="camel"):
         right: ``C`` for a call option, ``P`` for a put option.
         sec_type: kind of contract, such as ``STK``.
         strike: strike price.
-        ticker: symbol of the contract, such as ``AAPL``.
+        ticker: symbol of the contract.
         symbol: symbol of the contract.
         multiplier: number of units of the underlying in one contract.
         trading_class: trading class, such as ``SPXW``.
@@ -509,7 +510,7 @@ class SearchHit(Model, frozen=True, kw_only=True, rename="camel"):
     """Item of the list in the response of `client.api.contracts.search_contracts`.
 
     Endpoint: ``GET /iserver/secdef/search``. Purpose of the call: search for underlyings by symbol
-    or company name; the rows have no meaningful order.
+    or company name; the order of the rows means nothing, so the first row can be the wrong listing.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -538,10 +539,10 @@ class SearchHit(Model, frozen=True, kw_only=True, rename="camel"):
 class Strikes(Model, frozen=True, kw_only=True):
     """Response of `client.api.contracts.get_contract_strikes`.
 
-    Endpoint: ``GET /iserver/secdef/strikes``. Purpose of the call: return the strikes of an
-    underlying's options or warrants in a month; IBKR sends empty lists until the session has
-    searched for the symbol, so after empty lists the client sends that search and then the request
-    again.
+    Endpoint: ``GET /iserver/secdef/strikes``. Purpose of the call: return the strike prices of an
+    underlying's options or warrants that expire in a month; IBKR sends empty lists until the
+    session has searched for the underlying's symbol. After empty lists the client therefore makes
+    that search and then repeats this request.
     """
 
     call: list[Decimal]
@@ -551,13 +552,13 @@ class Strikes(Model, frozen=True, kw_only=True):
 class ExchangeListing(Model, frozen=True, kw_only=True):
     """Item of the list in the response of `client.api.contracts.get_conids_by_exchange`.
 
-    Endpoint: ``GET /trsrv/all-conids``. Purpose of the call: return every contract that an exchange
-    lists.
+    Endpoint: ``GET /trsrv/all-conids``. Purpose of the call: return all contracts that are tradable
+    on an exchange.
 
     Attributes:
         conid: IBKR's id of the contract.
         exchange: exchange, such as ``NASDAQ``.
-        ticker: symbol of the contract, such as ``AAPL``.
+        ticker: symbol of the contract.
     """
 
     conid: int
@@ -568,8 +569,8 @@ class ExchangeListing(Model, frozen=True, kw_only=True):
 class FutureContract(Model, frozen=True, kw_only=True, rename="camel"):
     """Value in the dict in the response of `client.api.contracts.get_futures_by_symbol`.
 
-    Endpoint: ``GET /trsrv/futures``. Purpose of the call: return the futures that have not expired,
-    by root symbol.
+    Endpoint: ``GET /trsrv/futures``. Purpose of the call: return the futures that have not expired;
+    the keys of the result are the root symbols.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -648,7 +649,7 @@ class VenueSchedule(Model, frozen=True, kw_only=True, rename="camel"):
     """Item of the list in the response of `client.api.contracts.get_trading_schedule_by_symbol`.
 
     Endpoint: ``GET /trsrv/secdef/schedule``. Purpose of the call: return the trading hours of a
-    symbol on each of its venues.
+    symbol on each of its exchanges, for up to a month.
 
     If an attribute is None, the response has no readable value for it.
 

@@ -59,7 +59,7 @@ class CategoryTree(Model, frozen=True, kw_only=True):
     """Response of `client.api.event_contracts.get_forecast_categories`.
 
     Endpoint: ``GET /forecast/category/tree``. Purpose of the call: return the categories of event
-    contracts with their markets.
+    contracts, each with its markets.
     """
 
     categories: dict[str, Category]
@@ -68,8 +68,8 @@ class CategoryTree(Model, frozen=True, kw_only=True):
 class ForecastContract(Model, frozen=True, kw_only=True):
     """Response of `client.api.event_contracts.get_forecast_contract`.
 
-    Endpoint: ``GET /forecast/contract/details``. Purpose of the call: return one event contract:
-    its question, sides and payout.
+    Endpoint: ``GET /forecast/contract/details``. Purpose of the call: return the details of one
+    event contract: its question, sides and payout.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -133,8 +133,8 @@ class ForecastMarketContract(Model, frozen=True, kw_only=True):
 class ForecastMarket(Model, frozen=True, kw_only=True):
     """Response of `client.api.event_contracts.get_forecast_market`.
 
-    Endpoint: ``GET /forecast/contract/market``. Purpose of the call: return all contracts of a
-    market.
+    Endpoint: ``GET /forecast/contract/market``. Purpose of the call: return all event contracts of
+    one market.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -169,8 +169,8 @@ class ForecastPriceIncrement(Model, frozen=True, kw_only=True):
 class ForecastRules(Model, frozen=True, kw_only=True):
     """Response of `client.api.event_contracts.get_forecast_rules`.
 
-    Endpoint: ``GET /forecast/contract/rules``. Purpose of the call: return the rules for deciding
-    and paying out an event contract.
+    Endpoint: ``GET /forecast/contract/rules``. Purpose of the call: return the rules by which an
+    event contract is decided and paid out.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -225,7 +225,8 @@ class ForecastSchedule(Model, frozen=True, kw_only=True):
     """Response of `client.api.event_contracts.get_forecast_schedule`.
 
     Endpoint: ``GET /forecast/contract/schedules``. Purpose of the call: return an event contract's
-    weekly hours, in its exchange's time zone on a 12-hour clock.
+    trading hours of a week; they are times of a 12-hour clock in the time zone of the contract's
+    exchange.
 
     Attributes:
         time_zone: time zone of the exchange (JSON name: ``timezone``).

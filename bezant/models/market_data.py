@@ -45,7 +45,7 @@ class History(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.api.market_data.get_md_history`.
 
     Endpoint: ``GET /iserver/marketdata/history``. Purpose of the call: return up to 1,000
-    historical bars of a contract.
+    historical bars of a contract; IBKR leaves out further bars without an error.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -378,8 +378,8 @@ class Snapshot(Model, frozen=True, kw_only=True):
 class Unsubscribed(Model, frozen=True, kw_only=True):
     """Response of `client.api.market_data.close_all_md_streams`.
 
-    Endpoint: ``GET /iserver/marketdata/unsubscribeall``. Purpose of the call: end all subscriptions
-    to quotes.
+    Endpoint: ``GET /iserver/marketdata/unsubscribeall``. Purpose of the call: end all of IBKR's
+    streams of quotes, when you need no more snapshots.
     """
 
     unsubscribed: bool | None = None

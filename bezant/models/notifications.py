@@ -42,8 +42,8 @@ class DeliveryDevice(Model, frozen=True, kw_only=True):
 class DeliveryOptions(Model, frozen=True, kw_only=True):
     """Response of `client.api.notifications.get_fyi_delivery`.
 
-    Endpoint: ``GET /fyi/deliveryoptions``. Purpose of the call: return the e-mail setting and the
-    devices for notifications.
+    Endpoint: ``GET /fyi/deliveryoptions``. Purpose of the call: return whether notifications are
+    sent by e-mail, and the devices that receive them.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -59,8 +59,8 @@ class DeliveryOptions(Model, frozen=True, kw_only=True):
 class FyiReceipt(Model, frozen=True, kw_only=True):
     """Response of `client.api.notifications.modify_fyi_delivery`.
 
-    Endpoint: ``POST /fyi/deliveryoptions/device``. Purpose of the call: switch delivery to a device
-    on or off.
+    Endpoint: ``POST /fyi/deliveryoptions/device``. Purpose of the call: switch the delivery of
+    notifications to one device on or off.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -76,7 +76,7 @@ class FyiReceipt(Model, frozen=True, kw_only=True):
 class FyiDisclaimer(Model, frozen=True, kw_only=True):
     """Response of `client.api.notifications.get_fyi_disclaimer`.
 
-    Endpoint: ``GET /fyi/disclaimer/{typecode}``. Purpose of the call: return the disclaimer of a
+    Endpoint: ``GET /fyi/disclaimer/{typecode}``. Purpose of the call: return the disclaimer for one
     kind of notification.
 
     If an attribute is None, the response has no readable value for it.
@@ -128,8 +128,8 @@ class FyiReadState(Model, frozen=True, kw_only=True):
 class FyiRead(Model, frozen=True, kw_only=True):
     """Response of `client.api.notifications.read_fyi_notification`.
 
-    Endpoint: ``PUT /fyi/notifications/{notificationID}``. Purpose of the call: mark a notification
-    as read.
+    Endpoint: ``PUT /fyi/notifications/{notificationID}``. Purpose of the call: mark one
+    notification as read.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -147,7 +147,7 @@ class FyiRead(Model, frozen=True, kw_only=True):
 class FyiSetting(Model, frozen=True, kw_only=True):
     """Item of the list in the response of `client.api.notifications.get_fyi_settings`.
 
-    Endpoint: ``GET /fyi/settings``. Purpose of the call: return the kinds of notification, and
+    Endpoint: ``GET /fyi/settings``. Purpose of the call: return all kinds of notification, and
     whether each is switched on.
 
     If an attribute is None, the response has no readable value for it.

@@ -20,8 +20,8 @@ __all__ = [
 class AccessToken(Model, frozen=True, kw_only=True):
     """Response of `client.oauth_api.oauth.request_access_token`.
 
-    Endpoint: ``POST /oauth/access_token``. Purpose of the call: exchange an authorised request
-    token for an access token (OAuth 1.0a).
+    Endpoint: ``POST /oauth/access_token``. Purpose of the call: exchange a request token that the
+    user has authorised for an access token (OAuth 1.0a).
     """
 
     is_true: bool | None = None
@@ -37,7 +37,7 @@ class LiveSessionToken(Model, frozen=True, kw_only=True):
     """Response of `client.oauth_api.oauth.request_live_session_token`.
 
     Endpoint: ``POST /oauth/live_session_token``. Purpose of the call: request a live session token
-    (OAuth 1.0a, Diffie-Hellman exchange).
+    by a Diffie-Hellman exchange (OAuth 1.0a).
 
     If an attribute is None, the response has no readable value for it.
 
@@ -62,8 +62,8 @@ class LiveSessionToken(Model, frozen=True, kw_only=True):
 class RequestToken(Model, frozen=True, kw_only=True):
     """Response of `client.oauth_api.oauth.request_temporary_token`.
 
-    Endpoint: ``POST /oauth/request_token``. Purpose of the call: request a request token, the first
-    step of OAuth 1.0a.
+    Endpoint: ``POST /oauth/request_token``. Purpose of the call: request a temporary token, called
+    request token, which is the first step of OAuth 1.0a.
     """
 
     oauth_token: str | None = None

@@ -40,8 +40,8 @@ class AllocationSplit(Model, frozen=True, kw_only=True):
 class Allocation(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.api.portfolio.get_consolidated_allocation`.
 
-    Endpoint: ``POST /portfolio/allocation``. Purpose of the call: return the combined holdings of
-    several accounts by asset class, sector and group.
+    Endpoint: ``POST /portfolio/allocation``. Purpose of the call: return the holdings of several
+    accounts added up, by asset class, sector and group.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -65,8 +65,8 @@ class SubaccountPaging(Model, frozen=True, kw_only=True, rename="camel"):
 class SubaccountPage(Model, frozen=True, kw_only=True):
     """Response of `client.api.portfolio.get_many_subaccounts`.
 
-    Endpoint: ``GET /portfolio/subaccounts2``. Purpose of the call: return a page of 20
-    sub-accounts.
+    Endpoint: ``GET /portfolio/subaccounts2``. Purpose of the call: return a page of up to 20
+    sub-accounts of an advisor or broker.
     """
 
     metadata: SubaccountPaging | None = None
@@ -136,8 +136,8 @@ class ComboLegPosition(Model, frozen=True, kw_only=True, rename="camel"):
 class ComboPosition(Model, frozen=True, kw_only=True):
     """Item of the list in the response of `client.api.portfolio.get_combo_positions`.
 
-    Endpoint: ``GET /portfolio/{accountId}/combo/positions``. Purpose of the call: return positions
-    that were entered as combinations, with their legs.
+    Endpoint: ``GET /portfolio/{accountId}/combo/positions``. Purpose of the call: return the
+    positions of an account that were entered as combinations, with their legs.
     """
 
     description: str | None = None
@@ -241,7 +241,7 @@ class CacheInvalidated(Model, frozen=True, kw_only=True):
     """Response of `client.api.portfolio.invalidate_position_cache`.
 
     Endpoint: ``POST /portfolio/{accountId}/positions/invalidate``. Purpose of the call: drop the
-    gateway's cached positions of an account.
+    gateway's cached positions of an account; the next call for positions then returns fresh ones.
     """
 
     message: str | None = None
@@ -272,7 +272,7 @@ class UncachedPosition(Model, frozen=True, kw_only=True, rename="camel"):
     """Item of the list in the response of `client.api.portfolio.get_uncached_positions`.
 
     Endpoint: ``GET /portfolio2/{accountId}/positions``. Purpose of the call: return all positions
-    of an account in one list, bypassing the cache.
+    of an account in one list, past the gateway's cache.
 
     If an attribute is None, the response has no readable value for it.
 

@@ -27,7 +27,8 @@ __all__ = [
 class StmtRequest(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `body`, an argument of `client.oauth_api.reports.get_statement`.
 
-    Endpoint: ``POST /gw/api/v1/statements``. Purpose of the call: return a statement as a file.
+    Endpoint: ``POST /gw/api/v1/statements``. Purpose of the call: return a statement of accounts as
+    a file.
 
     If an attribute is None, it is not sent.
 
@@ -38,7 +39,7 @@ class StmtRequest(Model, frozen=True, kw_only=True, rename="camel"):
             name: ``cryptoConsolIfAvailable``).
         end_date: last day of the period.
         gzip: whether the file is compressed with gzip.
-        language: language, two letters such as ``en``.
+        language: language as two letters, such as ``en``.
         mime_type: kind of file, such as ``application/pdf``.
         multi_account_format: how a file for several accounts combines them: ``consolidate``,
             ``concatenate`` or ``customConsolidate``.
@@ -89,7 +90,7 @@ class AvailableStatements(Model, frozen=True, kw_only=True):
     """Response of `client.oauth_api.reports.get_available_statements`.
 
     Endpoint: ``GET /gw/api/v1/statements/available``. Purpose of the call: return the days, months
-    and years with a statement.
+    and years for which an account has a statement.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -146,8 +147,8 @@ class AvailableTaxFormsData(Model, frozen=True, kw_only=True, rename="camel"):
 class AvailableTaxForms(Model, frozen=True, kw_only=True):
     """Response of `client.oauth_api.reports.get_available_tax_documents`.
 
-    Endpoint: ``GET /gw/api/v1/tax-documents/available``. Purpose of the call: return the available
-    tax documents of a year.
+    Endpoint: ``GET /gw/api/v1/tax-documents/available``. Purpose of the call: return which tax
+    documents of an account are available for a year.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -190,7 +191,7 @@ class AvailableTradeConfirmations(Model, frozen=True, kw_only=True):
     """Response of `client.oauth_api.reports.get_available_trade_confirmations`.
 
     Endpoint: ``GET /gw/api/v1/trade-confirmations/available``. Purpose of the call: return the days
-    with trade confirmations.
+    for which an account has trade confirmations.
 
     If an attribute is None, the response has no readable value for it.
 

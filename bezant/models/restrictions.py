@@ -14,8 +14,8 @@ __all__ = [
 class CsvReceipt(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.oauth_api.restrictions.apply_csv`.
 
-    Endpoint: ``POST /gw/api/v1/restrictions``. Purpose of the call: apply restrictions from a
-    verified CSV.
+    Endpoint: ``POST /gw/api/v1/restrictions``. Purpose of the call: apply the restrictions in a CSV
+    file that `verify_csv` has checked before.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -31,8 +31,8 @@ class CsvReceipt(Model, frozen=True, kw_only=True, rename="camel"):
 class VerifyRequest(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `body`, an argument of `client.oauth_api.restrictions.verify_csv`.
 
-    Endpoint: ``POST /gw/api/v1/restrictions/verify``. Purpose of the call: verify restrictions in a
-    CSV; nothing is changed.
+    Endpoint: ``POST /gw/api/v1/restrictions/verify``. Purpose of the call: check the restrictions
+    in a CSV file without applying them.
 
     Attributes:
         payload: the CSV file, base64-encoded.

@@ -84,8 +84,9 @@ class ScanType(Model, frozen=True, kw_only=True):
 class ScannerParameters(Model, frozen=True, kw_only=True):
     """Response of `client.api.scanner.get_scanner_parameters`.
 
-    Endpoint: ``GET /iserver/scanner/params``. Purpose of the call: return the available scanners;
-    200 kB, once every 15 minutes.
+    Endpoint: ``GET /iserver/scanner/params``. Purpose of the call: return all scanners with their
+    markets and filters; the response has about 200 kB, and IBKR allows one such call every 15
+    minutes.
     """
 
     filter_list: list[ScannerFilter]
@@ -131,8 +132,8 @@ class ScanRow(Model, frozen=True, kw_only=True):
 class ScanResult(Model, frozen=True, kw_only=True):
     """Response of `client.api.scanner.get_scanner_results`.
 
-    Endpoint: ``POST /iserver/scanner/run``. Purpose of the call: run a scanner and return up to 50
-    contracts.
+    Endpoint: ``POST /iserver/scanner/run``. Purpose of the call: run a market scanner and return up
+    to 50 contracts that it finds.
     """
 
     contracts: list[ScanRow]

@@ -21,8 +21,8 @@ __all__ = [
 class LoggedOut(Model, frozen=True, kw_only=True):
     """Response of `client.api.session.logout`.
 
-    Endpoint: ``POST /logout``. Purpose of the call: end the session; only a login in the browser
-    opens a new one.
+    Endpoint: ``POST /logout``. Purpose of the call: log the user out of the gateway; a new session
+    needs a login in the browser.
     """
 
     status: bool | None = None
@@ -44,8 +44,8 @@ class SsoFeatures(Model, frozen=True, kw_only=True, rename="camel"):
 class SsoSession(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.api.session.get_session_validation`.
 
-    Endpoint: ``GET /sso/validate``. Purpose of the call: validate the login and renew it; return
-    its properties.
+    Endpoint: ``GET /sso/validate``. Purpose of the call: check that the login is valid, renew it,
+    and return its properties.
 
     If an attribute is None, the response has no readable value for it.
 

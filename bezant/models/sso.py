@@ -17,8 +17,8 @@ __all__ = [
 class BrowserSession(Model, frozen=True, kw_only=True):
     """Response of `client.oauth_api.sso.create_browser_session`.
 
-    Endpoint: ``POST /gw/api/v1/sso-browser-sessions``. Purpose of the call: open a browser session
-    for a user.
+    Endpoint: ``POST /gw/api/v1/sso-browser-sessions``. Purpose of the call: open a single sign-on
+    session in a browser for an end user.
     """
 
     active: bool | None = None
@@ -28,7 +28,8 @@ class BrowserSession(Model, frozen=True, kw_only=True):
 class UserSession(Model, frozen=True, kw_only=True):
     """Response of `client.oauth_api.sso.create_session`.
 
-    Endpoint: ``POST /gw/api/v1/sso-sessions``. Purpose of the call: open a session for a user.
+    Endpoint: ``POST /gw/api/v1/sso-sessions``. Purpose of the call: open a single sign-on session
+    for an end user.
     """
 
     access_token: str | None = None

@@ -48,8 +48,8 @@ class QueryWithdrawableCashEquity(Model, frozen=True, kw_only=True, rename="came
 class QueryBalancesRequest(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `body`, an argument of `client.oauth_api.utilities.query_balances`.
 
-    Endpoint: ``POST /gw/api/v1/balances/query``. Purpose of the call: return the withdrawable cash
-    and equity of an account.
+    Endpoint: ``POST /gw/api/v1/balances/query``. Purpose of the call: return the cash that an
+    account can withdraw, and its equity.
 
     Attributes:
         instruction: details of the instruction.
@@ -63,8 +63,8 @@ class QueryBalancesRequest(Model, frozen=True, kw_only=True, rename="camel"):
 class FreeBalances(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.oauth_api.utilities.query_balances`.
 
-    Endpoint: ``POST /gw/api/v1/balances/query``. Purpose of the call: return the withdrawable cash
-    and equity of an account.
+    Endpoint: ``POST /gw/api/v1/balances/query``. Purpose of the call: return the cash that an
+    account can withdraw, and its equity.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -81,7 +81,7 @@ class TransferBrokers(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.oauth_api.utilities.get_transfer_brokers`.
 
     Endpoint: ``GET /gw/api/v1/enumerations/complex-asset-transfer``. Purpose of the call: return
-    the brokers that support transfers of positions.
+    the brokers that support this kind of transfer of positions.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -96,8 +96,8 @@ class TransferBrokers(Model, frozen=True, kw_only=True, rename="camel"):
 class Enumeration(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.oauth_api.utilities.get_enumeration`.
 
-    Endpoint: ``GET /gw/api/v1/enumerations/{enumerationType}``. Purpose of the call: return the
-    values that a field of an application may have.
+    Endpoint: ``GET /gw/api/v1/enumerations/{enumerationType}``. Purpose of the call: return one
+    list of values that fields of an account application may have.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -153,7 +153,7 @@ class FormDetails(Model, frozen=True, kw_only=True, rename="camel"):
         action: action that IBKR names.
         date_modified: time of the last change; in ISO 8601 format.
         form_number: number of the form at IBKR.
-        language: language, two letters such as ``en``.
+        language: language as two letters, such as ``en``.
         payload: file of the form.
     """
 
@@ -178,7 +178,7 @@ class FormDetails(Model, frozen=True, kw_only=True, rename="camel"):
 class Forms(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.oauth_api.utilities.get_forms`.
 
-    Endpoint: ``GET /gw/api/v1/forms``. Purpose of the call: return forms and their questions.
+    Endpoint: ``GET /gw/api/v1/forms``. Purpose of the call: return forms, with their questions.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -198,7 +198,7 @@ class RequiredForms(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.oauth_api.utilities.get_required_forms`.
 
     Endpoint: ``GET /gw/api/v1/forms/required-forms``. Purpose of the call: return the forms that an
-    application needs.
+    account application needs.
     """
 
     error: ManagementError | None = None
@@ -219,7 +219,7 @@ class ParticipatingBanks(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.oauth_api.utilities.get_participating_banks`.
 
     Endpoint: ``GET /gw/api/v1/participating-banks``. Purpose of the call: return the banks that
-    take part in a kind of transfer.
+    support a kind of transfer.
     """
 
     participating_banks: list[ParticipatingBank] | None = None
@@ -247,8 +247,8 @@ class RequestDetail(Model, frozen=True, kw_only=True, rename="camel"):
 class RequestPage(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.oauth_api.utilities.get_requests`.
 
-    Endpoint: ``GET /gw/api/v1/requests``. Purpose of the call: return the requests of a range of
-    days.
+    Endpoint: ``GET /gw/api/v1/requests``. Purpose of the call: return the account management
+    requests of a range of days.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -267,7 +267,7 @@ class RequestState(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.oauth_api.utilities.get_request_status`.
 
     Endpoint: ``GET /gw/api/v1/requests/{requestId}/status``. Purpose of the call: return the state
-    of a request.
+    of one account management request.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -287,7 +287,7 @@ class UserNameCheck(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.oauth_api.utilities.check_user_name`.
 
     Endpoint: ``GET /gw/api/v1/validations/usernames/{username}``. Purpose of the call: return
-    whether a user name is available and valid.
+    whether a user name is valid and still available.
     """
 
     error: ManagementError | None = None

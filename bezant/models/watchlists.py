@@ -57,7 +57,7 @@ class WatchlistInstrument(Model, frozen=True, kw_only=True, rename="camel"):
         sec_type: kind of contract, such as ``STK`` (JSON name: ``ST``).
         asset_class: kind of contract, such as ``STK``.
         conid: IBKR's id of the contract.
-        ticker: symbol of the contract, such as ``AAPL``.
+        ticker: symbol of the contract.
         blank_line: text of a blank line (JSON name: ``H``).
     """
 
@@ -75,8 +75,8 @@ class WatchlistInstrument(Model, frozen=True, kw_only=True, rename="camel"):
 class WatchlistDetails(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.api.watchlists.get_watchlist`.
 
-    Endpoint: ``GET /iserver/watchlist``. Purpose of the call: return a watchlist; only the second
-    call returns the details of its instruments.
+    Endpoint: ``GET /iserver/watchlist``. Purpose of the call: return one watchlist; the details of
+    its instruments are missing from the first response and come with a second call.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -106,8 +106,8 @@ class WatchlistRow(Model, frozen=True, kw_only=True):
 class Watchlist(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.api.watchlists.create_watchlist`.
 
-    Endpoint: ``POST /iserver/watchlist``. Purpose of the call: create a watchlist, or overwrite the
-    watchlist with the same id.
+    Endpoint: ``POST /iserver/watchlist``. Purpose of the call: create a watchlist; if a watchlist
+    with this id exists, it is overwritten without a warning.
 
     If an attribute is None, the response has no readable value for it.
 
@@ -152,7 +152,8 @@ class WatchlistsData(Model, frozen=True, kw_only=True):
 class Watchlists(Model, frozen=True, kw_only=True):
     """Response of `client.api.watchlists.get_all_watchlists`.
 
-    Endpoint: ``GET /iserver/watchlists``. Purpose of the call: return the watchlists.
+    Endpoint: ``GET /iserver/watchlists``. Purpose of the call: return the names and ids of all
+    watchlists.
 
     If an attribute is None, the response has no readable value for it.
 

@@ -255,7 +255,7 @@ class Planner:
             for each in operation.parameters:
                 each.doc = str(self.overlay.word(each.wire).get("doc", ""))
             if entry.get("answer_any") and method == "GET" and "{" not in text:
-                doc = "query values under IBKR's own names"
+                doc = "values to send in the query string, by IBKR's names for them"
                 extra = Parameter("query", "", "extra", MapOf(ANY), required=False, doc=doc)
                 operation.parameters.append(extra)
         fixes: Json = entry.get("params", {})
@@ -343,9 +343,13 @@ class Planner:
         if call.path.endswith(":bulk") and isinstance(shape, Record):
             self._like_single(call, shape)
         if call.signed:
-            doc = "the instruction, or the signed JWT of it"
+            doc = (
+                "content of the request: an object, which is sent as JSON, or the text of a signed "
+                "JWT (JSON Web Token) with that content"
+            )
             if not isinstance(shape, Record):
-                shape, doc = Scalar("str"), "the signed JWT"
+                shape = Scalar("str")
+                doc = "content of the request, as the text of a signed JWT (JSON Web Token)"
             operation.sends = JWT
             operation.parameters.append(Parameter("body", "", JWT, shape, required=True, doc=doc))
             return

@@ -487,9 +487,8 @@ def terms(plan: Plan) -> str:
         pairs = ", ".join(f'"{each}": "{value}"' for each, value in rows.items())
         spelled.append(f'    "{name}": {{{pairs}}},\n')
         function = f"is_{names.snake(name)}"
-        kind = function[3:].replace("_", " ")
         guards += f"\n\ndef {function}(text: str) -> TypeGuard[{name}]:\n"
-        said = f"Return whether requests accept a text as {kind}; then it is a `{name}`."
+        said = f"Return whether a text is one of the values of `{name}`, which requests accept."
         guards += f'    """{said}"""\n'
         guards += f"    return text in get_args({name})\n"
     text += "\n# The spellings of each value, with the value itself, by term.\n"
@@ -565,6 +564,10 @@ def _method(operation: Operation) -> str:
     answer = answer_text(operation)
     text = f"    async def {operation.name}(self{star}{signature}) -> {answer}:\n"
     blocks = [f"        ``{operation.call}``."]
+    # The request for a list can name an account although the caller names none.
+    optional = any(not each.required and not each.default for each in found)
+    if optional and not operation.may_be_empty:
+        blocks.append("        The request leaves out arguments that are None.")
     if found:
         lines = [
             wrapped(f"{each.name}: {_sentence(each.doc)}", "            ", "    ") for each in found
@@ -573,14 +576,26 @@ def _method(operation: Operation) -> str:
     raises = []
     if operation.parameters:
         raises.append("InvalidRequest: an argument has a wrong type or value; nothing was sent.")
-    if not operation.idempotent:
-        raises.append("OutcomeUnknown: no response tells the result; IBKR may have carried it out.")
-    if operation.refusal:
-        raises.append(f"{operation.refusal}: the response is a refusal; the error has its content.")
     if operation.needs_oauth:
-        raises.append("OAuthRequired: the client connects through a gateway; nothing was sent.")
-    raises.append("BezantError: the call failed; the subclass names the reason.")
-    blocks.append("        Raises:\n" + "\n".join(f"            {each}" for each in raises))
+        raises.append("OAuthRequired: the client is connected to a gateway; nothing was sent.")
+    if not operation.idempotent:
+        raises.append(
+            "OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it "
+            "before you have checked."
+        )
+    if operation.refusal:
+        raises.append(
+            f"{operation.refusal}: IBKR would refuse the order; the error's ``preview`` has the "
+            "content of the response."
+        )
+    if operation.never_empty:
+        raises.append(
+            "IncompleteList: the response stays empty: IBKR may not have collected the values yet. "
+            "Try again in a few seconds."
+        )
+    raises.append("BezantError: the call failed for another reason, which the error's class names.")
+    lines = [wrapped(each, "            ", "    ") for each in raises]
+    blocks.append("        Raises:\n" + "\n".join(lines))
     text += docstring(operation.summary, blocks, "        ")
     arguments = "".join(f", {each.name}={each.name}" for each in operation.parameters)
     kind = {"None": "type(None)"}.get(answer, answer)
@@ -601,7 +616,8 @@ def _sentence(text: str) -> str:
 def api_index(plan: Plan) -> str:
     """Return the text of the module whose classes have an attribute for each group."""
     groups = [group for group in plan.groups if plan.of(group)]
-    text = f'{HEADER}"""Every operation, by group."""\n\nfrom __future__ import annotations\n\n'
+    text = f'{HEADER}"""Classes with an attribute for each group of operations."""\n\n'
+    text += "from __future__ import annotations\n\n"
     text += "from functools import cached_property\nfrom typing import TYPE_CHECKING\n\n"
     text += (
         "from ..._core.settings.settings import Settings\n"
@@ -612,9 +628,9 @@ def api_index(plan: Plan) -> str:
         text += f"    from .{group} import {group_class(group)}\n"
     text += '\n__all__ = ["AsyncApi", "AsyncOAuthOperations"]\n\n\n'
     through = [group for group in groups if group not in plan.needs_oauth]
-    summary = "Every operation that the gateway serves, by group; a group loads at its first use."
+    summary = "Methods for all operations that the gateway serves: one attribute for each group."
     text += _groups_class(plan, "AsyncApi", summary, through)
-    summary = "Every operation that needs OAuth, by group; a group loads at its first use."
+    summary = "Methods for all operations that need OAuth: one attribute for each group."
     only = [group for group in groups if group in plan.needs_oauth]
     return f"{text}\n\n{_groups_class(plan, 'AsyncOAuthOperations', summary, only)}"
 

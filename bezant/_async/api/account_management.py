@@ -24,36 +24,41 @@ class AsyncAccountManagementApi(AsyncGroup):
     async def get_request_file(
         self, *, account_id: str | None = None, external_id: str | None = None
     ) -> AccountFile:
-        """Return the file of an account application, or the response to it.
+        """Return an application sent through this API, and IBKR's response to it.
+
+        Pass either ``account_id`` or ``external_id``.
 
         ``GET /gw/api/v1/accounts``.
 
+        The request leaves out arguments that are None.
+
         Args:
             account_id: id of the account, such as ``DU123456``.
-            external_id: your own id of the applicant.
+            external_id: your own id of the applicant, from the application.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.GET_REQUEST_FILE, AccountFile, account_id=account_id, external_id=external_id
         )
 
     async def update_accounts(self, *, body: str) -> RequestReceipt:
-        """Change accounts with a signed request.
+        """Change the data of one or more accounts with a signed request.
 
         ``PATCH /gw/api/v1/accounts``.
 
         Args:
-            body: the signed JWT.
+            body: content of the request, as the text of a signed JWT (JSON Web Token).
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(table.UPDATE_ACCOUNTS, RequestReceipt, body=body)
 
@@ -63,29 +68,33 @@ class AsyncAccountManagementApi(AsyncGroup):
         ``POST /gw/api/v1/accounts``.
 
         Args:
-            body: the signed JWT.
+            body: content of the request, as the text of a signed JWT (JSON Web Token).
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(table.CREATE_ACCOUNTS, RequestReceipt, body=body)
 
     async def submit_documents(self, *, body: str) -> RequestReceipt:
-        """Submit signed documents of an account.
+        """Submit agreements and disclosures, which IBKR uses for the applications of the same day.
+
+        Submit them every day before the applications.
 
         ``POST /gw/api/v1/accounts/documents``.
 
         Args:
-            body: the signed JWT.
+            body: content of the request, as the text of a signed JWT (JSON Web Token).
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(table.SUBMIT_DOCUMENTS, RequestReceipt, body=body)
 
@@ -99,23 +108,25 @@ class AsyncAccountManagementApi(AsyncGroup):
         status: str | None = None,
         type_: str | None = None,
     ) -> LoginMessages:
-        """Return the messages shown to users at their login.
+        """Return the messages that users see when they log in, for all accounts of your client id.
 
         ``GET /gw/api/v1/accounts/login-messages``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            end_date: last day of the period.
-            start_date: first day of the period.
-            limit: maximum number of rows in the response.
-            offset: number of rows that the response skips at the start.
-            status: state: ``N``, ``O``, ``P``, ``C``, ``A``, ``E``, ``F``, ``I``, ``J``, ``L``,
-                ``M``, ``R`` and others.
-            type_: kind.
+            end_date: last day of the range, ``YYYY-MM-DD``.
+            start_date: first day of the range, ``YYYY-MM-DD``.
+            limit: maximum number of rows to return, 1 to 1,000.
+            offset: number of rows to skip, from 0.
+            status: one letter; only rows in this state are returned: ``N``, ``O``, ``P``, ``C``,
+                ``A``, ``E``, ``F``, ``I``, ``J``, ``L``, ``M``, ``R``, ``W`` or ``Q``.
+            type_: kind of message to return.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.GET_LOGIN_MESSAGES,
@@ -137,22 +148,24 @@ class AsyncAccountManagementApi(AsyncGroup):
         offset: int | None = None,
         status: str | None = None,
     ) -> AccountStatuses:
-        """Return the states of accounts that were opened in a range of days.
+        """Return the states of the accounts of your client id that were opened in a range of days.
 
         ``GET /gw/api/v1/accounts/status``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            end_date: last day of the period.
-            start_date: first day of the period.
-            limit: maximum number of rows in the response.
-            offset: number of rows that the response skips at the start.
-            status: state: ``N``, ``O``, ``P``, ``C``, ``A``, ``E``, ``F``, ``I``, ``J``, ``L``,
-                ``M``, ``R`` and others.
+            end_date: last day of the range, ``YYYY-MM-DD``.
+            start_date: first day of the range, ``YYYY-MM-DD``.
+            limit: maximum number of rows to return, 1 to 1,000.
+            offset: number of rows to skip, from 0.
+            status: one letter; only rows in this state are returned: ``N``, ``O``, ``P``, ``C``,
+                ``A``, ``E``, ``F``, ``I``, ``J``, ``L``, ``M``, ``R``, ``W`` or ``Q``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.GET_ACCOUNT_STATUSES,
@@ -165,7 +178,7 @@ class AsyncAccountManagementApi(AsyncGroup):
         )
 
     async def get_account_details(self, *, account_id: str) -> AccountDetails:
-        """Return all stored details of an account.
+        """Return all details that IBKR has stored about an account.
 
         ``GET /gw/api/v1/accounts/{accountId}/details``.
 
@@ -174,48 +187,50 @@ class AsyncAccountManagementApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(table.GET_ACCOUNT_DETAILS, AccountDetails, account_id=account_id)
 
     async def get_identity_check(self, *, account_id: str) -> IdentityCheck:
-        """Return the link for the identity check of an applicant.
+        """Return the web address at which an applicant completes the identity check.
 
         ``GET /gw/api/v1/accounts/{accountId}/kyc``.
 
         Args:
-            account_id: id of the account, such as ``DU123456``.
+            account_id: id of the applicant's account, such as ``DU123456``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(table.GET_IDENTITY_CHECK, IdentityCheck, account_id=account_id)
 
     async def get_account_login_messages(
         self, *, account_id: str, type_: str | None = None
     ) -> LoginMessages:
-        """Return the messages shown to an account's users at their login.
+        """Return the messages that the users of one account see when they log in.
 
         ``GET /gw/api/v1/accounts/{accountId}/login-messages``.
 
+        The request leaves out arguments that are None.
+
         Args:
             account_id: id of the account, such as ``DU123456``.
-            type_: kind.
+            type_: kind of message to return.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.GET_ACCOUNT_LOGIN_MESSAGES, LoginMessages, account_id=account_id, type_=type_
         )
 
     async def get_account_status(self, *, account_id: str) -> AccountStatus:
-        """Return the state of an account.
+        """Return the state of one account.
 
         ``GET /gw/api/v1/accounts/{accountId}/status``.
 
@@ -224,79 +239,85 @@ class AsyncAccountManagementApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(table.GET_ACCOUNT_STATUS, AccountStatus, account_id=account_id)
 
     async def update_account_status(self, *, account_id: str, body: str) -> AccountStatus:
-        """Change the state of an account.
+        """Change the state of one account with a signed request.
 
         ``PATCH /gw/api/v1/accounts/{accountId}/status``.
 
         Args:
             account_id: id of the account, such as ``DU123456``.
-            body: the signed JWT.
+            body: content of the request, as the text of a signed JWT (JSON Web Token).
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.UPDATE_ACCOUNT_STATUS, AccountStatus, account_id=account_id, body=body
         )
 
     async def get_tasks(self, *, account_id: str, type_: str | None = None) -> AccountTasks:
-        """Return the open tasks before an account is approved or may trade.
+        """Return the tasks that remain before IBKR approves an account or lets it trade.
 
         ``GET /gw/api/v1/accounts/{accountId}/tasks``.
 
+        The request leaves out arguments that are None.
+
         Args:
             account_id: id of the account, such as ``DU123456``.
-            type_: ``registration`` or ``pending``.
+            type_: which tasks to return: ``registration`` (IBKR's default) for the tasks of the
+                registration, ``pending`` for those that are needed for the approval.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(table.GET_TASKS, AccountTasks, account_id=account_id, type_=type_)
 
     async def update_tasks(self, *, account_id: str, body: str) -> list[TaskAction]:
-        """Change the state of an account's tasks.
+        """Change the state of an account's tasks with a signed request.
 
         ``PATCH /gw/api/v1/accounts/{accountId}/tasks``.
 
         Args:
             account_id: id of the account, such as ``DU123456``.
-            body: the signed JWT.
+            body: content of the request, as the text of a signed JWT (JSON Web Token).
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.UPDATE_TASKS, list[TaskAction], account_id=account_id, body=body
         )
 
     async def assign_tasks(self, *, account_id: str, body: str) -> list[TaskAction]:
-        """Assign tasks to an account.
+        """Assign tasks to an account with a signed request.
 
         ``POST /gw/api/v1/accounts/{accountId}/tasks``.
 
         Args:
             account_id: id of the account, such as ``DU123456``.
-            body: the signed JWT.
+            body: content of the request, as the text of a signed JWT (JSON Web Token).
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.ASSIGN_TASKS, list[TaskAction], account_id=account_id, body=body

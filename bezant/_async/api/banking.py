@@ -36,19 +36,23 @@ class AsyncBankingApi(AsyncGroup):
     async def create_bank_instruction(
         self, *, body: CreateBankInstructionRequest | str, client_id: str | None = None
     ) -> InstructionAccepted:
-        """Set up or remove a bank instruction.
+        """Set up a bank instruction of an account for later transfers, or remove one.
 
         ``POST /gw/api/v1/bank-instructions``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            body: the instruction, or the signed JWT of it.
-            client_id: your client id.
+            body: content of the request: an object, which is sent as JSON, or the text of a signed
+                JWT (JSON Web Token) with that content.
+            client_id: client id that IBKR has assigned to you.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.CREATE_BANK_INSTRUCTION, InstructionAccepted, client_id=client_id, body=body
@@ -57,18 +61,21 @@ class AsyncBankingApi(AsyncGroup):
     async def query_bank_instructions(
         self, *, body: QueryBankInstructionsRequest | str, client_id: str | None = None
     ) -> BankInstructionQueryResult:
-        """Return bank instructions, or recurring instructions with their history.
+        """Return an account's bank instructions, or its recurring instructions with their history.
 
         ``POST /gw/api/v1/bank-instructions/query``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            body: the instruction, or the signed JWT of it.
-            client_id: your client id.
+            body: content of the request: an object, which is sent as JSON, or the text of a signed
+                JWT (JSON Web Token) with that content.
+            client_id: client id that IBKR has assigned to you.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.QUERY_BANK_INSTRUCTIONS,
@@ -80,19 +87,23 @@ class AsyncBankingApi(AsyncGroup):
     async def create_bank_instructions(
         self, *, body: CreateBankInstructionsRequest | str, client_id: str | None = None
     ) -> InstructionSetAccepted:
-        """Set up or remove several bank instructions.
+        """Set up or remove several bank instructions in one request.
 
         ``POST /gw/api/v1/bank-instructions:bulk``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            body: the instruction, or the signed JWT of it.
-            client_id: your client id.
+            body: content of the request: an object, which is sent as JSON, or the text of a signed
+                JWT (JSON Web Token) with that content.
+            client_id: client id that IBKR has assigned to you.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.CREATE_BANK_INSTRUCTIONS, InstructionSetAccepted, client_id=client_id, body=body
@@ -101,18 +112,20 @@ class AsyncBankingApi(AsyncGroup):
     async def get_instruction_by_client_id(
         self, *, client_instruction_id: int, client_id: str | None = None
     ) -> InstructionState:
-        """Return the state of an instruction by your own id.
+        """Return the state of the instruction that has this id of your own.
 
         ``GET /gw/api/v1/client-instructions/{clientInstructionId}``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            client_instruction_id: id that you chose for the instruction.
-            client_id: your client id.
+            client_instruction_id: your own id of the instruction, which you chose when you sent it.
+            client_id: client id that IBKR has assigned to you.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.GET_INSTRUCTION_BY_CLIENT_ID,
@@ -124,19 +137,23 @@ class AsyncBankingApi(AsyncGroup):
     async def transfer_asset(
         self, *, body: TransferAssetRequest | str, client_id: str | None = None
     ) -> InstructionAccepted:
-        """Move a position from or to another broker.
+        """Move a position to IBKR from another broker, or away to another broker.
 
         ``POST /gw/api/v1/external-asset-transfers``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            body: the instruction, or the signed JWT of it.
-            client_id: your client id.
+            body: content of the request: an object, which is sent as JSON, or the text of a signed
+                JWT (JSON Web Token) with that content.
+            client_id: client id that IBKR has assigned to you.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.TRANSFER_ASSET, InstructionAccepted, client_id=client_id, body=body
@@ -145,19 +162,23 @@ class AsyncBankingApi(AsyncGroup):
     async def transfer_assets(
         self, *, body: TransferAssetsRequest | str, client_id: str | None = None
     ) -> InstructionSetAccepted:
-        """Move several positions from or to another broker.
+        """Move several positions to IBKR from another broker, or away to another broker.
 
         ``POST /gw/api/v1/external-asset-transfers:bulk``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            body: the instruction, or the signed JWT of it.
-            client_id: your client id.
+            body: content of the request: an object, which is sent as JSON, or the text of a signed
+                JWT (JSON Web Token) with that content.
+            client_id: client id that IBKR has assigned to you.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.TRANSFER_ASSETS, InstructionSetAccepted, client_id=client_id, body=body
@@ -166,19 +187,23 @@ class AsyncBankingApi(AsyncGroup):
     async def transfer_cash(
         self, *, body: TransferCashRequest | str, client_id: str | None = None
     ) -> InstructionAccepted:
-        """Deposit or withdraw money.
+        """Deposit money from a bank into an account, or withdraw money to a bank.
 
         ``POST /gw/api/v1/external-cash-transfers``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            body: the instruction, or the signed JWT of it.
-            client_id: your client id.
+            body: content of the request: an object, which is sent as JSON, or the text of a signed
+                JWT (JSON Web Token) with that content.
+            client_id: client id that IBKR has assigned to you.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.TRANSFER_CASH, InstructionAccepted, client_id=client_id, body=body
@@ -187,18 +212,21 @@ class AsyncBankingApi(AsyncGroup):
     async def query_cash_transfers(
         self, *, body: QueryCashTransfersRequest | str, client_id: str | None = None
     ) -> CashTransferQueryResult:
-        """Return the amount that can be withdrawn, or contributions to retirement accounts.
+        """Return how much an account can withdraw, or its contributions to retirement accounts.
 
         ``POST /gw/api/v1/external-cash-transfers/query``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            body: the instruction, or the signed JWT of it.
-            client_id: your client id.
+            body: content of the request: an object, which is sent as JSON, or the text of a signed
+                JWT (JSON Web Token) with that content.
+            client_id: client id that IBKR has assigned to you.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.QUERY_CASH_TRANSFERS, CashTransferQueryResult, client_id=client_id, body=body
@@ -207,19 +235,23 @@ class AsyncBankingApi(AsyncGroup):
     async def transfer_cash_in_bulk(
         self, *, body: TransferCashInBulkRequest | str, client_id: str | None = None
     ) -> InstructionSetAccepted:
-        """Make several deposits or withdrawals.
+        """Make several deposits or withdrawals in one request.
 
         ``POST /gw/api/v1/external-cash-transfers:bulk``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            body: the instruction, or the signed JWT of it.
-            client_id: your client id.
+            body: content of the request: an object, which is sent as JSON, or the text of a signed
+                JWT (JSON Web Token) with that content.
+            client_id: client id that IBKR has assigned to you.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.TRANSFER_CASH_IN_BULK, InstructionSetAccepted, client_id=client_id, body=body
@@ -228,18 +260,20 @@ class AsyncBankingApi(AsyncGroup):
     async def get_instruction_set(
         self, *, instruction_set_id: int, client_id: str | None = None
     ) -> InstructionSet:
-        """Return the states of all instructions of a set.
+        """Return the states of all instructions that were sent in one request.
 
         ``GET /gw/api/v1/instruction-sets/{instructionSetId}``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            instruction_set_id: IBKR's id of the set of instructions.
-            client_id: your client id.
+            instruction_set_id: IBKR's id of the set, from the response to that request.
+            client_id: client id that IBKR has assigned to you.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.GET_INSTRUCTION_SET,
@@ -251,19 +285,23 @@ class AsyncBankingApi(AsyncGroup):
     async def cancel_instruction(
         self, *, body: CancelInstructionRequest | str, client_id: str | None = None
     ) -> InstructionAccepted:
-        """Cancel an instruction.
+        """Request the cancellation of one instruction.
 
         ``POST /gw/api/v1/instructions/cancel``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            body: the instruction, or the signed JWT of it.
-            client_id: your client id.
+            body: content of the request: an object, which is sent as JSON, or the text of a signed
+                JWT (JSON Web Token) with that content.
+            client_id: client id that IBKR has assigned to you.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.CANCEL_INSTRUCTION, InstructionAccepted, client_id=client_id, body=body
@@ -272,19 +310,23 @@ class AsyncBankingApi(AsyncGroup):
     async def cancel_instructions(
         self, *, body: CancelInstructionsRequest | str, client_id: str | None = None
     ) -> InstructionSetAccepted:
-        """Cancel several instructions.
+        """Request the cancellation of several instructions.
 
         ``POST /gw/api/v1/instructions/cancel:bulk``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            body: the instruction, or the signed JWT of it.
-            client_id: your client id.
+            body: content of the request: an object, which is sent as JSON, or the text of a signed
+                JWT (JSON Web Token) with that content.
+            client_id: client id that IBKR has assigned to you.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.CANCEL_INSTRUCTIONS, InstructionSetAccepted, client_id=client_id, body=body
@@ -293,20 +335,23 @@ class AsyncBankingApi(AsyncGroup):
     async def query_instructions(
         self, *, body: QueryInstructionsRequest | str, client_id: str | None = None
     ) -> InstructionAccepted:
-        """Request an account's recent instructions.
+        """Request the list of an account's instructions of the last 30 days at most.
 
-        The result is fetched by the instruction's id.
+        The response has only an id. Pass it to `get_instruction` to get the list.
 
         ``POST /gw/api/v1/instructions/query``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            body: the instruction, or the signed JWT of it.
-            client_id: your client id.
+            body: content of the request: an object, which is sent as JSON, or the text of a signed
+                JWT (JSON Web Token) with that content.
+            client_id: client id that IBKR has assigned to you.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.QUERY_INSTRUCTIONS, InstructionAccepted, client_id=client_id, body=body
@@ -315,18 +360,21 @@ class AsyncBankingApi(AsyncGroup):
     async def get_instruction(
         self, *, instruction_id: int, client_id: str | None = None
     ) -> InstructionState:
-        """Return the state of an instruction.
+        """Return the state of one instruction, or the result of `query_instructions`.
 
         ``GET /gw/api/v1/instructions/{instructionId}``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            instruction_id: IBKR's id of the instruction.
-            client_id: your client id.
+            instruction_id: IBKR's id of the instruction, from the response to the call that sent
+                it.
+            client_id: client id that IBKR has assigned to you.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.GET_INSTRUCTION,
@@ -342,15 +390,19 @@ class AsyncBankingApi(AsyncGroup):
 
         ``POST /gw/api/v1/internal-asset-transfers``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            body: the instruction, or the signed JWT of it.
-            client_id: your client id.
+            body: content of the request: an object, which is sent as JSON, or the text of a signed
+                JWT (JSON Web Token) with that content.
+            client_id: client id that IBKR has assigned to you.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.TRANSFER_ASSET_INTERNALLY, InstructionAccepted, client_id=client_id, body=body
@@ -359,19 +411,23 @@ class AsyncBankingApi(AsyncGroup):
     async def transfer_assets_internally(
         self, *, body: TransferAssetsInternallyRequest | str, client_id: str | None = None
     ) -> InstructionSetAccepted:
-        """Move several positions between accounts at IBKR.
+        """Move positions between accounts at IBKR, several transfers in one request.
 
         ``POST /gw/api/v1/internal-asset-transfers:bulk``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            body: the instruction, or the signed JWT of it.
-            client_id: your client id.
+            body: content of the request: an object, which is sent as JSON, or the text of a signed
+                JWT (JSON Web Token) with that content.
+            client_id: client id that IBKR has assigned to you.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.TRANSFER_ASSETS_INTERNALLY, InstructionSetAccepted, client_id=client_id, body=body
@@ -384,15 +440,19 @@ class AsyncBankingApi(AsyncGroup):
 
         ``POST /gw/api/v1/internal-cash-transfers``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            body: the instruction, or the signed JWT of it.
-            client_id: your client id.
+            body: content of the request: an object, which is sent as JSON, or the text of a signed
+                JWT (JSON Web Token) with that content.
+            client_id: client id that IBKR has assigned to you.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.TRANSFER_CASH_INTERNALLY, InstructionAccepted, client_id=client_id, body=body
@@ -401,19 +461,23 @@ class AsyncBankingApi(AsyncGroup):
     async def transfer_cash_internally_in_bulk(
         self, *, body: TransferCashInternallyInBulkRequest | str, client_id: str | None = None
     ) -> InstructionSetAccepted:
-        """Make several transfers of money between accounts at IBKR.
+        """Move money between accounts at IBKR, several transfers in one request.
 
         ``POST /gw/api/v1/internal-cash-transfers:bulk``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            body: the instruction, or the signed JWT of it.
-            client_id: your client id.
+            body: content of the request: an object, which is sent as JSON, or the text of a signed
+                JWT (JSON Web Token) with that content.
+            client_id: client id that IBKR has assigned to you.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.TRANSFER_CASH_INTERNALLY_IN_BULK,
@@ -425,19 +489,25 @@ class AsyncBankingApi(AsyncGroup):
     async def transfer_asset_v2(
         self, *, body: TransferAssetRequest | str, client_id: str | None = None
     ) -> InstructionAccepted:
-        """Move a position from or to another broker, second version.
+        """Move a position to IBKR from another broker, or away to another broker.
+
+        This is the second version of the call.
 
         ``POST /gw/api/v2/external-asset-transfers``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            body: the instruction, or the signed JWT of it.
-            client_id: your client id.
+            body: content of the request: an object, which is sent as JSON, or the text of a signed
+                JWT (JSON Web Token) with that content.
+            client_id: client id that IBKR has assigned to you.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.TRANSFER_ASSET_V2, InstructionAccepted, client_id=client_id, body=body
@@ -446,19 +516,25 @@ class AsyncBankingApi(AsyncGroup):
     async def transfer_assets_v2(
         self, *, body: TransferAssetsRequest | str, client_id: str | None = None
     ) -> InstructionSetAccepted:
-        """Move several positions from or to another broker, second version.
+        """Move several positions to IBKR from another broker, or away to another broker.
+
+        This is the second version of the call.
 
         ``POST /gw/api/v2/external-asset-transfers:bulk``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            body: the instruction, or the signed JWT of it.
-            client_id: your client id.
+            body: content of the request: an object, which is sent as JSON, or the text of a signed
+                JWT (JSON Web Token) with that content.
+            client_id: client id that IBKR has assigned to you.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.TRANSFER_ASSETS_V2, InstructionSetAccepted, client_id=client_id, body=body

@@ -34,17 +34,19 @@ class AsyncContractsApi(AsyncGroup):
     async def get_trading_schedule(
         self, *, conid: int, exchange: str | None = None
     ) -> TradingHours:
-        """Return a contract's trading hours for the coming days.
+        """Return a contract's trading hours for six days around the current trading day.
 
         ``GET /contract/trading-schedule``.
 
+        The request leaves out arguments that are None.
+
         Args:
             conid: IBKR's id of the contract.
-            exchange: exchange, such as ``NASDAQ``.
+            exchange: exchange, such as ``NASDAQ``; None for the contract's primary exchange.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.GET_TRADING_SCHEDULE, TradingHours, conid=conid, exchange=exchange
@@ -58,19 +60,24 @@ class AsyncContractsApi(AsyncGroup):
         modify_order: bool | None = None,
         order_id: int | None = None,
     ) -> ContractRules:
-        """Return the rules for orders in a contract: types, times in force, sizes and increments.
+        """Return the rules for orders in a contract.
+
+        These are the order types, times in force, sizes and price increments that it allows.
 
         ``POST /iserver/contract/rules``.
 
+        The request leaves out arguments that are None.
+
         Args:
             conid: IBKR's id of the contract.
-            is_buy: whether the order buys; True by default.
-            modify_order: whether to return the rules for changing an order.
-            order_id: an open order, with ``modify_order``.
+            is_buy: True (IBKR's default) for the rules for buy orders, False for sell orders.
+            modify_order: True for the rules that apply to changing an existing order, False (IBKR's
+                default) for a new one.
+            order_id: id of an existing order, only with ``modify_order=True``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.GET_CONTRACT_RULES,
@@ -89,19 +96,23 @@ class AsyncContractsApi(AsyncGroup):
         add_description: Literal[0, 1] | None = None,
         add_params: Literal[0, 1] | None = None,
     ) -> Algos:
-        """Return the order algorithms that are available for a contract.
+        """Return the order algorithms of IBKR that are available for a contract.
 
         ``GET /iserver/contract/{conid}/algos``.
 
+        The request leaves out arguments that are None.
+
         Args:
             conid: IBKR's id of the contract.
-            algos: ids of algorithms, up to 8; all by default.
-            add_description: 1 to add descriptions.
-            add_params: 1 to add their parameters.
+            algos: ids of the algorithms to return, up to 8, such as ``Adaptive``, upper and lower
+                case as IBKR writes them; None for all.
+            add_description: 1 to return a description of each algorithm, 0 (IBKR's default) for
+                none.
+            add_params: 1 to return the parameters of each algorithm, 0 (IBKR's default) for none.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.GET_ALGOS_BY_INSTRUMENT,
@@ -122,7 +133,7 @@ class AsyncContractsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(table.GET_INSTRUMENT_INFO, ContractInfo, conid=conid)
 
@@ -136,28 +147,30 @@ class AsyncContractsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(table.GET_INFO_AND_RULES, ContractInfoAndRules, conid=conid)
 
     async def get_currency_pairs(self, *, currency: str) -> dict[str, list[CurrencyPair]]:
         """Return the currency pairs that can be traded with a currency.
 
+        The result has them under the currency's name.
+
         ``GET /iserver/currency/pairs``.
 
         Args:
-            currency: currency, such as ``USD``.
+            currency: the currency, such as ``USD``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.GET_CURRENCY_PAIRS, dict[str, list[CurrencyPair]], currency=currency
         )
 
     async def get_exchange_rate(self, *, target: str, source: str) -> ExchangeRate:
-        """Return the rate between two currencies.
+        """Return the exchange rate between two currencies.
 
         ``GET /iserver/exchangerate``.
 
@@ -167,22 +180,22 @@ class AsyncContractsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(table.GET_EXCHANGE_RATE, ExchangeRate, target=target, source=source)
 
     async def get_bond_filters(self, *, symbol: str, issuer_id: str) -> BondFilters:
-        """Return the filters for the bonds of an issuer.
+        """Return the filters with which `get_contract_info` narrows down the bonds of an issuer.
 
         ``GET /iserver/secdef/bond-filters``.
 
         Args:
             symbol: always ``BOND``.
-            issuer_id: the bond issuer's id.
+            issuer_id: id of the bond issuer, such as ``e1400715``, from `search_contracts`.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.GET_BOND_FILTERS, BondFilters, symbol=symbol, issuer_id=issuer_id
@@ -200,24 +213,28 @@ class AsyncContractsApi(AsyncGroup):
         issuer_id: str | None = None,
         filters: str | None = None,
     ) -> list[ContractRow]:
-        """Return the contracts of an underlying, month, strike and right.
+        """Return the contracts of an underlying that match the arguments.
+
+        For example its options of one month and strike.
 
         ``GET /iserver/secdef/info``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            conid: the underlying's contract.
+            conid: IBKR's id of the underlying, or of the contract itself.
             sec_type: kind of the contracts to return: ``OPT``, ``FUT``, ``FOP``, ``WAR``, ``BOND``,
                 ``CASH``, ``CFD``, ``IND``, ``STK``.
-            month: month, such as ``JAN26``.
-            exchange: exchange, such as ``NASDAQ``.
-            strike: strike price.
-            right: ``C`` for a call option, ``P`` for a put option.
-            issuer_id: the bond issuer's id.
-            filters: filters for bonds, as returned by the bond filters.
+            month: month in which the contracts expire, such as ``JAN26``.
+            exchange: exchange of the contracts, such as ``NASDAQ``.
+            strike: strike price of the options or warrants.
+            right: ``C`` for calls, ``P`` for puts.
+            issuer_id: id of the bond issuer, for bonds only.
+            filters: comma-joined filters, for bonds only, as `get_bond_filters` returns them.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.GET_CONTRACT_INFO,
@@ -246,23 +263,28 @@ class AsyncContractsApi(AsyncGroup):
     ) -> list[SearchHit]:
         """Search for underlyings by symbol or company name.
 
-        The rows have no meaningful order.
+        The order of the rows means nothing, so the first row can be the wrong listing.
 
         ``GET /iserver/secdef/search``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            symbol: a symbol, or a name with ``name=True``.
-            sec_type: deprecated by IBKR: ``STK``, ``IND`` or ``BOND``.
-            name: name.
-            more: whether to return more rows.
+            symbol: symbol to search for, a bond issuer type, or with ``name=True`` a company name
+                or a part of it.
+            sec_type: kind of underlying: ``STK`` (stock), ``IND`` (index) or ``BOND``; deprecated
+                by IBKR.
+            name: True if ``symbol`` is a company name or a part of one, otherwise it is a ticker
+                symbol.
+            more: whether to return more rows; IBKR does not document how many.
             fund: whether to search funds, too.
-            fund_family_conid_ex: fund family to keep.
-            pattern: whether the text is a pattern.
-            referrer: source from which the order comes.
+            fund_family_conid_ex: IBKR's id of the fund family to search in.
+            pattern: whether ``symbol`` is a pattern; IBKR does not document its form.
+            referrer: not documented by IBKR; leave it None.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.SEARCH_CONTRACTS,
@@ -289,23 +311,30 @@ class AsyncContractsApi(AsyncGroup):
         referrer: str | None = None,
         sec_type: Literal["STK", "IND", "BOND"] | None = None,
     ) -> list[SearchHit]:
-        """Search for underlyings by symbol or company name, with POST.
+        """Search for underlyings by symbol or company name, with a POST request.
+
+        Otherwise it is the same as `search_contracts`.
 
         ``POST /iserver/secdef/search``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            symbol: a symbol, or a name with ``name=True``.
+            symbol: symbol to search for, a bond issuer type, or with ``name=True`` a company name
+                or a part of it.
             fund: whether to search funds, too.
-            fund_family_conid_ex: fund family to keep.
-            more: whether to return more rows.
-            name: name.
-            pattern: whether the text is a pattern.
-            referrer: source from which the order comes.
-            sec_type: deprecated by IBKR: ``STK``, ``IND`` or ``BOND``.
+            fund_family_conid_ex: IBKR's id of the fund family to search in.
+            more: whether to return more rows; IBKR does not document how many.
+            name: True if ``symbol`` is a company name or a part of one, otherwise it is a ticker
+                symbol.
+            pattern: whether ``symbol`` is a pattern; IBKR does not document its form.
+            referrer: not documented by IBKR; leave it None.
+            sec_type: kind of underlying: ``STK`` (stock), ``IND`` (index) or ``BOND``; deprecated
+                by IBKR.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.SEARCH_CONTRACTS_FROM_BODY,
@@ -328,22 +357,25 @@ class AsyncContractsApi(AsyncGroup):
         month: str,
         exchange: str | None = None,
     ) -> Strikes:
-        """Return the strikes of an underlying's options or warrants in a month.
+        """Return the strike prices of an underlying's options or warrants that expire in a month.
 
-        IBKR sends empty lists until the session has searched for the symbol, so after empty lists
-        the client sends that search and then the request again.
+        IBKR sends empty lists until the session has searched for the underlying's symbol. After
+        empty lists the client therefore makes that search and then repeats this request.
 
         ``GET /iserver/secdef/strikes``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            conid: the underlying's contract.
-            sec_type: ``OPT``, ``FOP`` or ``WAR``.
-            month: month, such as ``JAN26``.
-            exchange: exchange, such as ``NASDAQ``.
+            conid: IBKR's id of the underlying.
+            sec_type: ``OPT`` for options, ``FOP`` for options on futures, ``WAR`` for warrants.
+            month: month of expiry, such as ``JAN26``.
+            exchange: exchange of the options, such as ``CME``, which IBKR requires for ``FOP``;
+                None for ``SMART``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.GET_CONTRACT_STRIKES,
@@ -357,17 +389,19 @@ class AsyncContractsApi(AsyncGroup):
     async def get_conids_by_exchange(
         self, *, exchange: str, asset_class: str | None = None
     ) -> list[ExchangeListing]:
-        """Return every contract that an exchange lists.
+        """Return all contracts that are tradable on an exchange.
 
         ``GET /trsrv/all-conids``.
 
+        The request leaves out arguments that are None.
+
         Args:
             exchange: exchange, such as ``NASDAQ``.
-            asset_class: kind of contract; ``STK`` by default.
+            asset_class: kind of contract; None for IBKR's default, ``STK``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.GET_CONIDS_BY_EXCHANGE,
@@ -379,17 +413,21 @@ class AsyncContractsApi(AsyncGroup):
     async def get_futures_by_symbol(
         self, *, symbols: Sequence[str], exchange: str | None = None
     ) -> dict[str, list[FutureContract]]:
-        """Return the futures that have not expired, by root symbol.
+        """Return the futures that have not expired.
+
+        The keys of the result are the root symbols.
 
         ``GET /trsrv/futures``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            symbols: root symbols, such as ``ES``.
-            exchange: exchange, such as ``NASDAQ``.
+            symbols: root symbols of the futures, such as ``ES``.
+            exchange: primary exchange of the futures, such as ``CME``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.GET_FUTURES_BY_SYMBOL,
@@ -404,11 +442,11 @@ class AsyncContractsApi(AsyncGroup):
         ``GET /trsrv/secdef``.
 
         Args:
-            conids: contracts, up to 200.
+            conids: IBKR's ids of the contracts, up to 200.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(table.GET_INSTRUMENT_DEFINITION, ContractDefinitions, conids=conids)
 
@@ -420,20 +458,23 @@ class AsyncContractsApi(AsyncGroup):
         exchange: str | None = None,
         exchange_filter: str | None = None,
     ) -> list[VenueSchedule]:
-        """Return the trading hours of a symbol on each of its venues.
+        """Return the trading hours of a symbol on each of its exchanges, for up to a month.
 
         ``GET /trsrv/secdef/schedule``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            asset_class: ``STK``, ``OPT``, ``FUT``, ``CFD``, ``WAR``, ``SWP``, ``FND``, ``BND`` or
-                ``ICS``.
-            symbol: the underlying's symbol.
-            exchange: exchange, such as ``NASDAQ``.
-            exchange_filter: exchanges to keep, comma-joined.
+            asset_class: kind of contract: ``STK`` (stock), ``OPT`` (option), ``FUT`` (future),
+                ``CFD``, ``WAR`` (warrant), ``SWP`` (forex), ``FND`` (mutual fund), ``BND`` (bond)
+                or ``ICS`` (inter-commodity spread).
+            symbol: symbol of the contract, or of its underlying.
+            exchange: primary exchange of the contract, such as ``NASDAQ``.
+            exchange_filter: exchanges whose hours to return, comma-joined, such as ``AMEX,NASDAQ``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.GET_TRADING_SCHEDULE_BY_SYMBOL,
@@ -447,16 +488,18 @@ class AsyncContractsApi(AsyncGroup):
     async def get_stocks_by_symbol(
         self, *, symbols: Sequence[str]
     ) -> dict[str, list[StockCompany]]:
-        """Return the companies and listings with a symbol, on all exchanges.
+        """Return the stocks with given symbols, on all exchanges.
+
+        For each symbol the result has a list of companies with their listings.
 
         ``GET /trsrv/stocks``.
 
         Args:
-            symbols: symbols in upper case.
+            symbols: symbols in upper case, such as ``AAPL``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.GET_STOCKS_BY_SYMBOL, dict[str, list[StockCompany]], symbols=symbols

@@ -20,12 +20,12 @@ class AsyncNotificationsApi(AsyncGroup):
     """FYI notifications and how they are delivered."""
 
     async def get_fyi_delivery(self) -> DeliveryOptions:
-        """Return the e-mail setting and the devices for notifications.
+        """Return whether notifications are sent by e-mail, and the devices that receive them.
 
         ``GET /fyi/deliveryoptions``.
 
         Raises:
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(table.GET_FYI_DELIVERY, DeliveryOptions)
 
@@ -37,20 +37,23 @@ class AsyncNotificationsApi(AsyncGroup):
         enabled: bool | None = None,
         ui_name: str | None = None,
     ) -> FyiReceipt:
-        """Switch delivery to a device on or off.
+        """Switch the delivery of notifications to one device on or off.
 
         ``POST /fyi/deliveryoptions/device``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            device_id: the device's id.
-            device_name: the device's name.
-            enabled: whether to deliver to the device.
-            ui_name: the device's name as shown to the user.
+            device_id: id of the device, from `get_fyi_delivery`.
+            device_name: name of the device.
+            enabled: True to send notifications to the device, False to stop them.
+            ui_name: name of the device as users see it.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            BezantError: the call failed; the subclass names the reason.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.MODIFY_FYI_DELIVERY,
@@ -62,61 +65,65 @@ class AsyncNotificationsApi(AsyncGroup):
         )
 
     async def modify_fyi_emails(self, *, enabled: bool) -> FyiReceipt:
-        """Switch delivery by e-mail on or off.
+        """Switch the delivery of notifications by e-mail on or off.
 
         ``PUT /fyi/deliveryoptions/email``.
 
         Args:
-            enabled: whether to deliver by e-mail.
+            enabled: True to send notifications to the account's primary e-mail address, False to
+                stop them.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            BezantError: the call failed; the subclass names the reason.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(table.MODIFY_FYI_EMAILS, FyiReceipt, enabled=enabled)
 
     async def delete_fyi_device(self, *, device_id: str) -> None:
-        """Remove a device.
+        """Remove a device from the list of devices that receive notifications.
 
         ``DELETE /fyi/deliveryoptions/{deviceId}``.
 
         Args:
-            device_id: the device's id.
+            device_id: id of the device, from `get_fyi_delivery`.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            BezantError: the call failed; the subclass names the reason.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         await self._call(table.DELETE_FYI_DEVICE, type(None), device_id=device_id)
 
     async def get_fyi_disclaimer(self, *, type_code: str) -> FyiDisclaimer:
-        """Return the disclaimer of a kind of notification.
+        """Return the disclaimer for one kind of notification.
 
         ``GET /fyi/disclaimer/{typecode}``.
 
         Args:
-            type_code: code of the kind of notification, such as ``BA``.
+            type_code: code of the kind of notification, such as ``BA`` for borrow availability.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(table.GET_FYI_DISCLAIMER, FyiDisclaimer, type_code=type_code)
 
     async def read_fyi_disclaimer(self, *, type_code: str) -> FyiReceipt:
-        """Mark the disclaimer of a kind of notification as read.
+        """Mark the disclaimer for one kind of notification as read.
 
         ``PUT /fyi/disclaimer/{typecode}``.
 
         Args:
-            type_code: code of the kind of notification, such as ``BA``.
+            type_code: code of the kind of notification, such as ``BA`` for borrow availability.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            BezantError: the call failed; the subclass names the reason.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(table.READ_FYI_DISCLAIMER, FyiReceipt, type_code=type_code)
 
@@ -128,80 +135,87 @@ class AsyncNotificationsApi(AsyncGroup):
         exclude: str | None = None,
         id_: str | None = None,
     ) -> list[Fyi]:
-        """Return the newest notifications.
+        """Return the user's notifications, up to 10 per call.
 
         ``GET /fyi/notifications``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            max_: maximum number of notifications, up to 10.
-            include: kinds to keep; ignored by IBKR.
-            exclude: kinds to leave out.
-            id_: the last notification seen.
+            max_: maximum number of notifications to return, up to 10.
+            include: codes of the kinds to return, such as ``BA``; IBKR ignores this argument.
+            exclude: codes of the kinds to leave out, such as ``BA``.
+            id_: id of the last notification that you have, to return the notifications after it;
+                None to start with the first.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.GET_ALL_FYIS, list[Fyi], max_=max_, include=include, exclude=exclude, id_=id_
         )
 
     async def get_more_fyis(self, *, id_: str) -> list[Fyi]:
-        """Return the notifications after the last one seen.
+        """Return the notifications that follow the last notification that you have.
 
         ``GET /fyi/notifications/more``.
 
         Args:
-            id_: the last notification seen.
+            id_: id of the last notification that you have.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(table.GET_MORE_FYIS, list[Fyi], id_=id_)
 
     async def read_fyi_notification(self, *, notification_id: str) -> FyiRead:
-        """Mark a notification as read.
+        """Mark one notification as read.
 
         ``PUT /fyi/notifications/{notificationID}``.
 
         Args:
-            notification_id: the notification's id.
+            notification_id: id of the notification, from `get_all_fyis`.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            BezantError: the call failed; the subclass names the reason.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.READ_FYI_NOTIFICATION, FyiRead, notification_id=notification_id
         )
 
     async def get_fyi_settings(self) -> list[FyiSetting]:
-        """Return the kinds of notification, and whether each is switched on.
+        """Return all kinds of notification, and whether each is switched on.
 
         ``GET /fyi/settings``.
 
         Raises:
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(table.GET_FYI_SETTINGS, list[FyiSetting])
 
     async def modify_fyi_notification(
         self, *, type_code: str, enabled: bool | None = None
     ) -> FyiReceipt:
-        """Switch a kind of notification on or off.
+        """Switch one kind of notification on or off.
 
         ``POST /fyi/settings/{typecode}``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            type_code: code of the kind of notification, such as ``BA``.
-            enabled: whether to send it.
+            type_code: code of the kind of notification, such as ``BA`` for borrow availability.
+            enabled: True to switch this kind of notification on, False to switch it off.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            BezantError: the call failed; the subclass names the reason.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.MODIFY_FYI_NOTIFICATION, FyiReceipt, type_code=type_code, enabled=enabled
@@ -213,6 +227,6 @@ class AsyncNotificationsApi(AsyncGroup):
         ``GET /fyi/unreadnumber``.
 
         Raises:
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(table.GET_UNREAD_FYIS, UnreadFyis)

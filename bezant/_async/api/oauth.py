@@ -12,18 +12,22 @@ class AsyncOauthApi(AsyncGroup):
     """OAuth 1.0a and 2.0 tokens."""
 
     async def request_access_token(self, *, authorization: str | None = None) -> AccessToken:
-        """Exchange an authorised request token for an access token (OAuth 1.0a).
+        """Exchange a request token that the user has authorised for an access token (OAuth 1.0a).
 
         ``POST /oauth/access_token``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            authorization: the signed OAuth header.
+            authorization: value of the ``Authorization`` header, which has the signature of the
+                request (OAuth 1.0a).
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.REQUEST_ACCESS_TOKEN, AccessToken, authorization=authorization
@@ -32,36 +36,44 @@ class AsyncOauthApi(AsyncGroup):
     async def request_live_session_token(
         self, *, authorization: str | None = None
     ) -> LiveSessionToken:
-        """Request a live session token (OAuth 1.0a, Diffie-Hellman exchange).
+        """Request a live session token by a Diffie-Hellman exchange (OAuth 1.0a).
 
         ``POST /oauth/live_session_token``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            authorization: the signed OAuth header.
+            authorization: value of the ``Authorization`` header, which has the signature of the
+                request (OAuth 1.0a).
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.REQUEST_LIVE_SESSION_TOKEN, LiveSessionToken, authorization=authorization
         )
 
     async def request_temporary_token(self, *, authorization: str | None = None) -> RequestToken:
-        """Request a request token, the first step of OAuth 1.0a.
+        """Request a temporary token, called request token, which is the first step of OAuth 1.0a.
 
         ``POST /oauth/request_token``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            authorization: the signed OAuth header.
+            authorization: value of the ``Authorization`` header, which has the signature of the
+                request (OAuth 1.0a).
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.REQUEST_TEMPORARY_TOKEN, RequestToken, authorization=authorization
@@ -80,19 +92,22 @@ class AsyncOauthApi(AsyncGroup):
 
         ``POST /oauth2/api/v1/token``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            client_assertion: a signed JWT that proves who the client is.
-            client_assertion_type: kind of ``client_assertion``.
+            client_assertion: JWT with your signature, which proves that you are the client.
+            client_assertion_type: OAuth's name of the kind of ``client_assertion``.
             client_authentication_method: authentication method of the client: ``private_key_jwt``,
                 ``client_secret_basic``, ``client_secret_post``.
-            client_id: the client's id.
-            client_secret: the client's secret.
+            client_id: client id that IBKR gave you.
+            client_secret: secret that belongs to ``client_id``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.GENERATE_TOKEN,

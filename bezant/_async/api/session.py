@@ -19,86 +19,92 @@ class AsyncSessionApi(AsyncGroup):
     ) -> AuthStatus:
         """Open the brokerage session.
 
-        It ends a working session, so check the status first.
+        If it is open and works, this call ends it, so call `get_brokerage_status` first.
 
         ``POST /iserver/auth/ssodh/init``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            compete: whether to end another session of the user name.
-            publish: always True.
+            compete: True to end other brokerage sessions of the same user name.
+            publish: True to publish the session's token at the same time, which IBKR recommends.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            BezantError: the call failed; the subclass names the reason.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.INITIALIZE_SESSION, AuthStatus, compete=compete, publish=publish
         )
 
     async def get_brokerage_status_by_get(self) -> AuthStatus:
-        """Return the brokerage session's flags, with GET.
+        """Return the flags of the brokerage session, with a GET request.
+
+        They say, for example, whether the session is authenticated.
 
         ``GET /iserver/auth/status``.
 
         Raises:
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(table.GET_BROKERAGE_STATUS_BY_GET, AuthStatus)
 
     async def get_brokerage_status(self) -> AuthStatus:
-        """Return the brokerage session's flags.
+        """Return the flags of the brokerage session.
+
+        They say, for example, whether the session is authenticated.
 
         ``POST /iserver/auth/status``.
 
         Raises:
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(table.GET_BROKERAGE_STATUS, AuthStatus)
 
     async def reauthenticate(self) -> Any:
         """Renew the brokerage session.
 
-        Deprecated by IBKR.
+        IBKR has deprecated this call.
 
         ``POST /iserver/reauthenticate``.
 
         Raises:
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            BezantError: the call failed; the subclass names the reason.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._plain(table.REAUTHENTICATE)
 
     async def logout(self) -> LoggedOut:
-        """End the session.
+        """Log the user out of the gateway.
 
-        Only a login in the browser opens a new one.
+        A new session needs a login in the browser.
 
         ``POST /logout``.
 
         Raises:
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(table.LOGOUT, LoggedOut)
 
     async def get_session_validation(self) -> SsoSession:
-        """Validate the login and renew it.
-
-        Return its properties.
+        """Check that the login is valid, renew it, and return its properties.
 
         ``GET /sso/validate``.
 
         Raises:
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(table.GET_SESSION_VALIDATION, SsoSession)
 
     async def tickle(self) -> Tickle:
-        """Keep the session alive, and return its token and flags.
+        """Keep the session from timing out, and return its token and flags.
 
         ``POST /tickle``.
 
         Raises:
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(table.TICKLE, Tickle)

@@ -15,68 +15,76 @@ class AsyncTaxVouchersApi(AsyncGroup):
     """Tax vouchers for dividends."""
 
     async def create_tax_voucher_requests(self, *, body: object) -> Any:
-        """Request tax vouchers.
+        """Request tax vouchers for dividends.
 
         ``POST /gw/api/v1/tax-vouchers``.
 
         Args:
-            body: an object as described in IBKR's documentation, or a signed JWT of it.
+            body: content of the request: an object as in IBKR's documentation, which is sent as
+                JSON, or the text of a signed JWT (JSON Web Token) with that content.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._plain(table.CREATE_TAX_VOUCHER_REQUESTS, body=body)
 
     async def get_active_countries(self, *, query: Mapping[str, object] | None = None) -> Any:
-        """Return the countries for which vouchers are available.
+        """Return the countries for which tax vouchers are available.
 
         ``GET /gw/api/v1/tax-vouchers/active-countries``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            query: query values under IBKR's own names.
+            query: values to send in the query string, by IBKR's names for them.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._plain(table.GET_ACTIVE_COUNTRIES, query=query)
 
     async def fetch_dividends(self, *, query: Mapping[str, object] | None = None) -> Any:
-        """Return the dividends for which vouchers are available.
+        """Return the dividends for which tax vouchers are available.
 
         ``GET /gw/api/v1/tax-vouchers/dividends``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            query: query values under IBKR's own names.
+            query: values to send in the query string, by IBKR's names for them.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._plain(table.FETCH_DIVIDENDS, query=query)
 
     async def get_years(self, *, query: Mapping[str, object] | None = None) -> Any:
-        """Return the years for which vouchers are available.
+        """Return the years for which tax vouchers are available.
 
         ``GET /gw/api/v1/tax-vouchers/years``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            query: query values under IBKR's own names.
+            query: values to send in the query string, by IBKR's names for them.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._plain(table.GET_YEARS, query=query)
 
     async def download_voucher(self, *, request_id: str) -> BinaryResponse:
-        """Return a voucher as a file.
+        """Return the tax voucher of a request as a file.
 
         ``GET /gw/api/v1/tax-vouchers/{requestId}/download``.
 
@@ -85,13 +93,13 @@ class AsyncTaxVouchersApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(table.DOWNLOAD_VOUCHER, BinaryResponse, request_id=request_id)
 
     async def get_voucher_state(self, *, request_id: str) -> Any:
-        """Return the state of a request for vouchers.
+        """Return the state of a request for tax vouchers.
 
         ``GET /gw/api/v1/tax-vouchers/{requestId}/state``.
 
@@ -100,7 +108,7 @@ class AsyncTaxVouchersApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._plain(table.GET_VOUCHER_STATE, request_id=request_id)

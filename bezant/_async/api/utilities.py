@@ -27,36 +27,41 @@ class AsyncUtilitiesApi(AsyncGroup):
     async def query_balances(
         self, *, body: QueryBalancesRequest | str, client_id: str | None = None
     ) -> FreeBalances:
-        """Return the withdrawable cash and equity of an account.
+        """Return the cash that an account can withdraw, and its equity.
 
         ``POST /gw/api/v1/balances/query``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            body: the instruction, or the signed JWT of it.
-            client_id: your client id.
+            body: content of the request: an object, which is sent as JSON, or the text of a signed
+                JWT (JSON Web Token) with that content.
+            client_id: client id that IBKR has assigned to you.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(table.QUERY_BALANCES, FreeBalances, client_id=client_id, body=body)
 
     async def get_transfer_brokers(
         self, *, instruction_type: str, client_id: str | None = None
     ) -> TransferBrokers:
-        """Return the brokers that support transfers of positions.
+        """Return the brokers that support this kind of transfer of positions.
 
         ``GET /gw/api/v1/enumerations/complex-asset-transfer``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            instruction_type: ``COMPLEX_ASSET_TRANSFER``.
-            client_id: your client id.
+            instruction_type: kind of transfer: ``COMPLEX_ASSET_TRANSFER``.
+            client_id: client id that IBKR has assigned to you.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.GET_TRANSFER_BROKERS,
@@ -78,28 +83,31 @@ class AsyncUtilitiesApi(AsyncGroup):
         account_id: str | None = None,
         user_name: str | None = None,
     ) -> Enumeration:
-        """Return the values that a field of an application may have.
+        """Return one list of values that fields of an account application may have.
 
         ``GET /gw/api/v1/enumerations/{enumerationType}``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            enumeration_type: name of the list, such as ``exchange-bundles``.
-            type_: name of the list, for the query: ``exchange-bundles``,
+            enumeration_type: name of the list, sent in the path, such as ``exchange-bundles``.
+            type_: name of the list, sent in the query: ``exchange-bundles``,
                 ``business-and-occupation``, ``employee-track``, ``fin-info-ranges``, ``acats``,
                 ``aton``, ``market-data``, ``edd-avt``, ``prohibited-country``, ``employee-plans``,
-                ``questionnaires``, ``security-questions`` and others.
-            currency: currency, such as ``USD``.
-            ib_entity: the IBKR company.
-            md_status_non_pro: whether the user counts as non-professional.
-            form_number: number of the form at IBKR.
-            language: language, two letters such as ``en``.
+                ``questionnaires``, ``security-questions``, ``quiz-questions``,
+                ``wire-instructions`` or ``product-country-bundles``.
+            currency: currency of the values, such as ``USD``.
+            ib_entity: company of the IBKR group.
+            md_status_non_pro: whether the user counts as non-professional for market data.
+            form_number: number of the form to which the values belong.
+            language: language as two letters, such as ``en``.
             account_id: id of the account, such as ``DU123456``.
             user_name: name with which the user logs in.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.GET_ENUMERATION,
@@ -125,22 +133,25 @@ class AsyncUtilitiesApi(AsyncGroup):
         language: str | None = None,
         projection: str | None = None,
     ) -> Forms:
-        """Return forms and their questions.
+        """Return forms, with their questions.
 
         ``GET /gw/api/v1/forms``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            form_numbers: numbers of forms.
-            get_docs: ``T`` to include the files.
-            from_date: first day, ``YYYY-MM-DD``.
-            to_date: last day, ``YYYY-MM-DD``.
-            language: language, two letters such as ``en``.
-            projection: parts to return, such as ``NONE``, ``PAYLOAD``, ``QUESTIONNAIRE``.
+            form_numbers: numbers of the forms to return.
+            get_docs: ``T`` to return the files of the forms, too.
+            from_date: first day of the range, ``YYYY-MM-DD``.
+            to_date: last day of the range, ``YYYY-MM-DD``.
+            language: language as two letters, such as ``en``.
+            projection: parts of the forms to return in addition: ``PAYLOAD``, ``DOCS`` or ``NONE``
+                (IBKR's default).
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.GET_FORMS,
@@ -171,30 +182,33 @@ class AsyncUtilitiesApi(AsyncGroup):
         residence_country: str | None = None,
         trading_permissions: Sequence[str] | None = None,
     ) -> RequiredForms:
-        """Return the forms that an application needs.
+        """Return the forms that an account application needs.
 
         ``GET /gw/api/v1/forms/required-forms``.
 
+        The request leaves out arguments that are None.
+
         Args:
             account_type: kind of account.
-            additional_account: whether the account is a further account of a known client.
-            additional_applicant: whether the person is a further applicant.
+            additional_account: whether the account is an additional one of a client whom IBKR knows
+                already.
+            additional_applicant: whether the applicant is an additional one.
             applicant_type: kind of applicant, such as ``INDIVIDUAL`` or ``ORG``.
             capability: requested capabilities, such as ``OPT``.
             fa_trading_account: whether an advisor trades the account.
-            ira: whether the account is a retirement account.
-            ira_type: kind of retirement account.
+            ira: whether the account is a retirement account (IRA).
+            ira_type: kind of retirement account (IRA).
             mifid_category: client category under the EU's MiFID rules.
             process_type: kind of process, such as ``FULL``.
             requested_fcbp: whether full currency conversion was requested.
             requested_syep: whether stock yield enhancement was requested.
-            residence_country: country of residence, three letters.
+            residence_country: country of residence as three letters.
             trading_permissions: requested trading permissions.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.GET_REQUIRED_FORMS,
@@ -218,18 +232,20 @@ class AsyncUtilitiesApi(AsyncGroup):
     async def get_participating_banks(
         self, *, type_: str, client_id: str | None = None
     ) -> ParticipatingBanks:
-        """Return the banks that take part in a kind of transfer.
+        """Return the banks that support a kind of transfer.
 
         ``GET /gw/api/v1/participating-banks``.
 
+        The request leaves out arguments that are None.
+
         Args:
             type_: kind of transfer, such as ``EDDA``.
-            client_id: your client id.
+            client_id: client id that IBKR has assigned to you.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.GET_PARTICIPATING_BANKS, ParticipatingBanks, client_id=client_id, type_=type_
@@ -244,22 +260,24 @@ class AsyncUtilitiesApi(AsyncGroup):
         offset: int | None = None,
         status: str | None = None,
     ) -> RequestPage:
-        """Return the requests of a range of days.
+        """Return the account management requests of a range of days.
 
         ``GET /gw/api/v1/requests``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            end_date: last day of the period.
-            start_date: first day of the period.
-            limit: maximum number of rows in the response.
-            offset: number of rows that the response skips at the start.
-            status: state: ``N``, ``O``, ``P``, ``C``, ``A``, ``E``, ``F``, ``I``, ``J``, ``L``,
-                ``M``, ``R`` and others.
+            end_date: last day of the range, ``YYYY-MM-DD``.
+            start_date: first day of the range, ``YYYY-MM-DD``.
+            limit: maximum number of rows to return, 1 to 1,000.
+            offset: number of rows to skip, from 0.
+            status: one letter; only rows in this state are returned: ``N``, ``O``, ``P``, ``C``,
+                ``A``, ``E``, ``F``, ``I``, ``J``, ``L``, ``M``, ``R``, ``W`` or ``Q``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.GET_REQUESTS,
@@ -272,7 +290,7 @@ class AsyncUtilitiesApi(AsyncGroup):
         )
 
     async def get_request_status(self, *, request_id: str) -> RequestState:
-        """Return the state of a request.
+        """Return the state of one account management request.
 
         ``GET /gw/api/v1/requests/{requestId}/status``.
 
@@ -281,41 +299,42 @@ class AsyncUtilitiesApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(table.GET_REQUEST_STATUS, RequestState, request_id=request_id)
 
     async def update_request_status(self, *, request_id: int, body: str) -> RequestState:
-        """Change the state of a request.
+        """Change the state of one account management request.
 
         ``PATCH /gw/api/v1/requests/{requestId}/status``.
 
         Args:
-            request_id: id of the request.
-            body: the signed JWT.
+            request_id: id of the request, from `get_requests`.
+            body: content of the request, as the text of a signed JWT (JSON Web Token).
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(
             table.UPDATE_REQUEST_STATUS, RequestState, request_id=request_id, body=body
         )
 
     async def check_user_name(self, *, user_name: str) -> UserNameCheck:
-        """Return whether a user name is available and valid.
+        """Return whether a user name is valid and still available.
 
         ``GET /gw/api/v1/validations/usernames/{username}``.
 
         Args:
-            user_name: name with which the user logs in.
+            user_name: the user name to check.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return await self._call(table.CHECK_USER_NAME, UserNameCheck, user_name=user_name)

@@ -8,7 +8,10 @@ from ._base import Endpoint
 
 GET_REQUEST_FILE = Endpoint(
     id="get_gw_api_v1_accounts",
-    summary="Return the file of an account application, or the response to it.",
+    summary=(
+        "Return an application sent through this API, and IBKR's response to it; pass either "
+        "``account_id`` or ``external_id``."
+    ),
     operation=Operation("GET", "/gw/api/v1/accounts", idempotent=True, root=True, needs_oauth=True),
     response="account_management.AccountFile",
     query={
@@ -19,7 +22,7 @@ GET_REQUEST_FILE = Endpoint(
 
 UPDATE_ACCOUNTS = Endpoint(
     id="patch_gw_api_v1_accounts",
-    summary="Change accounts with a signed request.",
+    summary="Change the data of one or more accounts with a signed request.",
     operation=Operation(
         "PATCH",
         "/gw/api/v1/accounts",
@@ -49,7 +52,10 @@ CREATE_ACCOUNTS = Endpoint(
 
 SUBMIT_DOCUMENTS = Endpoint(
     id="post_gw_api_v1_accounts_documents",
-    summary="Submit signed documents of an account.",
+    summary=(
+        "Submit agreements and disclosures, which IBKR uses for the applications of the same "
+        "day; submit them every day before the applications."
+    ),
     operation=Operation(
         "POST",
         "/gw/api/v1/accounts/documents",
@@ -64,7 +70,9 @@ SUBMIT_DOCUMENTS = Endpoint(
 
 GET_LOGIN_MESSAGES = Endpoint(
     id="get_gw_api_v1_accounts_login_messages",
-    summary="Return the messages shown to users at their login.",
+    summary=(
+        "Return the messages that users see when they log in, for all accounts of your client id."
+    ),
     operation=Operation(
         "GET", "/gw/api/v1/accounts/login-messages", idempotent=True, root=True, needs_oauth=True
     ),
@@ -81,7 +89,9 @@ GET_LOGIN_MESSAGES = Endpoint(
 
 GET_ACCOUNT_STATUSES = Endpoint(
     id="get_gw_api_v1_accounts_status",
-    summary="Return the states of accounts that were opened in a range of days.",
+    summary=(
+        "Return the states of the accounts of your client id that were opened in a range of days."
+    ),
     operation=Operation(
         "GET", "/gw/api/v1/accounts/status", idempotent=True, root=True, needs_oauth=True
     ),
@@ -97,7 +107,7 @@ GET_ACCOUNT_STATUSES = Endpoint(
 
 GET_ACCOUNT_DETAILS = Endpoint(
     id="get_gw_api_v1_accounts_accountid_details",
-    summary="Return all stored details of an account.",
+    summary="Return all details that IBKR has stored about an account.",
     operation=Operation(
         "GET",
         "/gw/api/v1/accounts/{accountId}/details",
@@ -113,7 +123,7 @@ GET_ACCOUNT_DETAILS = Endpoint(
 
 GET_IDENTITY_CHECK = Endpoint(
     id="get_gw_api_v1_accounts_accountid_kyc",
-    summary="Return the link for the identity check of an applicant.",
+    summary="Return the web address at which an applicant completes the identity check.",
     operation=Operation(
         "GET", "/gw/api/v1/accounts/{accountId}/kyc", idempotent=True, root=True, needs_oauth=True
     ),
@@ -125,7 +135,7 @@ GET_IDENTITY_CHECK = Endpoint(
 
 GET_ACCOUNT_LOGIN_MESSAGES = Endpoint(
     id="get_gw_api_v1_accounts_accountid_login_messages",
-    summary="Return the messages shown to an account's users at their login.",
+    summary="Return the messages that the users of one account see when they log in.",
     operation=Operation(
         "GET",
         "/gw/api/v1/accounts/{accountId}/login-messages",
@@ -144,7 +154,7 @@ GET_ACCOUNT_LOGIN_MESSAGES = Endpoint(
 
 GET_ACCOUNT_STATUS = Endpoint(
     id="get_gw_api_v1_accounts_accountid_status",
-    summary="Return the state of an account.",
+    summary="Return the state of one account.",
     operation=Operation(
         "GET",
         "/gw/api/v1/accounts/{accountId}/status",
@@ -160,7 +170,7 @@ GET_ACCOUNT_STATUS = Endpoint(
 
 UPDATE_ACCOUNT_STATUS = Endpoint(
     id="patch_gw_api_v1_accounts_accountid_status",
-    summary="Change the state of an account.",
+    summary="Change the state of one account with a signed request.",
     operation=Operation(
         "PATCH",
         "/gw/api/v1/accounts/{accountId}/status",
@@ -178,7 +188,7 @@ UPDATE_ACCOUNT_STATUS = Endpoint(
 
 GET_TASKS = Endpoint(
     id="get_gw_api_v1_accounts_accountid_tasks",
-    summary="Return the open tasks before an account is approved or may trade.",
+    summary="Return the tasks that remain before IBKR approves an account or lets it trade.",
     operation=Operation(
         "GET", "/gw/api/v1/accounts/{accountId}/tasks", idempotent=True, root=True, needs_oauth=True
     ),
@@ -193,7 +203,7 @@ GET_TASKS = Endpoint(
 
 UPDATE_TASKS = Endpoint(
     id="patch_gw_api_v1_accounts_accountid_tasks",
-    summary="Change the state of an account's tasks.",
+    summary="Change the state of an account's tasks with a signed request.",
     operation=Operation(
         "PATCH",
         "/gw/api/v1/accounts/{accountId}/tasks",
@@ -211,7 +221,7 @@ UPDATE_TASKS = Endpoint(
 
 ASSIGN_TASKS = Endpoint(
     id="post_gw_api_v1_accounts_accountid_tasks",
-    summary="Assign tasks to an account.",
+    summary="Assign tasks to an account with a signed request.",
     operation=Operation(
         "POST",
         "/gw/api/v1/accounts/{accountId}/tasks",

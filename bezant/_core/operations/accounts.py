@@ -8,7 +8,7 @@ from ._base import Endpoint
 
 GET_ACCOUNT_OWNERS = Endpoint(
     id="getAccountOwners",
-    summary="Return the owners of an account and the persons who may sign for it.",
+    summary="Return the owners of an account, and the persons who may sign for it.",
     operation=Operation("GET", "/acesws/{accountId}/signatures-and-owners", idempotent=True),
     response="accounts.AccountOwners",
     path={
@@ -18,7 +18,7 @@ GET_ACCOUNT_OWNERS = Endpoint(
 
 SET_ACTIVE_ACCOUNT = Endpoint(
     id="setActiveAccount",
-    summary="Set the active account, which calls without an account id use.",
+    summary="Set the active account; later calls that name no account use it.",
     operation=Operation(
         "POST", "/iserver/account", idempotent=False, effect="account", requires="trading accounts"
     ),
@@ -35,8 +35,9 @@ SET_ACTIVE_ACCOUNT = Endpoint(
 GET_PNL = Endpoint(
     id="getPnl",
     summary=(
-        "Return the day's profit and loss by account; IBKR sends nothing until a stream has "
-        "requested it once, which raises `IncompleteList`."
+        "Return today's profit and loss of each account; IBKR has no values before a stream of"
+        " this session has subscribed to profit and loss. Until then this call raises "
+        "`IncompleteList`."
     ),
     operation=Operation(
         "GET",
@@ -52,7 +53,8 @@ GET_PNL = Endpoint(
 GET_DYNAMIC_ACCOUNTS = Endpoint(
     id="getDynamicAccounts",
     summary=(
-        "Return the accounts whose id matches a pattern, for users who pick accounts by search."
+        "Search the accounts whose id matches a pattern; IBKR allows this call only to user "
+        "names that must choose their account by search."
     ),
     operation=Operation(
         "GET",
@@ -81,7 +83,10 @@ GET_ACCOUNT_SUMMARY = Endpoint(
 
 GET_FUND_SUMMARY = Endpoint(
     id="getFundSummary",
-    summary="Return the funds that an account has available to trade and to withdraw, by segment.",
+    summary=(
+        "Return the funds that an account has for trading, and the funds that it can withdraw;"
+        " the keys of the result are the segments of the account."
+    ),
     operation=Operation(
         "GET",
         "/iserver/account/{accountId}/summary/available_funds",
@@ -96,7 +101,10 @@ GET_FUND_SUMMARY = Endpoint(
 
 GET_BALANCE_SUMMARY = Endpoint(
     id="getBalanceSummary",
-    summary="Return an account's balances, by segment.",
+    summary=(
+        "Return an account's equity and cash balances; the keys of the result are the segments"
+        " of the account, and the total."
+    ),
     operation=Operation(
         "GET",
         "/iserver/account/{accountId}/summary/balances",
@@ -111,7 +119,10 @@ GET_BALANCE_SUMMARY = Endpoint(
 
 GET_MARGIN_SUMMARY = Endpoint(
     id="getMarginSummary",
-    summary="Return an account's margin requirements, by segment.",
+    summary=(
+        "Return an account's margin requirements; the keys of the result are the segments of "
+        "the account, and the total."
+    ),
     operation=Operation(
         "GET",
         "/iserver/account/{accountId}/summary/margins",
@@ -126,7 +137,10 @@ GET_MARGIN_SUMMARY = Endpoint(
 
 GET_ACCOUNT_MARKET_SUMMARY = Endpoint(
     id="getAccountMarketSummary",
-    summary="Return the market values of an account by currency and kind of product.",
+    summary=(
+        "Return the market values of an account; the keys of the result are currencies, and "
+        "each value is divided by kind of product."
+    ),
     operation=Operation(
         "GET",
         "/iserver/account/{accountId}/summary/market_value",
@@ -141,14 +155,21 @@ GET_ACCOUNT_MARKET_SUMMARY = Endpoint(
 
 GET_BROKERAGE_ACCOUNTS = Endpoint(
     id="getBrokerageAccounts",
-    summary="Return the accounts that may trade; orders and quotes need this call first.",
+    summary=(
+        "Return the accounts with which the user name may trade; IBKR expects this call before"
+        " the first call of a session about orders or quotes. If you have not made it, the "
+        "client makes it then."
+    ),
     operation=Operation("GET", "/iserver/accounts", idempotent=True, lists="accounts"),
     response="accounts.BrokerageAccounts",
 )
 
 SET_DYNAMIC_ACCOUNT = Endpoint(
     id="setDynamicAccount",
-    summary="Set the active account to an account that a search found.",
+    summary=(
+        "Set the active account to an account from `get_dynamic_accounts`; later calls that "
+        "name no account use the active account."
+    ),
     operation=Operation(
         "POST", "/iserver/dynaccount", idempotent=False, effect="account", texts="accounts"
     ),

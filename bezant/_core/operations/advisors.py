@@ -8,7 +8,7 @@ from ._base import Endpoint
 
 GET_MODEL_PRESETS = Endpoint(
     id="getModelPresets",
-    summary="Return the presets for orders of model portfolios.",
+    summary="Return the settings that rebalancing of model portfolios uses.",
     operation=Operation("POST", "/fa/fa-preset/get", idempotent=True),
     response="advisors.ModelPresets",
     body={
@@ -22,7 +22,7 @@ GET_MODEL_PRESETS = Endpoint(
 
 SET_MODEL_PRESETS = Endpoint(
     id="setModelPresets",
-    summary="Change the presets for orders of model portfolios.",
+    summary="Change the settings that rebalancing of model portfolios uses.",
     operation=Operation("POST", "/fa/fa-preset/save", idempotent=False, effect="account"),
     response="advisors.ModelPresetsSaved",
     body={
@@ -56,7 +56,7 @@ SET_MODEL_PRESETS = Endpoint(
 
 GET_ACCOUNTS_IN_MODEL = Endpoint(
     id="getAccountsInModel",
-    summary="Return the accounts invested in a model portfolio.",
+    summary="Return the accounts that are invested in a model portfolio.",
     operation=Operation("POST", "/fa/model/accounts-details", idempotent=True),
     response="advisors.AccountsInModel",
     body={
@@ -74,7 +74,7 @@ GET_ACCOUNTS_IN_MODEL = Endpoint(
 
 SET_ACCOUNT_INVESTMENT_IN_MODEL = Endpoint(
     id="setAccountinvestmentInModel",
-    summary="Invest money of accounts in a model portfolio, or withdraw it.",
+    summary="Move money of accounts into a model portfolio, or out of it.",
     operation=Operation("POST", "/fa/model/invest-divest", idempotent=False, effect="account"),
     response="advisors.ModelInvestment",
     body={
@@ -113,7 +113,7 @@ GET_INVESTED_ACCOUNTS_IN_MODEL = Endpoint(
 
 GET_ALL_MODELS = Endpoint(
     id="getAllmodels",
-    summary="Return the model portfolios.",
+    summary="Return all model portfolios of the advisor.",
     operation=Operation("POST", "/fa/model/list", idempotent=True),
     response="advisors.Models",
     body={
@@ -127,7 +127,7 @@ GET_ALL_MODELS = Endpoint(
 
 GET_ALL_MODEL_POSITIONS = Endpoint(
     id="getAllModelPositions",
-    summary="Return a model portfolio's positions against their targets.",
+    summary="Return the positions of a model portfolio, each with its target.",
     operation=Operation("POST", "/fa/model/positions", idempotent=True),
     response="advisors.ModelPositions",
     body={
@@ -166,7 +166,7 @@ GET_ALL_MODEL_POSITIONS = Endpoint(
 
 SET_MODEL_TARGET_POSITIONS = Endpoint(
     id="setModelTargetPositions",
-    summary="Set a model portfolio's target positions.",
+    summary="Create or change the target positions of a model portfolio.",
     operation=Operation("POST", "/fa/model/save", idempotent=False, effect="account"),
     response="advisors.ModelTargetsSaved",
     body={
@@ -194,7 +194,10 @@ SET_MODEL_TARGET_POSITIONS = Endpoint(
 
 SUBMIT_MODEL_ORDERS = Endpoint(
     id="submitModelOrders",
-    summary="Send the orders that bring accounts to the targets of their models.",
+    summary=(
+        "Send all pending orders of model portfolios; they bring the accounts to the targets "
+        "of their models."
+    ),
     operation=Operation(
         "POST", "/fa/model/submit-transfers", idempotent=False, effect="order", priority="order"
     ),
@@ -212,7 +215,7 @@ SUBMIT_MODEL_ORDERS = Endpoint(
 
 GET_MODEL_SUMMARY = Endpoint(
     id="getModelSummarySingle",
-    summary="Return a summary of one model portfolio.",
+    summary="Return the summary of one model portfolio.",
     operation=Operation("POST", "/fa/model/summary", idempotent=True),
     response="advisors.ModelSummary",
     body={
@@ -228,7 +231,7 @@ GET_MODEL_SUMMARY = Endpoint(
 
 GET_ALLOCATABLE_SUBACCOUNTS = Endpoint(
     id="getAllocatableSubaccounts",
-    summary="Return the sub-accounts that orders can be allocated to, with their equity.",
+    summary="Return the sub-accounts to which orders can be allocated, with their equity.",
     operation=Operation(
         "GET", "/iserver/account/allocation/accounts", idempotent=True, requires="trading accounts"
     ),
@@ -237,7 +240,10 @@ GET_ALLOCATABLE_SUBACCOUNTS = Endpoint(
 
 GET_ALLOCATION_GROUPS = Endpoint(
     id="getAllocationGroups",
-    summary="Return the allocation groups.",
+    summary=(
+        "Return the advisor's allocation groups, without their members; use "
+        "`get_allocation_group` for the members."
+    ),
     operation=Operation(
         "GET", "/iserver/account/allocation/group", idempotent=True, requires="trading accounts"
     ),
@@ -246,7 +252,7 @@ GET_ALLOCATION_GROUPS = Endpoint(
 
 CREATE_ALLOCATION_GROUP = Endpoint(
     id="createAllocationGroup",
-    summary="Create an allocation group.",
+    summary="Create an allocation group: accounts among which an order for the group is split.",
     operation=Operation(
         "POST",
         "/iserver/account/allocation/group",
@@ -276,7 +282,7 @@ CREATE_ALLOCATION_GROUP = Endpoint(
 
 MODIFY_ALLOCATION_GROUP = Endpoint(
     id="modifyAllocationGroup",
-    summary="Change an allocation group; its members are replaced.",
+    summary="Change an allocation group; the accounts given here replace its present members.",
     operation=Operation(
         "PUT",
         "/iserver/account/allocation/group",
@@ -347,7 +353,7 @@ GET_ALLOCATION_GROUP = Endpoint(
 
 GET_ALLOCATION_PRESETS = Endpoint(
     id="getAllocationPresets",
-    summary="Return the presets of allocations.",
+    summary="Return the settings that decide how orders are split among accounts.",
     operation=Operation(
         "GET", "/iserver/account/allocation/presets", idempotent=True, requires="trading accounts"
     ),
@@ -356,7 +362,7 @@ GET_ALLOCATION_PRESETS = Endpoint(
 
 SET_ALLOCATION_PRESETS = Endpoint(
     id="setAllocationPreset",
-    summary="Change the presets of allocations.",
+    summary="Change the settings that decide how orders are split among accounts.",
     operation=Operation(
         "POST",
         "/iserver/account/allocation/presets",

@@ -30,7 +30,10 @@ GET_ALERT_DETAILS = Endpoint(
 
 GET_MTA_DETAILS = Endpoint(
     id="getMtaDetails",
-    summary="Return the mobile trading assistant's alert; its order id changes with every read.",
+    summary=(
+        "Return the user's alert of the mobile trading assistant; its order id changes with "
+        "every read, its ``tool_id`` does not."
+    ),
     operation=Operation(
         "GET", "/iserver/account/mta", idempotent=True, wrap_as="[]", requires="trading accounts"
     ),
@@ -39,7 +42,7 @@ GET_MTA_DETAILS = Endpoint(
 
 CREATE_ALERT = Endpoint(
     id="createAlert",
-    summary="Create an alert, or change an alert by its order id.",
+    summary="Create an alert, or change the alert whose ``order_id`` is given.",
     operation=Operation(
         "POST",
         "/iserver/account/{accountId}/alert",
@@ -94,7 +97,7 @@ CREATE_ALERT = Endpoint(
 
 ACTIVATE_ALERT = Endpoint(
     id="activateAlert",
-    summary="Switch an alert on or off.",
+    summary="Switch an alert on or off without deleting it.",
     operation=Operation(
         "POST",
         "/iserver/account/{accountId}/alert/activate",
@@ -123,7 +126,7 @@ ACTIVATE_ALERT = Endpoint(
 
 DELETE_ALERT = Endpoint(
     id="deleteAlert",
-    summary="Delete an alert, or with the id 0 all alerts of an account.",
+    summary="Delete one alert of an account, or all of them.",
     operation=Operation(
         "DELETE",
         "/iserver/account/{accountId}/alert/{alertId}",
@@ -142,7 +145,10 @@ DELETE_ALERT = Endpoint(
 
 GET_ALL_ALERTS = Endpoint(
     id="getAllAlerts",
-    summary="Return an account's alerts, without their conditions.",
+    summary=(
+        "Return an account's alerts, without their conditions; use `get_alert_details` for the"
+        " conditions."
+    ),
     operation=Operation(
         "GET",
         "/iserver/account/{accountId}/alerts",

@@ -8,7 +8,7 @@ from ._base import Endpoint
 
 CREATE_BANK_INSTRUCTION = Endpoint(
     id="post_gw_api_v1_bank_instructions",
-    summary="Set up or remove a bank instruction.",
+    summary="Set up a bank instruction of an account for later transfers, or remove one.",
     operation=Operation(
         "POST",
         "/gw/api/v1/bank-instructions",
@@ -26,7 +26,9 @@ CREATE_BANK_INSTRUCTION = Endpoint(
 
 QUERY_BANK_INSTRUCTIONS = Endpoint(
     id="post_gw_api_v1_bank_instructions_query",
-    summary="Return bank instructions, or recurring instructions with their history.",
+    summary=(
+        "Return an account's bank instructions, or its recurring instructions with their history."
+    ),
     operation=Operation(
         "POST", "/gw/api/v1/bank-instructions/query", idempotent=True, root=True, needs_oauth=True
     ),
@@ -39,7 +41,7 @@ QUERY_BANK_INSTRUCTIONS = Endpoint(
 
 CREATE_BANK_INSTRUCTIONS = Endpoint(
     id="post_gw_api_v1_bank_instructions_bulk",
-    summary="Set up or remove several bank instructions.",
+    summary="Set up or remove several bank instructions in one request.",
     operation=Operation(
         "POST",
         "/gw/api/v1/bank-instructions:bulk",
@@ -57,7 +59,7 @@ CREATE_BANK_INSTRUCTIONS = Endpoint(
 
 GET_INSTRUCTION_BY_CLIENT_ID = Endpoint(
     id="get_gw_api_v1_client_instructions_clientinstructionid",
-    summary="Return the state of an instruction by your own id.",
+    summary="Return the state of the instruction that has this id of your own.",
     operation=Operation(
         "GET",
         "/gw/api/v1/client-instructions/{clientInstructionId}",
@@ -76,7 +78,7 @@ GET_INSTRUCTION_BY_CLIENT_ID = Endpoint(
 
 TRANSFER_ASSET = Endpoint(
     id="post_gw_api_v1_external_asset_transfers",
-    summary="Move a position from or to another broker.",
+    summary="Move a position to IBKR from another broker, or away to another broker.",
     operation=Operation(
         "POST",
         "/gw/api/v1/external-asset-transfers",
@@ -94,7 +96,7 @@ TRANSFER_ASSET = Endpoint(
 
 TRANSFER_ASSETS = Endpoint(
     id="post_gw_api_v1_external_asset_transfers_bulk",
-    summary="Move several positions from or to another broker.",
+    summary="Move several positions to IBKR from another broker, or away to another broker.",
     operation=Operation(
         "POST",
         "/gw/api/v1/external-asset-transfers:bulk",
@@ -112,7 +114,7 @@ TRANSFER_ASSETS = Endpoint(
 
 TRANSFER_CASH = Endpoint(
     id="post_gw_api_v1_external_cash_transfers",
-    summary="Deposit or withdraw money.",
+    summary="Deposit money from a bank into an account, or withdraw money to a bank.",
     operation=Operation(
         "POST",
         "/gw/api/v1/external-cash-transfers",
@@ -130,7 +132,7 @@ TRANSFER_CASH = Endpoint(
 
 QUERY_CASH_TRANSFERS = Endpoint(
     id="post_gw_api_v1_external_cash_transfers_query",
-    summary="Return the amount that can be withdrawn, or contributions to retirement accounts.",
+    summary="Return how much an account can withdraw, or its contributions to retirement accounts.",
     operation=Operation(
         "POST",
         "/gw/api/v1/external-cash-transfers/query",
@@ -147,7 +149,7 @@ QUERY_CASH_TRANSFERS = Endpoint(
 
 TRANSFER_CASH_IN_BULK = Endpoint(
     id="post_gw_api_v1_external_cash_transfers_bulk",
-    summary="Make several deposits or withdrawals.",
+    summary="Make several deposits or withdrawals in one request.",
     operation=Operation(
         "POST",
         "/gw/api/v1/external-cash-transfers:bulk",
@@ -165,7 +167,7 @@ TRANSFER_CASH_IN_BULK = Endpoint(
 
 GET_INSTRUCTION_SET = Endpoint(
     id="get_gw_api_v1_instruction_sets_instructionsetid",
-    summary="Return the states of all instructions of a set.",
+    summary="Return the states of all instructions that were sent in one request.",
     operation=Operation(
         "GET",
         "/gw/api/v1/instruction-sets/{instructionSetId}",
@@ -184,7 +186,7 @@ GET_INSTRUCTION_SET = Endpoint(
 
 CANCEL_INSTRUCTION = Endpoint(
     id="post_gw_api_v1_instructions_cancel",
-    summary="Cancel an instruction.",
+    summary="Request the cancellation of one instruction.",
     operation=Operation(
         "POST",
         "/gw/api/v1/instructions/cancel",
@@ -202,7 +204,7 @@ CANCEL_INSTRUCTION = Endpoint(
 
 CANCEL_INSTRUCTIONS = Endpoint(
     id="post_gw_api_v1_instructions_cancel_bulk",
-    summary="Cancel several instructions.",
+    summary="Request the cancellation of several instructions.",
     operation=Operation(
         "POST",
         "/gw/api/v1/instructions/cancel:bulk",
@@ -221,7 +223,8 @@ CANCEL_INSTRUCTIONS = Endpoint(
 QUERY_INSTRUCTIONS = Endpoint(
     id="post_gw_api_v1_instructions_query",
     summary=(
-        "Request an account's recent instructions; the result is fetched by the instruction's id."
+        "Request the list of an account's instructions of the last 30 days at most; the "
+        "response has only an id. Pass it to `get_instruction` to get the list."
     ),
     operation=Operation(
         "POST", "/gw/api/v1/instructions/query", idempotent=True, root=True, needs_oauth=True
@@ -235,7 +238,7 @@ QUERY_INSTRUCTIONS = Endpoint(
 
 GET_INSTRUCTION = Endpoint(
     id="get_gw_api_v1_instructions_instructionid",
-    summary="Return the state of an instruction.",
+    summary="Return the state of one instruction, or the result of `query_instructions`.",
     operation=Operation(
         "GET",
         "/gw/api/v1/instructions/{instructionId}",
@@ -272,7 +275,7 @@ TRANSFER_ASSET_INTERNALLY = Endpoint(
 
 TRANSFER_ASSETS_INTERNALLY = Endpoint(
     id="post_gw_api_v1_internal_asset_transfers_bulk",
-    summary="Move several positions between accounts at IBKR.",
+    summary="Move positions between accounts at IBKR, several transfers in one request.",
     operation=Operation(
         "POST",
         "/gw/api/v1/internal-asset-transfers:bulk",
@@ -308,7 +311,7 @@ TRANSFER_CASH_INTERNALLY = Endpoint(
 
 TRANSFER_CASH_INTERNALLY_IN_BULK = Endpoint(
     id="post_gw_api_v1_internal_cash_transfers_bulk",
-    summary="Make several transfers of money between accounts at IBKR.",
+    summary="Move money between accounts at IBKR, several transfers in one request.",
     operation=Operation(
         "POST",
         "/gw/api/v1/internal-cash-transfers:bulk",
@@ -326,7 +329,10 @@ TRANSFER_CASH_INTERNALLY_IN_BULK = Endpoint(
 
 TRANSFER_ASSET_V2 = Endpoint(
     id="createExternalAssetTransfersV2",
-    summary="Move a position from or to another broker, second version.",
+    summary=(
+        "Move a position to IBKR from another broker, or away to another broker; this is the "
+        "second version of the call."
+    ),
     operation=Operation(
         "POST",
         "/gw/api/v2/external-asset-transfers",
@@ -344,7 +350,10 @@ TRANSFER_ASSET_V2 = Endpoint(
 
 TRANSFER_ASSETS_V2 = Endpoint(
     id="bulkExternalAssetTransfersV2",
-    summary="Move several positions from or to another broker, second version.",
+    summary=(
+        "Move several positions to IBKR from another broker, or away to another broker; this "
+        "is the second version of the call."
+    ),
     operation=Operation(
         "POST",
         "/gw/api/v2/external-asset-transfers:bulk",

@@ -8,7 +8,7 @@ from ._base import Endpoint
 
 GET_TRADING_SCHEDULE = Endpoint(
     id="getTradingSchedule",
-    summary="Return a contract's trading hours for the coming days.",
+    summary="Return a contract's trading hours for six days around the current trading day.",
     operation=Operation("GET", "/contract/trading-schedule", idempotent=True),
     response="contracts.TradingHours",
     query={
@@ -20,7 +20,8 @@ GET_TRADING_SCHEDULE = Endpoint(
 GET_CONTRACT_RULES = Endpoint(
     id="getContractRules",
     summary=(
-        "Return the rules for orders in a contract: types, times in force, sizes and increments."
+        "Return the rules for orders in a contract; these are the order types, times in force,"
+        " sizes and price increments that it allows."
     ),
     operation=Operation("POST", "/iserver/contract/rules", idempotent=True, texts="contract"),
     response="contracts.ContractRules",
@@ -41,7 +42,7 @@ GET_CONTRACT_RULES = Endpoint(
 
 GET_ALGOS_BY_INSTRUMENT = Endpoint(
     id="getAlgosByInstrument",
-    summary="Return the order algorithms that are available for a contract.",
+    summary="Return the order algorithms of IBKR that are available for a contract.",
     operation=Operation("GET", "/iserver/contract/{conid}/algos", idempotent=True),
     response="contracts.Algos",
     path={
@@ -82,7 +83,10 @@ GET_INFO_AND_RULES = Endpoint(
 
 GET_CURRENCY_PAIRS = Endpoint(
     id="getCurrencyPairs",
-    summary="Return the currency pairs that can be traded with a currency.",
+    summary=(
+        "Return the currency pairs that can be traded with a currency; the result has them "
+        "under the currency's name."
+    ),
     operation=Operation("GET", "/iserver/currency/pairs", idempotent=True),
     response="dict[str, list[contracts.CurrencyPair]]",
     query={
@@ -92,7 +96,7 @@ GET_CURRENCY_PAIRS = Endpoint(
 
 GET_EXCHANGE_RATE = Endpoint(
     id="getExchangeRates",
-    summary="Return the rate between two currencies.",
+    summary="Return the exchange rate between two currencies.",
     operation=Operation("GET", "/iserver/exchangerate", idempotent=True),
     response="contracts.ExchangeRate",
     query={
@@ -103,7 +107,9 @@ GET_EXCHANGE_RATE = Endpoint(
 
 GET_BOND_FILTERS = Endpoint(
     id="getBondFilters",
-    summary="Return the filters for the bonds of an issuer.",
+    summary=(
+        "Return the filters with which `get_contract_info` narrows down the bonds of an issuer."
+    ),
     operation=Operation("GET", "/iserver/secdef/bond-filters", idempotent=True),
     response="contracts.BondFilters",
     query={
@@ -114,7 +120,10 @@ GET_BOND_FILTERS = Endpoint(
 
 GET_CONTRACT_INFO = Endpoint(
     id="getContractInfo",
-    summary="Return the contracts of an underlying, month, strike and right.",
+    summary=(
+        "Return the contracts of an underlying that match the arguments; for example its "
+        "options of one month and strike."
+    ),
     operation=Operation(
         "GET",
         "/iserver/secdef/info",
@@ -141,7 +150,10 @@ GET_CONTRACT_INFO = Endpoint(
 
 SEARCH_CONTRACTS = Endpoint(
     id="getContractSymbols",
-    summary="Search for underlyings by symbol or company name; the rows have no meaningful order.",
+    summary=(
+        "Search for underlyings by symbol or company name; the order of the rows means "
+        "nothing, so the first row can be the wrong listing."
+    ),
     operation=Operation("GET", "/iserver/secdef/search", idempotent=True, empty_until_ready=True),
     response="list[contracts.SearchHit]",
     query={
@@ -161,7 +173,10 @@ SEARCH_CONTRACTS = Endpoint(
 
 SEARCH_CONTRACTS_FROM_BODY = Endpoint(
     id="getContractSymbolsFromBody",
-    summary="Search for underlyings by symbol or company name, with POST.",
+    summary=(
+        "Search for underlyings by symbol or company name, with a POST request; otherwise it "
+        "is the same as `search_contracts`."
+    ),
     operation=Operation("POST", "/iserver/secdef/search", idempotent=True, empty_until_ready=True),
     response="list[contracts.SearchHit]",
     body={
@@ -193,9 +208,10 @@ SEARCH_CONTRACTS_FROM_BODY = Endpoint(
 GET_CONTRACT_STRIKES = Endpoint(
     id="getContractStrikes",
     summary=(
-        "Return the strikes of an underlying's options or warrants in a month; IBKR sends "
-        "empty lists until the session has searched for the symbol, so after empty lists the "
-        "client sends that search and then the request again."
+        "Return the strike prices of an underlying's options or warrants that expire in a "
+        "month; IBKR sends empty lists until the session has searched for the underlying's "
+        "symbol. After empty lists the client therefore makes that search and then repeats "
+        "this request."
     ),
     operation=Operation(
         "GET", "/iserver/secdef/strikes", idempotent=True, empty_until_searched=True
@@ -217,7 +233,7 @@ GET_CONTRACT_STRIKES = Endpoint(
 
 GET_CONIDS_BY_EXCHANGE = Endpoint(
     id="getConidsByExchange",
-    summary="Return every contract that an exchange lists.",
+    summary="Return all contracts that are tradable on an exchange.",
     operation=Operation("GET", "/trsrv/all-conids", idempotent=True),
     response="list[contracts.ExchangeListing]",
     query={
@@ -228,7 +244,9 @@ GET_CONIDS_BY_EXCHANGE = Endpoint(
 
 GET_FUTURES_BY_SYMBOL = Endpoint(
     id="getFutureBySymbol",
-    summary="Return the futures that have not expired, by root symbol.",
+    summary=(
+        "Return the futures that have not expired; the keys of the result are the root symbols."
+    ),
     operation=Operation("GET", "/trsrv/futures", idempotent=True),
     response="dict[str, list[contracts.FutureContract]]",
     query={
@@ -249,7 +267,7 @@ GET_INSTRUMENT_DEFINITION = Endpoint(
 
 GET_TRADING_SCHEDULE_BY_SYMBOL = Endpoint(
     id="getTradingSchedule_get_trsrv_secdef_schedule",
-    summary="Return the trading hours of a symbol on each of its venues.",
+    summary="Return the trading hours of a symbol on each of its exchanges, for up to a month.",
     operation=Operation("GET", "/trsrv/secdef/schedule", idempotent=True),
     response="list[contracts.VenueSchedule]",
     query={
@@ -265,7 +283,10 @@ GET_TRADING_SCHEDULE_BY_SYMBOL = Endpoint(
 
 GET_STOCKS_BY_SYMBOL = Endpoint(
     id="getStockBySymbol",
-    summary="Return the companies and listings with a symbol, on all exchanges.",
+    summary=(
+        "Return the stocks with given symbols, on all exchanges; for each symbol the result "
+        "has a list of companies with their listings."
+    ),
     operation=Operation("GET", "/trsrv/stocks", idempotent=True),
     response="dict[str, list[_contracts.StockCompany]]",
     query={

@@ -8,14 +8,14 @@ from ._base import Endpoint
 
 GET_FORECAST_CATEGORIES = Endpoint(
     id="getForecastCategories",
-    summary="Return the categories of event contracts with their markets.",
+    summary="Return the categories of event contracts, each with its markets.",
     operation=Operation("GET", "/forecast/category/tree", idempotent=True),
     response="event_contracts.CategoryTree",
 )
 
 GET_FORECAST_CONTRACT = Endpoint(
     id="getForecastContract",
-    summary="Return one event contract: its question, sides and payout.",
+    summary="Return the details of one event contract: its question, sides and payout.",
     operation=Operation("GET", "/forecast/contract/details", idempotent=True),
     response="event_contracts.ForecastContract",
     query={
@@ -25,7 +25,7 @@ GET_FORECAST_CONTRACT = Endpoint(
 
 GET_FORECAST_MARKET = Endpoint(
     id="getForecastMarkets",
-    summary="Return all contracts of a market.",
+    summary="Return all event contracts of one market.",
     operation=Operation("GET", "/forecast/contract/market", idempotent=True),
     response="event_contracts.ForecastMarket",
     query={
@@ -36,7 +36,7 @@ GET_FORECAST_MARKET = Endpoint(
 
 GET_FORECAST_RULES = Endpoint(
     id="getForecastRules",
-    summary="Return the rules for deciding and paying out an event contract.",
+    summary="Return the rules by which an event contract is decided and paid out.",
     operation=Operation("GET", "/forecast/contract/rules", idempotent=True),
     response="event_contracts.ForecastRules",
     query={
@@ -47,7 +47,8 @@ GET_FORECAST_RULES = Endpoint(
 GET_FORECAST_SCHEDULE = Endpoint(
     id="getForecastSchedule",
     summary=(
-        "Return an event contract's weekly hours, in its exchange's time zone on a 12-hour clock."
+        "Return an event contract's trading hours of a week; they are times of a 12-hour clock"
+        " in the time zone of the contract's exchange."
     ),
     operation=Operation("GET", "/forecast/contract/schedules", idempotent=True),
     response="event_contracts.ForecastSchedule",

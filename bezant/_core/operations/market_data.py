@@ -8,14 +8,17 @@ from ._base import Endpoint
 
 OPEN_HMDS_BRIDGE = Endpoint(
     id="undocumented_post_hmds_auth_init",
-    summary="Open the bridge to the historical data farm.",
+    summary="Connect the session to IBKR's historical data farm, for `get_hmds_history`.",
     operation=Operation("POST", "/hmds/auth/init", idempotent=True),
     response="Any",
 )
 
 GET_HMDS_HISTORY = Endpoint(
     id="undocumented_get_hmds_history",
-    summary="Return historical bars from the historical data farm; 404 until its bridge is open.",
+    summary=(
+        "Return historical bars of a contract from IBKR's historical data farm; the call fails"
+        " with status 404 until `open_hmds_bridge` has connected this session to it."
+    ),
     operation=Operation("GET", "/hmds/history", idempotent=True, texts="history"),
     response="Any",
     query={
@@ -33,7 +36,10 @@ GET_HMDS_HISTORY = Endpoint(
 
 GET_MD_HISTORY = Endpoint(
     id="getMdHistory",
-    summary="Return up to 1,000 historical bars of a contract.",
+    summary=(
+        "Return up to 1,000 historical bars of a contract; IBKR leaves out further bars "
+        "without an error."
+    ),
     operation=Operation(
         "GET",
         "/iserver/marketdata/history",
@@ -65,7 +71,8 @@ GET_MD_HISTORY = Endpoint(
 GET_MD_SNAPSHOT = Endpoint(
     id="getMdSnapshot",
     summary=(
-        "Return quotes of up to 100 contracts; the first call for a contract returns no prices yet."
+        "Return quotes of up to 100 contracts; IBKR's first response for a contract has no "
+        "prices yet. Repeat the call until the prices are there."
     ),
     operation=Operation(
         "GET",
@@ -83,7 +90,7 @@ GET_MD_SNAPSHOT = Endpoint(
 
 CLOSE_MD_STREAM = Endpoint(
     id="closeMdStream",
-    summary="End the subscription to quotes of one contract.",
+    summary="End IBKR's stream of quotes for one contract, when you need no more snapshots of it.",
     operation=Operation(
         "POST", "/iserver/marketdata/unsubscribe", idempotent=True, texts="subscription"
     ),
@@ -99,7 +106,7 @@ CLOSE_MD_STREAM = Endpoint(
 
 CLOSE_ALL_MD_STREAMS = Endpoint(
     id="closeAllMdStreams",
-    summary="End all subscriptions to quotes.",
+    summary="End all of IBKR's streams of quotes, when you need no more snapshots.",
     operation=Operation("GET", "/iserver/marketdata/unsubscribeall", idempotent=True),
     response="market_data.Unsubscribed",
 )

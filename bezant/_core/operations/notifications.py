@@ -8,7 +8,7 @@ from ._base import Endpoint
 
 GET_FYI_DELIVERY = Endpoint(
     id="getFyiDelivery",
-    summary="Return the e-mail setting and the devices for notifications.",
+    summary="Return whether notifications are sent by e-mail, and the devices that receive them.",
     operation=Operation(
         "GET", "/fyi/deliveryoptions", idempotent=True, limit="GET /fyi/deliveryoptions"
     ),
@@ -17,7 +17,7 @@ GET_FYI_DELIVERY = Endpoint(
 
 MODIFY_FYI_DELIVERY = Endpoint(
     id="modifyFyiDelivery",
-    summary="Switch delivery to a device on or off.",
+    summary="Switch the delivery of notifications to one device on or off.",
     operation=Operation(
         "POST",
         "/fyi/deliveryoptions/device",
@@ -43,7 +43,7 @@ MODIFY_FYI_DELIVERY = Endpoint(
 
 MODIFY_FYI_EMAILS = Endpoint(
     id="modifyFyiEmails",
-    summary="Switch delivery by e-mail on or off.",
+    summary="Switch the delivery of notifications by e-mail on or off.",
     operation=Operation(
         "PUT",
         "/fyi/deliveryoptions/email",
@@ -59,7 +59,7 @@ MODIFY_FYI_EMAILS = Endpoint(
 
 DELETE_FYI_DEVICE = Endpoint(
     id="deleteFyiDevice",
-    summary="Remove a device.",
+    summary="Remove a device from the list of devices that receive notifications.",
     operation=Operation(
         "DELETE",
         "/fyi/deliveryoptions/{deviceId}",
@@ -75,7 +75,7 @@ DELETE_FYI_DEVICE = Endpoint(
 
 GET_FYI_DISCLAIMER = Endpoint(
     id="getFyiDisclaimerss",
-    summary="Return the disclaimer of a kind of notification.",
+    summary="Return the disclaimer for one kind of notification.",
     operation=Operation(
         "GET", "/fyi/disclaimer/{typecode}", idempotent=True, limit="GET /fyi/disclaimer/{typecode}"
     ),
@@ -87,7 +87,7 @@ GET_FYI_DISCLAIMER = Endpoint(
 
 READ_FYI_DISCLAIMER = Endpoint(
     id="readFyiDisclaimer",
-    summary="Mark the disclaimer of a kind of notification as read.",
+    summary="Mark the disclaimer for one kind of notification as read.",
     operation=Operation(
         "PUT",
         "/fyi/disclaimer/{typecode}",
@@ -103,7 +103,7 @@ READ_FYI_DISCLAIMER = Endpoint(
 
 GET_ALL_FYIS = Endpoint(
     id="getAllFyis",
-    summary="Return the newest notifications.",
+    summary="Return the user's notifications, up to 10 per call.",
     operation=Operation(
         "GET", "/fyi/notifications", idempotent=True, limit="GET /fyi/notifications"
     ),
@@ -118,7 +118,7 @@ GET_ALL_FYIS = Endpoint(
 
 GET_MORE_FYIS = Endpoint(
     id="undocumented_get_fyi_notifications_more",
-    summary="Return the notifications after the last one seen.",
+    summary="Return the notifications that follow the last notification that you have.",
     operation=Operation(
         "GET", "/fyi/notifications/more", idempotent=True, limit="GET /fyi/notifications/more"
     ),
@@ -130,7 +130,7 @@ GET_MORE_FYIS = Endpoint(
 
 READ_FYI_NOTIFICATION = Endpoint(
     id="readFyiNotification",
-    summary="Mark a notification as read.",
+    summary="Mark one notification as read.",
     operation=Operation(
         "PUT",
         "/fyi/notifications/{notificationID}",
@@ -146,14 +146,14 @@ READ_FYI_NOTIFICATION = Endpoint(
 
 GET_FYI_SETTINGS = Endpoint(
     id="getFyiSettings",
-    summary="Return the kinds of notification, and whether each is switched on.",
+    summary="Return all kinds of notification, and whether each is switched on.",
     operation=Operation("GET", "/fyi/settings", idempotent=True, limit="GET /fyi/settings"),
     response="list[notifications.FyiSetting]",
 )
 
 MODIFY_FYI_NOTIFICATION = Endpoint(
     id="modifyFyiNotification",
-    summary="Switch a kind of notification on or off.",
+    summary="Switch one kind of notification on or off.",
     operation=Operation(
         "POST",
         "/fyi/settings/{typecode}",

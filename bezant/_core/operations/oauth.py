@@ -8,7 +8,9 @@ from ._base import Endpoint
 
 REQUEST_ACCESS_TOKEN = Endpoint(
     id="reqAccessToken",
-    summary="Exchange an authorised request token for an access token (OAuth 1.0a).",
+    summary=(
+        "Exchange a request token that the user has authorised for an access token (OAuth 1.0a)."
+    ),
     operation=Operation(
         "POST", "/oauth/access_token", idempotent=False, effect="session", needs_oauth=True
     ),
@@ -20,7 +22,7 @@ REQUEST_ACCESS_TOKEN = Endpoint(
 
 REQUEST_LIVE_SESSION_TOKEN = Endpoint(
     id="reqLiveSessionToken",
-    summary="Request a live session token (OAuth 1.0a, Diffie-Hellman exchange).",
+    summary="Request a live session token by a Diffie-Hellman exchange (OAuth 1.0a).",
     operation=Operation(
         "POST", "/oauth/live_session_token", idempotent=False, effect="session", needs_oauth=True
     ),
@@ -32,7 +34,9 @@ REQUEST_LIVE_SESSION_TOKEN = Endpoint(
 
 REQUEST_TEMPORARY_TOKEN = Endpoint(
     id="reqTempToken",
-    summary="Request a request token, the first step of OAuth 1.0a.",
+    summary=(
+        "Request a temporary token, called request token, which is the first step of OAuth 1.0a."
+    ),
     operation=Operation(
         "POST", "/oauth/request_token", idempotent=False, effect="session", needs_oauth=True
     ),

@@ -9,8 +9,9 @@ from ._base import Endpoint
 GET_ALL_ACCOUNTS = Endpoint(
     id="getAllAccounts",
     summary=(
-        "Return the accounts that the user name can see; other portfolio calls need this call "
-        "first."
+        "Return the accounts that the user name can see; IBKR expects this call before the "
+        "other portfolio calls of a session. If you have not made it, the client makes it "
+        "then."
     ),
     operation=Operation(
         "GET",
@@ -24,7 +25,7 @@ GET_ALL_ACCOUNTS = Endpoint(
 
 GET_CONSOLIDATED_ALLOCATION = Endpoint(
     id="undocumented_post_portfolio_allocation",
-    summary="Return the combined holdings of several accounts by asset class, sector and group.",
+    summary="Return the holdings of several accounts added up, by asset class, sector and group.",
     operation=Operation("POST", "/portfolio/allocation", idempotent=True, requires="accounts"),
     response="portfolio.Allocation",
     body={
@@ -38,7 +39,7 @@ GET_CONSOLIDATED_ALLOCATION = Endpoint(
 
 GET_POSITIONS_FOR_CONID = Endpoint(
     id="getAllAccountsForConid",
-    summary="Return the positions in one contract, by account.",
+    summary="Return the positions in one contract; the keys of the result are the account ids.",
     operation=Operation(
         "GET",
         "/portfolio/positions/{conid}",
@@ -54,7 +55,10 @@ GET_POSITIONS_FOR_CONID = Endpoint(
 
 GET_ALL_SUBACCOUNTS = Endpoint(
     id="getAllSubaccounts",
-    summary="Return up to 100 sub-accounts of an advisor or broker.",
+    summary=(
+        "Return the sub-accounts of an advisor or broker, up to 100; for more of them use "
+        "`get_many_subaccounts`."
+    ),
     operation=Operation(
         "GET",
         "/portfolio/subaccounts",
@@ -67,7 +71,7 @@ GET_ALL_SUBACCOUNTS = Endpoint(
 
 GET_MANY_SUBACCOUNTS = Endpoint(
     id="getManySubaccounts",
-    summary="Return a page of 20 sub-accounts.",
+    summary="Return a page of up to 20 sub-accounts of an advisor or broker.",
     operation=Operation("GET", "/portfolio/subaccounts2", idempotent=True, wrap_as="subaccounts"),
     response="portfolio.SubaccountPage",
     query={
@@ -93,7 +97,9 @@ GET_ASSET_ALLOCATION = Endpoint(
 
 GET_COMBO_POSITIONS = Endpoint(
     id="getComboPositions",
-    summary="Return positions that were entered as combinations, with their legs.",
+    summary=(
+        "Return the positions of an account that were entered as combinations, with their legs."
+    ),
     operation=Operation(
         "GET",
         "/portfolio/{accountId}/combo/positions",
@@ -113,7 +119,8 @@ GET_COMBO_POSITIONS = Endpoint(
 GET_PORTFOLIO_LEDGER = Endpoint(
     id="getPortfolioLedger",
     summary=(
-        "Return balances by currency; ``BASE`` is the sum of all, so do not add it to the others."
+        "Return an account's balances; the keys of the result are currencies. ``BASE`` is the "
+        "sum of all currencies in the base currency, so do not add it to the others."
     ),
     operation=Operation(
         "GET",
@@ -130,7 +137,7 @@ GET_PORTFOLIO_LEDGER = Endpoint(
 
 GET_PORTFOLIO_METADATA = Endpoint(
     id="getPortfolioMetadata",
-    summary="Return one account's attributes.",
+    summary="Return the attributes of one account.",
     operation=Operation("GET", "/portfolio/{accountId}/meta", idempotent=True, requires="accounts"),
     response="_portfolio.Account",
     path={
@@ -140,7 +147,7 @@ GET_PORTFOLIO_METADATA = Endpoint(
 
 GET_FIRST_POSITIONS = Endpoint(
     id="undocumented_get_portfolio_accountid_positions",
-    summary="Return the first page of an account's positions.",
+    summary="Return the first page of an account's positions, up to 100.",
     operation=Operation(
         "GET",
         "/portfolio/{accountId}/positions",
@@ -156,7 +163,10 @@ GET_FIRST_POSITIONS = Endpoint(
 
 INVALIDATE_POSITION_CACHE = Endpoint(
     id="invalidatePositionCache",
-    summary="Drop the gateway's cached positions of an account.",
+    summary=(
+        "Drop the gateway's cached positions of an account; the next call for positions then "
+        "returns fresh ones."
+    ),
     operation=Operation(
         "POST", "/portfolio/{accountId}/positions/invalidate", idempotent=True, requires="accounts"
     ),
@@ -169,8 +179,8 @@ INVALIDATE_POSITION_CACHE = Endpoint(
 GET_PAGINATED_POSITIONS = Endpoint(
     id="getPaginatedPositions",
     summary=(
-        "Return a page of up to 100 positions; pass ``sort``, or the gateway may ignore the "
-        "page number."
+        "Return one page of an account's positions, up to 100; pass ``sort``, otherwise the "
+        "gateway may ignore ``page``."
     ),
     operation=Operation(
         "GET",
@@ -194,7 +204,9 @@ GET_PAGINATED_POSITIONS = Endpoint(
 
 GET_PORTFOLIO_SUMMARY = Endpoint(
     id="getPortfolioSummary",
-    summary="Return about 140 figures of an account by key, in its base currency.",
+    summary=(
+        "Return about 140 figures of an account, in its base currency, by the name of the figure."
+    ),
     operation=Operation(
         "GET",
         "/portfolio/{accountId}/summary",
@@ -227,7 +239,7 @@ GET_POSITION_BY_CONID = Endpoint(
 
 GET_UNCACHED_POSITIONS = Endpoint(
     id="getUncachedPositions",
-    summary="Return all positions of an account in one list, bypassing the cache.",
+    summary="Return all positions of an account in one list, past the gateway's cache.",
     operation=Operation(
         "GET", "/portfolio2/{accountId}/positions", idempotent=True, empty_until_ready=True
     ),

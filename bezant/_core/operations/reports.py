@@ -8,7 +8,7 @@ from ._base import Endpoint
 
 GET_STATEMENT = Endpoint(
     id="post_gw_api_v1_statements",
-    summary="Return a statement as a file.",
+    summary="Return a statement of accounts as a file.",
     operation=Operation(
         "POST", "/gw/api/v1/statements", idempotent=True, root=True, needs_oauth=True
     ),
@@ -21,7 +21,7 @@ GET_STATEMENT = Endpoint(
 
 GET_AVAILABLE_STATEMENTS = Endpoint(
     id="get_gw_api_v1_statements_available",
-    summary="Return the days, months and years with a statement.",
+    summary="Return the days, months and years for which an account has a statement.",
     operation=Operation(
         "GET", "/gw/api/v1/statements/available", idempotent=True, root=True, needs_oauth=True
     ),
@@ -49,7 +49,7 @@ GET_TAX_DOCUMENT = Endpoint(
 
 GET_AVAILABLE_TAX_DOCUMENTS = Endpoint(
     id="get_gw_api_v1_tax_documents_available",
-    summary="Return the available tax documents of a year.",
+    summary="Return which tax documents of an account are available for a year.",
     operation=Operation(
         "GET", "/gw/api/v1/tax-documents/available", idempotent=True, root=True, needs_oauth=True
     ),
@@ -78,7 +78,7 @@ GET_TRADE_CONFIRMATION = Endpoint(
 
 GET_AVAILABLE_TRADE_CONFIRMATIONS = Endpoint(
     id="get_gw_api_v1_trade_confirmations_available",
-    summary="Return the days with trade confirmations.",
+    summary="Return the days for which an account has trade confirmations.",
     operation=Operation(
         "GET",
         "/gw/api/v1/trade-confirmations/available",

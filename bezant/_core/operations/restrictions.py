@@ -8,7 +8,7 @@ from ._base import Endpoint
 
 APPLY_CSV = Endpoint(
     id="applyCSV",
-    summary="Apply restrictions from a verified CSV.",
+    summary="Apply the restrictions in a CSV file that `verify_csv` has checked before.",
     operation=Operation(
         "POST",
         "/gw/api/v1/restrictions",
@@ -26,7 +26,7 @@ APPLY_CSV = Endpoint(
 
 GET_ACCOUNT_RESTRICTIONS = Endpoint(
     id="getAccountRestrictions",
-    summary="Return the ids of an account's restrictions.",
+    summary="Return the ids of the restrictions of one account.",
     operation=Operation(
         "GET", "/gw/api/v1/restrictions/account", idempotent=True, root=True, needs_oauth=True
     ),
@@ -36,7 +36,7 @@ GET_ACCOUNT_RESTRICTIONS = Endpoint(
 
 GET_MASTER_RESTRICTION_IDS = Endpoint(
     id="getMasterRestrictionIds",
-    summary="Return the ids of the restrictions of your master account.",
+    summary="Return the ids of the restrictions that your master account has made.",
     operation=Operation(
         "GET", "/gw/api/v1/restrictions/ids", idempotent=True, root=True, needs_oauth=True
     ),
@@ -56,7 +56,7 @@ GET_LIST_DETAILS = Endpoint(
 
 GET_MASTER_LIST_IDS = Endpoint(
     id="getMasterListIds",
-    summary="Return the ids of the lists of your master account.",
+    summary="Return the ids of the lists of instruments that your master account has made.",
     operation=Operation(
         "GET", "/gw/api/v1/restrictions/lists/ids", idempotent=True, root=True, needs_oauth=True
     ),
@@ -76,7 +76,7 @@ GET_RESTRICTION_DETAILS = Endpoint(
 
 GET_RESTRICTION_SCOPE = Endpoint(
     id="getRestrictionScope",
-    summary="Return the scope of a restriction.",
+    summary="Return to whom a restriction applies.",
     operation=Operation(
         "GET",
         "/gw/api/v1/restrictions/restriction-scope",
@@ -90,7 +90,7 @@ GET_RESTRICTION_SCOPE = Endpoint(
 
 GET_USER_RESTRICTIONS = Endpoint(
     id="getUserRestrictions",
-    summary="Return the ids of a user's restrictions.",
+    summary="Return the ids of the restrictions of one user.",
     operation=Operation(
         "GET", "/gw/api/v1/restrictions/user", idempotent=True, root=True, needs_oauth=True
     ),
@@ -100,7 +100,7 @@ GET_USER_RESTRICTIONS = Endpoint(
 
 VERIFY_CSV = Endpoint(
     id="verifyCSV",
-    summary="Verify restrictions in a CSV; nothing is changed.",
+    summary="Check the restrictions in a CSV file without applying them.",
     operation=Operation(
         "POST", "/gw/api/v1/restrictions/verify", idempotent=True, root=True, needs_oauth=True
     ),

@@ -8,7 +8,10 @@ from ._base import Endpoint
 
 GET_SCANNER_PARAMETERS = Endpoint(
     id="getScannerParameters",
-    summary="Return the available scanners; 200 kB, once every 15 minutes.",
+    summary=(
+        "Return all scanners with their markets and filters; the response has about 200 kB, "
+        "and IBKR allows one such call every 15 minutes."
+    ),
     operation=Operation(
         "GET", "/iserver/scanner/params", idempotent=True, limit="GET /iserver/scanner/params"
     ),
@@ -17,7 +20,7 @@ GET_SCANNER_PARAMETERS = Endpoint(
 
 GET_SCANNER_RESULTS = Endpoint(
     id="getScannerResults",
-    summary="Run a scanner and return up to 50 contracts.",
+    summary="Run a market scanner and return up to 50 contracts that it finds.",
     operation=Operation(
         "POST", "/iserver/scanner/run", idempotent=True, limit="POST /iserver/scanner/run"
     ),

@@ -8,7 +8,10 @@ from ._base import Endpoint
 
 INITIALIZE_SESSION = Endpoint(
     id="initializeSession",
-    summary="Open the brokerage session; it ends a working session, so check the status first.",
+    summary=(
+        "Open the brokerage session; if it is open and works, this call ends it, so call "
+        "`get_brokerage_status` first."
+    ),
     operation=Operation(
         "POST",
         "/iserver/auth/ssodh/init",
@@ -31,28 +34,34 @@ INITIALIZE_SESSION = Endpoint(
 
 GET_BROKERAGE_STATUS_BY_GET = Endpoint(
     id="undocumented_get_iserver_auth_status",
-    summary="Return the brokerage session's flags, with GET.",
+    summary=(
+        "Return the flags of the brokerage session, with a GET request; they say, for example,"
+        " whether the session is authenticated."
+    ),
     operation=Operation("GET", "/iserver/auth/status", idempotent=True, about_session="state"),
     response="_session.AuthStatus",
 )
 
 GET_BROKERAGE_STATUS = Endpoint(
     id="getBrokerageStatus",
-    summary="Return the brokerage session's flags.",
+    summary=(
+        "Return the flags of the brokerage session; they say, for example, whether the session"
+        " is authenticated."
+    ),
     operation=Operation("POST", "/iserver/auth/status", idempotent=True, about_session="state"),
     response="_session.AuthStatus",
 )
 
 REAUTHENTICATE = Endpoint(
     id="undocumented_post_iserver_reauthenticate",
-    summary="Renew the brokerage session; deprecated by IBKR.",
+    summary="Renew the brokerage session; IBKR has deprecated this call.",
     operation=Operation("POST", "/iserver/reauthenticate", idempotent=False, effect="session"),
     response="Any",
 )
 
 LOGOUT = Endpoint(
     id="logout",
-    summary="End the session; only a login in the browser opens a new one.",
+    summary="Log the user out of the gateway; a new session needs a login in the browser.",
     operation=Operation(
         "POST", "/logout", idempotent=True, effect="session", about_session="login"
     ),
@@ -61,7 +70,7 @@ LOGOUT = Endpoint(
 
 GET_SESSION_VALIDATION = Endpoint(
     id="getSessionValidation",
-    summary="Validate the login and renew it; return its properties.",
+    summary="Check that the login is valid, renew it, and return its properties.",
     operation=Operation(
         "GET", "/sso/validate", idempotent=True, limit="GET /sso/validate", about_session="login"
     ),
@@ -70,7 +79,7 @@ GET_SESSION_VALIDATION = Endpoint(
 
 TICKLE = Endpoint(
     id="getSessionToken",
-    summary="Keep the session alive, and return its token and flags.",
+    summary="Keep the session from timing out, and return its token and flags.",
     operation=Operation(
         "POST",
         "/tickle",

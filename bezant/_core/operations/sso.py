@@ -8,7 +8,7 @@ from ._base import Endpoint
 
 CREATE_BROWSER_SESSION = Endpoint(
     id="post_gw_api_v1_sso_browser_sessions",
-    summary="Open a browser session for a user.",
+    summary="Open a single sign-on session in a browser for an end user.",
     operation=Operation(
         "POST",
         "/gw/api/v1/sso-browser-sessions",
@@ -26,7 +26,7 @@ CREATE_BROWSER_SESSION = Endpoint(
 
 CREATE_SESSION = Endpoint(
     id="post_gw_api_v1_sso_sessions",
-    summary="Open a session for a user.",
+    summary="Open a single sign-on session for an end user.",
     operation=Operation(
         "POST",
         "/gw/api/v1/sso-sessions",

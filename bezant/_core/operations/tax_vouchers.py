@@ -8,7 +8,7 @@ from ._base import Endpoint
 
 CREATE_TAX_VOUCHER_REQUESTS = Endpoint(
     id="createTaxVoucherRequests",
-    summary="Request tax vouchers.",
+    summary="Request tax vouchers for dividends.",
     operation=Operation(
         "POST",
         "/gw/api/v1/tax-vouchers",
@@ -23,7 +23,7 @@ CREATE_TAX_VOUCHER_REQUESTS = Endpoint(
 
 GET_ACTIVE_COUNTRIES = Endpoint(
     id="getActiveCountryList",
-    summary="Return the countries for which vouchers are available.",
+    summary="Return the countries for which tax vouchers are available.",
     operation=Operation(
         "GET",
         "/gw/api/v1/tax-vouchers/active-countries",
@@ -37,7 +37,7 @@ GET_ACTIVE_COUNTRIES = Endpoint(
 
 FETCH_DIVIDENDS = Endpoint(
     id="fetchDividends",
-    summary="Return the dividends for which vouchers are available.",
+    summary="Return the dividends for which tax vouchers are available.",
     operation=Operation(
         "GET", "/gw/api/v1/tax-vouchers/dividends", idempotent=True, root=True, needs_oauth=True
     ),
@@ -47,7 +47,7 @@ FETCH_DIVIDENDS = Endpoint(
 
 GET_YEARS = Endpoint(
     id="getYears",
-    summary="Return the years for which vouchers are available.",
+    summary="Return the years for which tax vouchers are available.",
     operation=Operation(
         "GET", "/gw/api/v1/tax-vouchers/years", idempotent=True, root=True, needs_oauth=True
     ),
@@ -57,7 +57,7 @@ GET_YEARS = Endpoint(
 
 DOWNLOAD_VOUCHER = Endpoint(
     id="downloadFile",
-    summary="Return a voucher as a file.",
+    summary="Return the tax voucher of a request as a file.",
     operation=Operation(
         "GET",
         "/gw/api/v1/tax-vouchers/{requestId}/download",
@@ -73,7 +73,7 @@ DOWNLOAD_VOUCHER = Endpoint(
 
 GET_VOUCHER_STATE = Endpoint(
     id="getCurrentState",
-    summary="Return the state of a request for vouchers.",
+    summary="Return the state of a request for tax vouchers.",
     operation=Operation(
         "GET",
         "/gw/api/v1/tax-vouchers/{requestId}/state",

@@ -8,7 +8,7 @@ from ._base import Endpoint
 
 QUERY_BALANCES = Endpoint(
     id="post_gw_api_v1_balances_query",
-    summary="Return the withdrawable cash and equity of an account.",
+    summary="Return the cash that an account can withdraw, and its equity.",
     operation=Operation(
         "POST", "/gw/api/v1/balances/query", idempotent=True, root=True, needs_oauth=True
     ),
@@ -21,7 +21,7 @@ QUERY_BALANCES = Endpoint(
 
 GET_TRANSFER_BROKERS = Endpoint(
     id="get_gw_api_v1_enumerations_complex_asset_transfer",
-    summary="Return the brokers that support transfers of positions.",
+    summary="Return the brokers that support this kind of transfer of positions.",
     operation=Operation(
         "GET",
         "/gw/api/v1/enumerations/complex-asset-transfer",
@@ -38,7 +38,7 @@ GET_TRANSFER_BROKERS = Endpoint(
 
 GET_ENUMERATION = Endpoint(
     id="get_gw_api_v1_enumerations_enumerationtype",
-    summary="Return the values that a field of an application may have.",
+    summary="Return one list of values that fields of an account application may have.",
     operation=Operation(
         "GET",
         "/gw/api/v1/enumerations/{enumerationType}",
@@ -64,7 +64,7 @@ GET_ENUMERATION = Endpoint(
 
 GET_FORMS = Endpoint(
     id="get_gw_api_v1_forms",
-    summary="Return forms and their questions.",
+    summary="Return forms, with their questions.",
     operation=Operation("GET", "/gw/api/v1/forms", idempotent=True, root=True, needs_oauth=True),
     response="utilities.Forms",
     query={
@@ -79,7 +79,7 @@ GET_FORMS = Endpoint(
 
 GET_REQUIRED_FORMS = Endpoint(
     id="get_gw_api_v1_forms_required_forms",
-    summary="Return the forms that an application needs.",
+    summary="Return the forms that an account application needs.",
     operation=Operation(
         "GET", "/gw/api/v1/forms/required-forms", idempotent=True, root=True, needs_oauth=True
     ),
@@ -104,7 +104,7 @@ GET_REQUIRED_FORMS = Endpoint(
 
 GET_PARTICIPATING_BANKS = Endpoint(
     id="get_gw_api_v1_participating_banks",
-    summary="Return the banks that take part in a kind of transfer.",
+    summary="Return the banks that support a kind of transfer.",
     operation=Operation(
         "GET", "/gw/api/v1/participating-banks", idempotent=True, root=True, needs_oauth=True
     ),
@@ -117,7 +117,7 @@ GET_PARTICIPATING_BANKS = Endpoint(
 
 GET_REQUESTS = Endpoint(
     id="get_gw_api_v1_requests",
-    summary="Return the requests of a range of days.",
+    summary="Return the account management requests of a range of days.",
     operation=Operation("GET", "/gw/api/v1/requests", idempotent=True, root=True, needs_oauth=True),
     response="utilities.RequestPage",
     query={
@@ -131,7 +131,7 @@ GET_REQUESTS = Endpoint(
 
 GET_REQUEST_STATUS = Endpoint(
     id="getRequestsStatus",
-    summary="Return the state of a request.",
+    summary="Return the state of one account management request.",
     operation=Operation(
         "GET",
         "/gw/api/v1/requests/{requestId}/status",
@@ -147,7 +147,7 @@ GET_REQUEST_STATUS = Endpoint(
 
 UPDATE_REQUEST_STATUS = Endpoint(
     id="patch_gw_api_v1_requests_requestid_status",
-    summary="Change the state of a request.",
+    summary="Change the state of one account management request.",
     operation=Operation(
         "PATCH",
         "/gw/api/v1/requests/{requestId}/status",
@@ -165,7 +165,7 @@ UPDATE_REQUEST_STATUS = Endpoint(
 
 CHECK_USER_NAME = Endpoint(
     id="get_gw_api_v1_validations_usernames_username",
-    summary="Return whether a user name is available and valid.",
+    summary="Return whether a user name is valid and still available.",
     operation=Operation(
         "GET",
         "/gw/api/v1/validations/usernames/{username}",

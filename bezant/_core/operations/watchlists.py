@@ -18,7 +18,10 @@ DELETE_WATCHLIST = Endpoint(
 
 GET_WATCHLIST = Endpoint(
     id="getSpecificWatchlist",
-    summary="Return a watchlist; only the second call returns the details of its instruments.",
+    summary=(
+        "Return one watchlist; the details of its instruments are missing from the first "
+        "response and come with a second call."
+    ),
     operation=Operation("GET", "/iserver/watchlist", idempotent=True),
     response="watchlists.WatchlistDetails",
     query={
@@ -28,7 +31,10 @@ GET_WATCHLIST = Endpoint(
 
 CREATE_WATCHLIST = Endpoint(
     id="postNewWatchlist",
-    summary="Create a watchlist, or overwrite the watchlist with the same id.",
+    summary=(
+        "Create a watchlist; if a watchlist with this id exists, it is overwritten without a "
+        "warning."
+    ),
     operation=Operation("POST", "/iserver/watchlist", idempotent=False, effect="account"),
     response="watchlists.Watchlist",
     body={
@@ -52,7 +58,7 @@ CREATE_WATCHLIST = Endpoint(
 
 GET_ALL_WATCHLISTS = Endpoint(
     id="getAllWatchlists",
-    summary="Return the watchlists.",
+    summary="Return the names and ids of all watchlists.",
     operation=Operation("GET", "/iserver/watchlists", idempotent=True),
     response="watchlists.Watchlists",
     query={

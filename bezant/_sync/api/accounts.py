@@ -24,7 +24,7 @@ class AccountsApi(Group):
     """Trading accounts: list, balances and margins."""
 
     def get_account_owners(self, *, account_id: str) -> AccountOwners:
-        """Return the owners of an account and the persons who may sign for it.
+        """Return the owners of an account, and the persons who may sign for it.
 
         ``GET /acesws/{accountId}/signatures-and-owners``.
 
@@ -33,48 +33,56 @@ class AccountsApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.GET_ACCOUNT_OWNERS, AccountOwners, account_id=account_id)
 
     def set_active_account(self, *, account_id: str) -> AccountSwitch:
-        """Set the active account, which calls without an account id use.
+        """Set the active account.
+
+        Later calls that name no account use it.
 
         ``POST /iserver/account``.
 
         Args:
-            account_id: id of the account, such as ``DU123456``.
+            account_id: id of the account to make active, such as ``DU123456``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            BezantError: the call failed; the subclass names the reason.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.SET_ACTIVE_ACCOUNT, AccountSwitch, account_id=account_id)
 
     def get_pnl(self) -> PnlToday:
-        """Return the day's profit and loss by account.
+        """Return today's profit and loss of each account.
 
-        IBKR sends nothing until a stream has requested it once, which raises `IncompleteList`.
+        IBKR has no values before a stream of this session has subscribed to profit and loss. Until
+        then this call raises `IncompleteList`.
 
         ``GET /iserver/account/pnl/partitioned``.
 
         Raises:
-            BezantError: the call failed; the subclass names the reason.
+            IncompleteList: the response stays empty: IBKR may not have collected the values yet.
+                Try again in a few seconds.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.GET_PNL, PnlToday)
 
     def get_dynamic_accounts(self, *, search_pattern: str) -> AccountSearch:
-        """Return the accounts whose id matches a pattern, for users who pick accounts by search.
+        """Search the accounts whose id matches a pattern.
+
+        IBKR allows this call only to user names that must choose their account by search.
 
         ``GET /iserver/account/search/{searchPattern}``.
 
         Args:
-            search_pattern: an account id, or the beginning of one.
+            search_pattern: an account id, or a part of one, such as ``U123``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.GET_DYNAMIC_ACCOUNTS, AccountSearch, search_pattern=search_pattern)
 
@@ -88,12 +96,14 @@ class AccountsApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.GET_ACCOUNT_SUMMARY, AccountSummary, account_id=account_id)
 
     def get_fund_summary(self, *, account_id: str) -> dict[str, SegmentFunds]:
-        """Return the funds that an account has available to trade and to withdraw, by segment.
+        """Return the funds that an account has for trading, and the funds that it can withdraw.
+
+        The keys of the result are the segments of the account.
 
         ``GET /iserver/account/{accountId}/summary/available_funds``.
 
@@ -102,12 +112,14 @@ class AccountsApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.GET_FUND_SUMMARY, dict[str, SegmentFunds], account_id=account_id)
 
     def get_balance_summary(self, *, account_id: str) -> dict[str, SegmentBalances]:
-        """Return an account's balances, by segment.
+        """Return an account's equity and cash balances.
+
+        The keys of the result are the segments of the account, and the total.
 
         ``GET /iserver/account/{accountId}/summary/balances``.
 
@@ -116,14 +128,16 @@ class AccountsApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(
             table.GET_BALANCE_SUMMARY, dict[str, SegmentBalances], account_id=account_id
         )
 
     def get_margin_summary(self, *, account_id: str) -> dict[str, SegmentMargins]:
-        """Return an account's margin requirements, by segment.
+        """Return an account's margin requirements.
+
+        The keys of the result are the segments of the account, and the total.
 
         ``GET /iserver/account/{accountId}/summary/margins``.
 
@@ -132,14 +146,16 @@ class AccountsApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(
             table.GET_MARGIN_SUMMARY, dict[str, SegmentMargins], account_id=account_id
         )
 
     def get_account_market_summary(self, *, account_id: str) -> dict[str, MarketValues]:
-        """Return the market values of an account by currency and kind of product.
+        """Return the market values of an account.
+
+        The keys of the result are currencies, and each value is divided by kind of product.
 
         ``GET /iserver/account/{accountId}/summary/market_value``.
 
@@ -148,35 +164,39 @@ class AccountsApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(
             table.GET_ACCOUNT_MARKET_SUMMARY, dict[str, MarketValues], account_id=account_id
         )
 
     def get_brokerage_accounts(self) -> BrokerageAccounts:
-        """Return the accounts that may trade.
+        """Return the accounts with which the user name may trade.
 
-        Orders and quotes need this call first.
+        IBKR expects this call before the first call of a session about orders or quotes. If you
+        have not made it, the client makes it then.
 
         ``GET /iserver/accounts``.
 
         Raises:
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.GET_BROKERAGE_ACCOUNTS, BrokerageAccounts)
 
     def set_dynamic_account(self, *, account_id: str) -> AccountSwitch:
-        """Set the active account to an account that a search found.
+        """Set the active account to an account from `get_dynamic_accounts`.
+
+        Later calls that name no account use the active account.
 
         ``POST /iserver/dynaccount``.
 
         Args:
-            account_id: id of the account, such as ``DU123456``.
+            account_id: id of the account to make active, such as ``DU123456``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            BezantError: the call failed; the subclass names the reason.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.SET_DYNAMIC_ACCOUNT, AccountSwitch, account_id=account_id)

@@ -36,16 +36,16 @@ class AdvisorsApi(Group):
     """Financial advisors: allocation groups, presets and model portfolios."""
 
     def get_model_presets(self, *, request_id: int) -> ModelPresets:
-        """Return the presets for orders of model portfolios.
+        """Return the settings that rebalancing of model portfolios uses.
 
         ``POST /fa/fa-preset/get``.
 
         Args:
-            request_id: number that you chose for the request; the response repeats it.
+            request_id: number that you choose, which the response repeats.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.GET_MODEL_PRESETS, ModelPresets, request_id=request_id)
 
@@ -64,33 +64,38 @@ class AdvisorsApi(Group):
         use_non_base_currency: bool | None = None,
         use_tolerance_range: bool | None = None,
     ) -> ModelPresetsSaved:
-        """Change the presets for orders of model portfolios.
+        """Change the settings that rebalancing of model portfolios uses.
 
         ``POST /fa/fa-preset/save``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            avoid_negative_cash_in_independent: whether the part of an account outside of models
-                must not borrow money.
-            close_divest_independent_position: whether positions outside of models are closed when
-                money is withdrawn.
-            fully_invest_existing_long_positions: whether all money is invested in existing long
-                positions.
-            keep_model_open: whether the model portfolio stays open when its last position is
-                closed.
-            prefer_cross_with_independent: whether model orders are first crossed with positions
+            avoid_negative_cash_in_independent: whether to avoid negative cash in the part of an
+                account outside of models.
+            close_divest_independent_position: whether a withdrawal completely closes positions
                 outside of models.
-            prefer_transfer_from_independent: whether positions from outside of models are first
-                transferred to the model.
-            request_id: number that you chose for the request; the response repeats it.
-            round_to_board_lot: whether quantities are rounded to board lots of the exchange.
-            subscription_status: whether IBKR reports later changes: 1 if it does, 0 if not.
-            use_non_base_currency: whether money in currencies other than the base currency is used.
-            use_tolerance_range: whether positions within their tolerance range stay unchanged.
+            fully_invest_existing_long_positions: whether to use all available money to increase
+                existing long positions.
+            keep_model_open: whether to keep the model open for accounts that have withdrawn all
+                their money.
+            prefer_cross_with_independent: whether to move positions to the part of an account
+                outside of models instead of selling them.
+            prefer_transfer_from_independent: whether to take positions, where possible, from the
+                part of an account outside of models.
+            request_id: number that you choose, which the response repeats.
+            round_to_board_lot: whether to round allocated quantities to the exchange's board lots.
+            subscription_status: 1 to receive changes (IBKR's polling mode), 0 otherwise.
+            use_non_base_currency: whether to use balances in other currencies than the base
+                currency.
+            use_tolerance_range: whether rebalancing leaves alone the positions that are within
+                their tolerance.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            BezantError: the call failed; the subclass names the reason.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(
             table.SET_MODEL_PRESETS,
@@ -115,18 +120,20 @@ class AdvisorsApi(Group):
         model: str | None = None,
         request_id: int | None = None,
     ) -> AccountsInModel:
-        """Return the accounts invested in a model portfolio.
+        """Return the accounts that are invested in a model portfolio.
 
         ``POST /fa/model/accounts-details``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            calc_pnls: whether to add profit and loss.
+            calc_pnls: whether the response includes each account's profit and loss.
             model: name of the model portfolio.
-            request_id: number that you chose for the request; the response repeats it.
+            request_id: number that you choose, which the response repeats.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(
             table.GET_ACCOUNTS_IN_MODEL,
@@ -143,19 +150,23 @@ class AdvisorsApi(Group):
         model: str | None = None,
         request_id: int | None = None,
     ) -> ModelInvestment:
-        """Invest money of accounts in a model portfolio, or withdraw it.
+        """Move money of accounts into a model portfolio, or out of it.
 
         ``POST /fa/model/invest-divest``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            account_list: amount that each account invests or withdraws.
+            account_list: the accounts, each with the amount that it invests; a negative amount is
+                withdrawn.
             model: name of the model portfolio.
-            request_id: number that you chose for the request; the response repeats it.
+            request_id: number that you choose, which the response repeats.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            BezantError: the call failed; the subclass names the reason.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(
             table.SET_ACCOUNT_INVESTMENT_IN_MODEL,
@@ -176,14 +187,16 @@ class AdvisorsApi(Group):
 
         ``POST /fa/model/invest-divest-positions``.
 
+        The request leaves out arguments that are None.
+
         Args:
             model: name of the model portfolio.
-            request_id: number that you chose for the request; the response repeats it.
-            subscription_status: whether IBKR reports later changes: 1 if it does, 0 if not.
+            request_id: number that you choose, which the response repeats.
+            subscription_status: 1 to receive changes (IBKR's polling mode), 0 otherwise.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(
             table.GET_INVESTED_ACCOUNTS_IN_MODEL,
@@ -194,16 +207,16 @@ class AdvisorsApi(Group):
         )
 
     def get_all_models(self, *, request_id: int) -> Models:
-        """Return the model portfolios.
+        """Return all model portfolios of the advisor.
 
         ``POST /fa/model/list``.
 
         Args:
-            request_id: number that you chose for the request; the response repeats it.
+            request_id: number that you choose, which the response repeats.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.GET_ALL_MODELS, Models, request_id=request_id)
 
@@ -230,22 +243,27 @@ class AdvisorsApi(Group):
         ]
         | None = None,
     ) -> ModelPositions:
-        """Return a model portfolio's positions against their targets.
+        """Return the positions of a model portfolio, each with its target.
 
         ``POST /fa/model/positions``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            limit: maximum number of rows.
+            limit: maximum number of positions to return.
             model: name of the model portfolio.
-            request_id: number that you chose for the request; the response repeats it.
-            sort_direction: ``ASC`` or ``DESC``.
-            sort_field: the field to sort by: ``actual``, ``actualRangeMax``, ``actualRangeMin``,
-                ``ccy``, ``conid``, ``dlv``, ``instrumentImbalance``, ``instrument``,
-                ``mismatchType``, ``mv``, ``position``, ``target``.
+            request_id: number that you choose, which the response repeats.
+            sort_direction: ``ASC`` or ``DESC``; IBKR's documentation says that ``ASC`` puts the
+                greatest first.
+            sort_field: what to sort by: ``actual`` (current share of the model),
+                ``actualRangeMax``, ``actualRangeMin``, ``ccy`` (currency), ``conid``, ``dlv``
+                (market value), ``instrument`` (symbol), ``instrumentImbalance`` (difference from
+                the target), ``mismatchType``, ``mv`` (market value of the model's position),
+                ``position`` (number of shares) or ``target``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(
             table.GET_ALL_MODEL_POSITIONS,
@@ -267,22 +285,24 @@ class AdvisorsApi(Group):
         position_targets: Sequence[PositionTarget],
         request_id: int,
     ) -> ModelTargetsSaved:
-        """Set a model portfolio's target positions.
+        """Create or change the target positions of a model portfolio.
 
         ``POST /fa/model/save``.
 
         Args:
-            cash_targets: target share of each currency.
-            description: short description.
-            is_static: whether the targets stay unchanged when prices move.
+            cash_targets: the currencies to hold as cash, each with its target share of the model.
+            description: description of the model, shown in IBKR's applications.
+            is_static: True to keep the targets unchanged when prices move, False to adjust them to
+                the market.
             model: name of the model portfolio.
-            position_targets: target share of each contract.
-            request_id: number that you chose for the request; the response repeats it.
+            position_targets: the contracts to hold, each with its target share of the model.
+            request_id: number that you choose, which the response repeats.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            BezantError: the call failed; the subclass names the reason.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(
             table.SET_MODEL_TARGET_POSITIONS,
@@ -298,18 +318,23 @@ class AdvisorsApi(Group):
     def submit_model_orders(
         self, *, fp_order_id: int | None = None, request_id: int | None = None
     ) -> ModelOrdersSubmitted:
-        """Send the orders that bring accounts to the targets of their models.
+        """Send all pending orders of model portfolios.
+
+        They bring the accounts to the targets of their models.
 
         ``POST /fa/model/submit-transfers``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            fp_order_id: id of the model order.
-            request_id: number that you chose for the request; the response repeats it.
+            fp_order_id: id under which to follow these orders.
+            request_id: number that you choose, which the response repeats.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            BezantError: the call failed; the subclass names the reason.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(
             table.SUBMIT_MODEL_ORDERS,
@@ -321,37 +346,41 @@ class AdvisorsApi(Group):
     def get_model_summary(
         self, *, model: str | None = None, request_id: int | None = None
     ) -> ModelSummary:
-        """Return a summary of one model portfolio.
+        """Return the summary of one model portfolio.
 
         ``POST /fa/model/summary``.
 
+        The request leaves out arguments that are None.
+
         Args:
             model: name of the model portfolio.
-            request_id: number that you chose for the request; the response repeats it.
+            request_id: number that you choose, which the response repeats.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.GET_MODEL_SUMMARY, ModelSummary, model=model, request_id=request_id)
 
     def get_allocatable_subaccounts(self) -> AllocatableAccounts:
-        """Return the sub-accounts that orders can be allocated to, with their equity.
+        """Return the sub-accounts to which orders can be allocated, with their equity.
 
         ``GET /iserver/account/allocation/accounts``.
 
         Raises:
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.GET_ALLOCATABLE_SUBACCOUNTS, AllocatableAccounts)
 
     def get_allocation_groups(self) -> AllocationGroups:
-        """Return the allocation groups.
+        """Return the advisor's allocation groups, without their members.
+
+        Use `get_allocation_group` for the members.
 
         ``GET /iserver/account/allocation/group``.
 
         Raises:
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.GET_ALLOCATION_GROUPS, AllocationGroups)
 
@@ -362,21 +391,23 @@ class AdvisorsApi(Group):
         default_method: Literal["A", "E", "N", "C", "P", "R", "S"],
         name: str,
     ) -> Success:
-        """Create an allocation group.
+        """Create an allocation group: accounts among which an order for the group is split.
 
         ``POST /iserver/account/allocation/group``.
 
         Args:
-            accounts: members of the group, with amounts if the method needs amounts.
-            default_method: method by which orders are split between the accounts: ``A`` by
-                available equity, ``E`` equally, ``N`` by net liquidation value, ``C`` by cash,
-                ``P`` by percent, ``R`` by ratio, ``S`` by shares.
-            name: the group's name.
+            accounts: the accounts in the group; each needs an amount if ``default_method`` is
+                ``C``, ``P``, ``R`` or ``S``.
+            default_method: method by which orders are split: ``A`` by available equity, ``E``
+                equally, ``N`` by net liquidation value, ``C`` by cash, ``P`` by percent, ``R`` by
+                ratio, ``S`` by shares.
+            name: name of the new group.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            BezantError: the call failed; the subclass names the reason.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(
             table.CREATE_ALLOCATION_GROUP,
@@ -396,22 +427,26 @@ class AdvisorsApi(Group):
     ) -> Success:
         """Change an allocation group.
 
-        Its members are replaced.
+        The accounts given here replace its present members.
 
         ``PUT /iserver/account/allocation/group``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            accounts: members of the group, with amounts if the method needs amounts.
-            default_method: method by which orders are split between the accounts: ``A`` by
-                available equity, ``E`` equally, ``N`` by net liquidation value, ``C`` by cash,
-                ``P`` by percent, ``R`` by ratio, ``S`` by shares.
-            name: the group's name, or its new name.
-            prev_name: current name of the group, to rename the group.
+            accounts: the accounts in the group; each needs an amount if ``default_method`` is
+                ``C``, ``P``, ``R`` or ``S``.
+            default_method: method by which orders are split: ``A`` by available equity, ``E``
+                equally, ``N`` by net liquidation value, ``C`` by cash, ``P`` by percent, ``R`` by
+                ratio, ``S`` by shares.
+            name: name of the group; its new name if ``prev_name`` is given.
+            prev_name: the group's present name, if the call renames it; None keeps the name.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            BezantError: the call failed; the subclass names the reason.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(
             table.MODIFY_ALLOCATION_GROUP,
@@ -428,12 +463,13 @@ class AdvisorsApi(Group):
         ``POST /iserver/account/allocation/group/delete``.
 
         Args:
-            name: the group's name.
+            name: name of the group to delete.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            BezantError: the call failed; the subclass names the reason.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.DELETE_ALLOCATION_GROUP, Success, name=name)
 
@@ -443,21 +479,21 @@ class AdvisorsApi(Group):
         ``POST /iserver/account/allocation/group/single``.
 
         Args:
-            name: the group's name.
+            name: name of the group.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.GET_ALLOCATION_GROUP, AllocationGroup, name=name)
 
     def get_allocation_presets(self) -> AllocationPresets:
-        """Return the presets of allocations.
+        """Return the settings that decide how orders are split among accounts.
 
         ``GET /iserver/account/allocation/presets``.
 
         Raises:
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.GET_ALLOCATION_PRESETS, AllocationPresets)
 
@@ -471,25 +507,30 @@ class AdvisorsApi(Group):
         profiles_auto_close_positions: bool | None = None,
         strict_credit_check: bool | None = None,
     ) -> Success:
-        """Change the presets of allocations.
+        """Change the settings that decide how orders are split among accounts.
 
         ``POST /iserver/account/allocation/presets``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            default_method_for_all: method by which orders are split between accounts by default:
-                ``AvailableEquity``, ``E``, ``N``, ``C``, ``P``, ``R``, ``S``.
-            group_auto_close_positions: for allocation groups: whether an order that closes
-                positions is split by the positions held.
-            group_proportional_allocation: for allocation groups: whether orders are split
-                proportionally.
-            profiles_auto_close_positions: for allocation profiles: whether an order that closes
-                positions is split by the positions held.
-            strict_credit_check: whether IBKR checks the credit of each account.
+            default_method_for_all: default method to split orders: ``AvailableEquity``, ``E``
+                equally, ``N`` by net liquidation value, ``C`` by cash, ``P`` by percent, ``R`` by
+                ratio, ``S`` by shares.
+            group_auto_close_positions: for allocation groups: whether closing positions has
+                priority over an equal split.
+            group_proportional_allocation: for allocation groups: whether the system keeps their
+                split proportional.
+            profiles_auto_close_positions: for allocation profiles: whether closing positions has
+                priority over an equal split.
+            strict_credit_check: True to check the credit before each order process starts, False to
+                check it only when an order is placed and executed.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            BezantError: the call failed; the subclass names the reason.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(
             table.SET_ALLOCATION_PRESETS,

@@ -28,24 +28,24 @@ class AlertsApi(Group):
         ``GET /iserver/account/alert/{alertId}``.
 
         Args:
-            alert_id: the alert's order id.
-            type_: always ``Q``.
+            alert_id: order id of the alert, from `get_all_alerts`.
+            type_: always ``Q``, which IBKR requires.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.GET_ALERT_DETAILS, Alert, alert_id=alert_id, type_=type_)
 
     def get_mta_details(self) -> list[Alert]:
-        """Return the mobile trading assistant's alert.
+        """Return the user's alert of the mobile trading assistant.
 
-        Its order id changes with every read.
+        Its order id changes with every read, its ``tool_id`` does not.
 
         ``GET /iserver/account/mta``.
 
         Raises:
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.GET_MTA_DETAILS, list[Alert])
 
@@ -66,29 +66,34 @@ class AlertsApi(Group):
         send_message: Literal[0, 1] | None = None,
         show_popup: int | None = None,
     ) -> AlertCreated:
-        """Create an alert, or change an alert by its order id.
+        """Create an alert, or change the alert whose ``order_id`` is given.
 
         ``POST /iserver/account/{accountId}/alert``.
 
+        The request leaves out arguments that are None.
+
         Args:
             account_id: id of the account, such as ``DU123456``.
-            alert_message: text of the message that the alert sends.
-            alert_name: the alert's name.
-            alert_repeatable: 1 to send the alert each time, 0 to send it once.
-            conditions: conditions that trigger the alert.
-            outside_rth: whether to include times outside regular trading hours.
-            time_in_force: how long the order stays valid (time in force): ``GTC``, ``GTD``.
-            email: e-mail address to which IBKR sends the alert.
-            expire_time: end of a ``GTD`` alert, ``YYYYMMDD-HH:mm:ss`` in UTC.
-            itws_orders_only: 1 for alerts of the mobile app's orders only.
-            order_id: IBKR's id of the order.
-            send_message: 1 to send an e-mail.
-            show_popup: 1 to show the alert on the desktop.
+            alert_message: text that IBKR sends when the alert triggers.
+            alert_name: name of the alert.
+            alert_repeatable: 1 if the alert can trigger more than once, 0 if only once.
+            conditions: the conditions that make the alert trigger.
+            outside_rth: 1 if the alert may trigger outside regular trading hours, 0 otherwise.
+            time_in_force: how long the alert works: ``GTC`` until it is deleted, ``GTD`` until
+                ``expire_time``.
+            email: e-mail address to which the alert is sent.
+            expire_time: when the alert ends, only for ``GTD``: ``YYYYMMDD-HH:mm:ss`` in UTC.
+            itws_orders_only: 0 if the alert may also appear in the mobile app, 1 if not.
+            order_id: order id of the alert to change; None creates a new alert.
+            send_message: 1 to send an e-mail when the alert triggers, 0 otherwise.
+            show_popup: 1 to show a window in Trader Workstation when the alert triggers, 0
+                otherwise.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            BezantError: the call failed; the subclass names the reason.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(
             table.CREATE_ALERT,
@@ -111,19 +116,20 @@ class AlertsApi(Group):
     def activate_alert(
         self, *, account_id: str, alert_active: Literal[1, 0], alert_id: int
     ) -> AlertActivated:
-        """Switch an alert on or off.
+        """Switch an alert on or off without deleting it.
 
         ``POST /iserver/account/{accountId}/alert/activate``.
 
         Args:
             account_id: id of the account, such as ``DU123456``.
             alert_active: 1 to switch the alert on, 0 to switch it off.
-            alert_id: the alert's order id.
+            alert_id: order id of the alert, from `get_all_alerts`.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            BezantError: the call failed; the subclass names the reason.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(
             table.ACTIVATE_ALERT,
@@ -134,18 +140,19 @@ class AlertsApi(Group):
         )
 
     def delete_alert(self, *, account_id: str, alert_id: int) -> AlertDeleted:
-        """Delete an alert, or with the id 0 all alerts of an account.
+        """Delete one alert of an account, or all of them.
 
         ``DELETE /iserver/account/{accountId}/alert/{alertId}``.
 
         Args:
             account_id: id of the account, such as ``DU123456``.
-            alert_id: the alert's order id; 0 for all.
+            alert_id: order id of the alert; 0 deletes all alerts of the account.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            BezantError: the call failed; the subclass names the reason.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(
             table.DELETE_ALERT, AlertDeleted, account_id=account_id, alert_id=alert_id
@@ -154,6 +161,8 @@ class AlertsApi(Group):
     def get_all_alerts(self, *, account_id: str) -> list[AlertRow]:
         """Return an account's alerts, without their conditions.
 
+        Use `get_alert_details` for the conditions.
+
         ``GET /iserver/account/{accountId}/alerts``.
 
         Args:
@@ -161,6 +170,6 @@ class AlertsApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.GET_ALL_ALERTS, list[AlertRow], account_id=account_id)

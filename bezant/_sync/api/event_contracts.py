@@ -19,17 +19,17 @@ class EventContractsApi(Group):
     """Forecast and event contracts."""
 
     def get_forecast_categories(self) -> CategoryTree:
-        """Return the categories of event contracts with their markets.
+        """Return the categories of event contracts, each with its markets.
 
         ``GET /forecast/category/tree``.
 
         Raises:
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.GET_FORECAST_CATEGORIES, CategoryTree)
 
     def get_forecast_contract(self, *, conid: int) -> ForecastContract:
-        """Return one event contract: its question, sides and payout.
+        """Return the details of one event contract: its question, sides and payout.
 
         ``GET /forecast/contract/details``.
 
@@ -38,24 +38,26 @@ class EventContractsApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.GET_FORECAST_CONTRACT, ForecastContract, conid=conid)
 
     def get_forecast_market(
         self, *, underlying_conid: int, exchange: str | None = None
     ) -> ForecastMarket:
-        """Return all contracts of a market.
+        """Return all event contracts of one market.
 
         ``GET /forecast/contract/market``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            underlying_conid: the market's contract, from the categories.
-            exchange: exchange, such as ``NASDAQ``.
+            underlying_conid: IBKR's id of the market, from `get_forecast_categories`.
+            exchange: exchange whose contracts to return.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(
             table.GET_FORECAST_MARKET,
@@ -65,7 +67,7 @@ class EventContractsApi(Group):
         )
 
     def get_forecast_rules(self, *, conid: int) -> ForecastRules:
-        """Return the rules for deciding and paying out an event contract.
+        """Return the rules by which an event contract is decided and paid out.
 
         ``GET /forecast/contract/rules``.
 
@@ -74,12 +76,14 @@ class EventContractsApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.GET_FORECAST_RULES, ForecastRules, conid=conid)
 
     def get_forecast_schedule(self, *, conid: int) -> ForecastSchedule:
-        """Return an event contract's weekly hours, in its exchange's time zone on a 12-hour clock.
+        """Return an event contract's trading hours of a week.
+
+        They are times of a 12-hour clock in the time zone of the contract's exchange.
 
         ``GET /forecast/contract/schedules``.
 
@@ -88,6 +92,6 @@ class EventContractsApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.GET_FORECAST_SCHEDULE, ForecastSchedule, conid=conid)

@@ -17,12 +17,12 @@ class MarketDataApi(Group):
     """Quotes and historical bars."""
 
     def open_hmds_bridge(self) -> Any:
-        """Open the bridge to the historical data farm.
+        """Connect the session to IBKR's historical data farm, for `get_hmds_history`.
 
         ``POST /hmds/auth/init``.
 
         Raises:
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._plain(table.OPEN_HMDS_BRIDGE)
 
@@ -35,23 +35,25 @@ class MarketDataApi(Group):
         bar: str | None = None,
         outside_rth: bool | None = None,
     ) -> Any:
-        """Return historical bars from the historical data farm.
+        """Return historical bars of a contract from IBKR's historical data farm.
 
-        404 until its bridge is open.
+        The call fails with status 404 until `open_hmds_bridge` has connected this session to it.
 
         ``GET /hmds/history``.
 
+        The request leaves out arguments that are None.
+
         Args:
             conid: IBKR's id of the contract.
-            period: length of time before now, such as ``1d``, ``2w``, ``6m``, ``1y``; units in
-                lower case.
-            query: query values under IBKR's own names.
-            bar: length of a bar, such as ``5min``, ``1h``, ``1d``.
+            period: length of time that the bars cover, such as ``30min``, ``1d``, ``2w``, ``6m``
+                (months) or ``1y``; units in lower case.
+            query: values to send in the query string, by IBKR's names for them.
+            bar: length of one bar, such as ``5min``, ``1h``, ``1d`` or ``1m`` (month).
             outside_rth: whether to include times outside regular trading hours.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._plain(
             table.GET_HMDS_HISTORY,
@@ -76,24 +78,29 @@ class MarketDataApi(Group):
     ) -> History:
         """Return up to 1,000 historical bars of a contract.
 
+        IBKR leaves out further bars without an error.
+
         ``GET /iserver/marketdata/history``.
+
+        The request leaves out arguments that are None.
 
         Args:
             conid: IBKR's id of the contract.
-            period: length of time before now, such as ``1d``, ``2w``, ``6m``, ``1y``; units in
-                lower case.
-            bar: length of a bar, such as ``5min``, ``1h``, ``1d``.
-            exchange: exchange; ``SMART`` by default.
+            period: length of time that the bars cover, such as ``30min``, ``1d``, ``2w``, ``6m``
+                (months) or ``1y``; units in lower case.
+            bar: length of one bar, such as ``5min``, ``1h``, ``1d`` or ``1m`` (month).
+            exchange: exchange whose prices to return; None for IBKR's default, ``SMART``.
             outside_rth: whether to include times outside regular trading hours.
-            start_time: end of the bars, or their start if ``direction`` is 1; ``YYYYMMDD-HH:mm:ss``
-                in UTC.
-            direction: -1 for bars up to ``start_time``, 1 for bars from it; only with
-                ``start_time``.
-            source: ``Last``, ``Trades``, ``Midpoint`` or ``Bid_Ask``.
+            start_time: end of the bars, or their start if ``direction`` is 1, as
+                ``YYYYMMDD-HH:mm:ss`` in UTC; None ends them now.
+            direction: -1 (IBKR's default) for the bars before ``start_time``, 1 for the bars after
+                it; only with ``start_time``.
+            source: what the prices are: ``Last`` (IBKR's default) or ``Trades`` for trades,
+                ``Midpoint`` between bid and ask, ``Bid_Ask`` for bid and ask.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(
             table.GET_MD_HISTORY,
@@ -113,22 +120,26 @@ class MarketDataApi(Group):
     ) -> list[Snapshot]:
         """Return quotes of up to 100 contracts.
 
-        The first call for a contract returns no prices yet.
+        IBKR's first response for a contract has no prices yet. Repeat the call until the prices are
+        there.
 
         ``GET /iserver/marketdata/snapshot``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            conids: contracts, up to 100.
-            fields: ids of market data fields, up to 50, such as ``31`` for the last price.
+            conids: IBKR's ids of the contracts, up to 100.
+            fields: ids of the market data fields to return, up to 50, such as ``31`` for the last
+                price.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.GET_MD_SNAPSHOT, list[Snapshot], conids=conids, fields=fields)
 
     def close_md_stream(self, *, conid: int) -> Success:
-        """End the subscription to quotes of one contract.
+        """End IBKR's stream of quotes for one contract, when you need no more snapshots of it.
 
         ``POST /iserver/marketdata/unsubscribe``.
 
@@ -137,16 +148,16 @@ class MarketDataApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.CLOSE_MD_STREAM, Success, conid=conid)
 
     def close_all_md_streams(self) -> Unsubscribed:
-        """End all subscriptions to quotes.
+        """End all of IBKR's streams of quotes, when you need no more snapshots.
 
         ``GET /iserver/marketdata/unsubscribeall``.
 
         Raises:
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.CLOSE_ALL_MD_STREAMS, Unsubscribed)

@@ -28,17 +28,18 @@ class PortfolioApi(Group):
     def get_all_accounts(self) -> list[Account]:
         """Return the accounts that the user name can see.
 
-        Other portfolio calls need this call first.
+        IBKR expects this call before the other portfolio calls of a session. If you have not made
+        it, the client makes it then.
 
         ``GET /portfolio/accounts``.
 
         Raises:
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.GET_ALL_ACCOUNTS, list[Account])
 
     def get_consolidated_allocation(self, *, account_ids: Sequence[str]) -> Allocation:
-        """Return the combined holdings of several accounts by asset class, sector and group.
+        """Return the holdings of several accounts added up, by asset class, sector and group.
 
         ``POST /portfolio/allocation``.
 
@@ -47,12 +48,14 @@ class PortfolioApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.GET_CONSOLIDATED_ALLOCATION, Allocation, account_ids=account_ids)
 
     def get_positions_for_conid(self, *, conid: int) -> dict[str, list[Position]]:
-        """Return the positions in one contract, by account.
+        """Return the positions in one contract.
+
+        The keys of the result are the account ids.
 
         ``GET /portfolio/positions/{conid}``.
 
@@ -61,34 +64,40 @@ class PortfolioApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.GET_POSITIONS_FOR_CONID, dict[str, list[Position]], conid=conid)
 
     def get_all_subaccounts(self) -> list[Account]:
-        """Return up to 100 sub-accounts of an advisor or broker.
+        """Return the sub-accounts of an advisor or broker, up to 100.
+
+        For more of them use `get_many_subaccounts`.
 
         ``GET /portfolio/subaccounts``.
 
         Raises:
-            BezantError: the call failed; the subclass names the reason.
+            IncompleteList: the response stays empty: IBKR may not have collected the values yet.
+                Try again in a few seconds.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.GET_ALL_SUBACCOUNTS, list[Account])
 
     def get_many_subaccounts(
         self, *, account_id: str | None = None, no_cache: bool | None = None
     ) -> SubaccountPage:
-        """Return a page of 20 sub-accounts.
+        """Return a page of up to 20 sub-accounts of an advisor or broker.
 
         ``GET /portfolio/subaccounts2``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            account_id: id of the account, such as ``DU123456``.
-            no_cache: whether to bypass the gateway's cache.
+            account_id: id of an account, such as ``DU123456``.
+            no_cache: True to bypass the gateway's cache; False is IBKR's default.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(
             table.GET_MANY_SUBACCOUNTS, SubaccountPage, account_id=account_id, no_cache=no_cache
@@ -99,13 +108,16 @@ class PortfolioApi(Group):
 
         ``GET /portfolio/{accountId}/allocation``.
 
+        The request leaves out arguments that are None.
+
         Args:
             account_id: id of the account, such as ``DU123456``.
-            model: name of the model portfolio.
+            model: name of a model portfolio, to return only its holdings; None for the whole
+                account.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(
             table.GET_ASSET_ALLOCATION, Allocation, account_id=account_id, model=model
@@ -114,26 +126,29 @@ class PortfolioApi(Group):
     def get_combo_positions(
         self, *, account_id: str, no_cache: bool | None = None
     ) -> list[ComboPosition]:
-        """Return positions that were entered as combinations, with their legs.
+        """Return the positions of an account that were entered as combinations, with their legs.
 
         ``GET /portfolio/{accountId}/combo/positions``.
 
+        The request leaves out arguments that are None.
+
         Args:
             account_id: id of the account, such as ``DU123456``.
-            no_cache: whether to bypass the gateway's cache.
+            no_cache: True to bypass the gateway's cache; False is IBKR's default.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(
             table.GET_COMBO_POSITIONS, list[ComboPosition], no_cache=no_cache, account_id=account_id
         )
 
     def get_portfolio_ledger(self, *, account_id: str) -> dict[str, LedgerRow]:
-        """Return balances by currency.
+        """Return an account's balances.
 
-        ``BASE`` is the sum of all, so do not add it to the others.
+        The keys of the result are currencies. ``BASE`` is the sum of all currencies in the base
+        currency, so do not add it to the others.
 
         ``GET /portfolio/{accountId}/ledger``.
 
@@ -142,12 +157,14 @@ class PortfolioApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            IncompleteList: the response stays empty: IBKR may not have collected the values yet.
+                Try again in a few seconds.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.GET_PORTFOLIO_LEDGER, dict[str, LedgerRow], account_id=account_id)
 
     def get_portfolio_metadata(self, *, account_id: str) -> Account:
-        """Return one account's attributes.
+        """Return the attributes of one account.
 
         ``GET /portfolio/{accountId}/meta``.
 
@@ -156,12 +173,12 @@ class PortfolioApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.GET_PORTFOLIO_METADATA, Account, account_id=account_id)
 
     def get_first_positions(self, *, account_id: str) -> list[Position]:
-        """Return the first page of an account's positions.
+        """Return the first page of an account's positions, up to 100.
 
         ``GET /portfolio/{accountId}/positions``.
 
@@ -170,12 +187,14 @@ class PortfolioApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.GET_FIRST_POSITIONS, list[Position], account_id=account_id)
 
     def invalidate_position_cache(self, *, account_id: str) -> CacheInvalidated:
         """Drop the gateway's cached positions of an account.
+
+        The next call for positions then returns fresh ones.
 
         ``POST /portfolio/{accountId}/positions/invalidate``.
 
@@ -184,7 +203,7 @@ class PortfolioApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.INVALIDATE_POSITION_CACHE, CacheInvalidated, account_id=account_id)
 
@@ -198,23 +217,28 @@ class PortfolioApi(Group):
         direction: str | None = None,
         wait_for_sec_def: bool | None = None,
     ) -> list[Position]:
-        """Return a page of up to 100 positions.
+        """Return one page of an account's positions, up to 100.
 
-        Pass ``sort``, or the gateway may ignore the page number.
+        Pass ``sort``, otherwise the gateway may ignore ``page``.
 
         ``GET /portfolio/{accountId}/positions/{pageId}``.
 
+        The request leaves out arguments that are None.
+
         Args:
             account_id: id of the account, such as ``DU123456``.
-            page: number of the page; the first page is 0.
-            model: name of the model portfolio.
-            sort: the field to sort by, such as ``position`` or ``name``.
-            direction: ``a`` ascending or ``d`` descending.
-            wait_for_sec_def: whether to wait for the definitions of the contracts.
+            page: number of the page; the first is 0.
+            model: name of a model portfolio, to return only its positions; None for the whole
+                account.
+            sort: field by which to sort the positions, such as ``position`` or ``name`` (IBKR's
+                default).
+            direction: order of the sorting: ``a`` ascending (IBKR's default) or ``d`` descending.
+            wait_for_sec_def: True to wait until the definitions of all contracts are known;
+                otherwise they may be missing from positions.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(
             table.GET_PAGINATED_POSITIONS,
@@ -228,7 +252,7 @@ class PortfolioApi(Group):
         )
 
     def get_portfolio_summary(self, *, account_id: str) -> dict[str, SummaryFigure]:
-        """Return about 140 figures of an account by key, in its base currency.
+        """Return about 140 figures of an account, in its base currency, by the name of the figure.
 
         ``GET /portfolio/{accountId}/summary``.
 
@@ -237,7 +261,9 @@ class PortfolioApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            IncompleteList: the response stays empty: IBKR may not have collected the values yet.
+                Try again in a few seconds.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(
             table.GET_PORTFOLIO_SUMMARY, dict[str, SummaryFigure], account_id=account_id
@@ -254,7 +280,7 @@ class PortfolioApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(
             table.GET_POSITION_BY_CONID, list[Position], account_id=account_id, conid=conid
@@ -267,18 +293,21 @@ class PortfolioApi(Group):
         model: str | None = None,
         direction: Literal["a", "d"] | None = None,
     ) -> list[UncachedPosition]:
-        """Return all positions of an account in one list, bypassing the cache.
+        """Return all positions of an account in one list, past the gateway's cache.
 
         ``GET /portfolio2/{accountId}/positions``.
 
+        The request leaves out arguments that are None.
+
         Args:
             account_id: id of the account, such as ``DU123456``.
-            model: name of the model portfolio.
-            direction: ``a`` ascending or ``d`` descending.
+            model: name of a model portfolio, to return only its positions; None for the whole
+                account.
+            direction: order of the sorting: ``a`` ascending (IBKR's default) or ``d`` descending.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(
             table.GET_UNCACHED_POSITIONS,

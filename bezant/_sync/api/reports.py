@@ -21,18 +21,19 @@ class ReportsApi(Group):
     """Statements, tax documents and trade confirmations."""
 
     def get_statement(self, *, authorization: str, body: StmtRequest | str) -> BinaryResponse:
-        """Return a statement as a file.
+        """Return a statement of accounts as a file.
 
         ``POST /gw/api/v1/statements``.
 
         Args:
-            authorization: the Authorization header, such as ``Bearer ...``.
-            body: the instruction, or the signed JWT of it.
+            authorization: value of the ``Authorization`` header, such as ``Bearer ...``.
+            body: content of the request: an object, which is sent as JSON, or the text of a signed
+                JWT (JSON Web Token) with that content.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(
             table.GET_STATEMENT, BinaryResponse, authorization=authorization, body=body
@@ -41,18 +42,18 @@ class ReportsApi(Group):
     def get_available_statements(
         self, *, authorization: str, account_id: str
     ) -> AvailableStatements:
-        """Return the days, months and years with a statement.
+        """Return the days, months and years for which an account has a statement.
 
         ``GET /gw/api/v1/statements/available``.
 
         Args:
-            authorization: the Authorization header, such as ``Bearer ...``.
+            authorization: value of the ``Authorization`` header, such as ``Bearer ...``.
             account_id: id of the account, such as ``DU123456``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(
             table.GET_AVAILABLE_STATEMENTS,
@@ -67,13 +68,14 @@ class ReportsApi(Group):
         ``POST /gw/api/v1/tax-documents``.
 
         Args:
-            authorization: the Authorization header, such as ``Bearer ...``.
-            body: the instruction, or the signed JWT of it.
+            authorization: value of the ``Authorization`` header, such as ``Bearer ...``.
+            body: content of the request: an object, which is sent as JSON, or the text of a signed
+                JWT (JSON Web Token) with that content.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(
             table.GET_TAX_DOCUMENT, BinaryResponse, authorization=authorization, body=body
@@ -82,19 +84,19 @@ class ReportsApi(Group):
     def get_available_tax_documents(
         self, *, authorization: str, account_id: str, year: int
     ) -> AvailableTaxForms:
-        """Return the available tax documents of a year.
+        """Return which tax documents of an account are available for a year.
 
         ``GET /gw/api/v1/tax-documents/available``.
 
         Args:
-            authorization: the Authorization header, such as ``Bearer ...``.
+            authorization: value of the ``Authorization`` header, such as ``Bearer ...``.
             account_id: id of the account, such as ``DU123456``.
-            year: year, four digits.
+            year: the tax year, such as 2024.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(
             table.GET_AVAILABLE_TAX_DOCUMENTS,
@@ -112,13 +114,14 @@ class ReportsApi(Group):
         ``POST /gw/api/v1/trade-confirmations``.
 
         Args:
-            authorization: the Authorization header, such as ``Bearer ...``.
-            body: the instruction, or the signed JWT of it.
+            authorization: value of the ``Authorization`` header, such as ``Bearer ...``.
+            body: content of the request: an object, which is sent as JSON, or the text of a signed
+                JWT (JSON Web Token) with that content.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(
             table.GET_TRADE_CONFIRMATION, BinaryResponse, authorization=authorization, body=body
@@ -127,18 +130,18 @@ class ReportsApi(Group):
     def get_available_trade_confirmations(
         self, *, authorization: str, account_id: str
     ) -> AvailableTradeConfirmations:
-        """Return the days with trade confirmations.
+        """Return the days for which an account has trade confirmations.
 
         ``GET /gw/api/v1/trade-confirmations/available``.
 
         Args:
-            authorization: the Authorization header, such as ``Bearer ...``.
+            authorization: value of the ``Authorization`` header, such as ``Bearer ...``.
             account_id: id of the account, such as ``DU123456``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(
             table.GET_AVAILABLE_TRADE_CONFIRMATIONS,

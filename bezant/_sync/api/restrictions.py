@@ -16,49 +16,54 @@ class RestrictionsApi(Group):
     """Pre-trade compliance: restrictions on what accounts may trade."""
 
     def apply_csv(self, *, authorization: str, body: str) -> CsvReceipt:
-        """Apply restrictions from a verified CSV.
+        """Apply the restrictions in a CSV file that `verify_csv` has checked before.
 
         ``POST /gw/api/v1/restrictions``.
 
         Args:
-            authorization: the Authorization header, such as ``Bearer ...``.
-            body: the signed JWT.
+            authorization: value of the ``Authorization`` header, such as ``Bearer ...``.
+            body: content of the request, as the text of a signed JWT (JSON Web Token).
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.APPLY_CSV, CsvReceipt, authorization=authorization, body=body)
 
     def get_account_restrictions(self, *, query: Mapping[str, object] | None = None) -> Any:
-        """Return the ids of an account's restrictions.
+        """Return the ids of the restrictions of one account.
 
         ``GET /gw/api/v1/restrictions/account``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            query: query values under IBKR's own names.
+            query: values to send in the query string, by IBKR's names for them.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._plain(table.GET_ACCOUNT_RESTRICTIONS, query=query)
 
     def get_master_restriction_ids(self, *, query: Mapping[str, object] | None = None) -> Any:
-        """Return the ids of the restrictions of your master account.
+        """Return the ids of the restrictions that your master account has made.
 
         ``GET /gw/api/v1/restrictions/ids``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            query: query values under IBKR's own names.
+            query: values to send in the query string, by IBKR's names for them.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._plain(table.GET_MASTER_RESTRICTION_IDS, query=query)
 
@@ -67,28 +72,32 @@ class RestrictionsApi(Group):
 
         ``GET /gw/api/v1/restrictions/list``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            query: query values under IBKR's own names.
+            query: values to send in the query string, by IBKR's names for them.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._plain(table.GET_LIST_DETAILS, query=query)
 
     def get_master_list_ids(self, *, query: Mapping[str, object] | None = None) -> Any:
-        """Return the ids of the lists of your master account.
+        """Return the ids of the lists of instruments that your master account has made.
 
         ``GET /gw/api/v1/restrictions/lists/ids``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            query: query values under IBKR's own names.
+            query: values to send in the query string, by IBKR's names for them.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._plain(table.GET_MASTER_LIST_IDS, query=query)
 
@@ -97,60 +106,65 @@ class RestrictionsApi(Group):
 
         ``GET /gw/api/v1/restrictions/restriction``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            query: query values under IBKR's own names.
+            query: values to send in the query string, by IBKR's names for them.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._plain(table.GET_RESTRICTION_DETAILS, query=query)
 
     def get_restriction_scope(self, *, query: Mapping[str, object] | None = None) -> Any:
-        """Return the scope of a restriction.
+        """Return to whom a restriction applies.
 
         ``GET /gw/api/v1/restrictions/restriction-scope``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            query: query values under IBKR's own names.
+            query: values to send in the query string, by IBKR's names for them.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._plain(table.GET_RESTRICTION_SCOPE, query=query)
 
     def get_user_restrictions(self, *, query: Mapping[str, object] | None = None) -> Any:
-        """Return the ids of a user's restrictions.
+        """Return the ids of the restrictions of one user.
 
         ``GET /gw/api/v1/restrictions/user``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            query: query values under IBKR's own names.
+            query: values to send in the query string, by IBKR's names for them.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._plain(table.GET_USER_RESTRICTIONS, query=query)
 
     def verify_csv(self, *, authorization: str, body: VerifyRequest | str) -> CsvReceipt:
-        """Verify restrictions in a CSV.
-
-        Nothing is changed.
+        """Check the restrictions in a CSV file without applying them.
 
         ``POST /gw/api/v1/restrictions/verify``.
 
         Args:
-            authorization: the Authorization header, such as ``Bearer ...``.
-            body: the instruction, or the signed JWT of it.
+            authorization: value of the ``Authorization`` header, such as ``Bearer ...``.
+            body: content of the request: an object, which is sent as JSON, or the text of a signed
+                JWT (JSON Web Token) with that content.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.VERIFY_CSV, CsvReceipt, authorization=authorization, body=body)

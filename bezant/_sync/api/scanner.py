@@ -15,14 +15,14 @@ class ScannerApi(Group):
     """Market scanners."""
 
     def get_scanner_parameters(self) -> ScannerParameters:
-        """Return the available scanners.
+        """Return all scanners with their markets and filters.
 
-        200 kB, once every 15 minutes.
+        The response has about 200 kB, and IBKR allows one such call every 15 minutes.
 
         ``GET /iserver/scanner/params``.
 
         Raises:
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.GET_SCANNER_PARAMETERS, ScannerParameters)
 
@@ -34,19 +34,21 @@ class ScannerApi(Group):
         type_: str,
         filter_: Sequence[ScanCondition] | None = None,
     ) -> ScanResult:
-        """Run a scanner and return up to 50 contracts.
+        """Run a market scanner and return up to 50 contracts that it finds.
 
         ``POST /iserver/scanner/run``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            instrument: kind of instrument, such as ``STK``.
-            location: market, such as ``STK.US.MAJOR``.
-            type_: the scanner, such as ``TOP_PERC_GAIN``.
-            filter_: conditions on the contracts.
+            instrument: kind of instrument, such as ``STK``, from `get_scanner_parameters`.
+            location: market, such as ``STK.US.MAJOR``, from `get_scanner_parameters`.
+            type_: code of the scanner, such as ``TOP_PERC_GAIN``, from `get_scanner_parameters`.
+            filter_: further conditions that the contracts must meet; None for no condition.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(
             table.GET_SCANNER_RESULTS,

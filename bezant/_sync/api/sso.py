@@ -13,37 +13,39 @@ class SsoApi(Group):
     """Single sign-on: sessions for a user."""
 
     def create_browser_session(self, *, authorization: str, body: str) -> BrowserSession:
-        """Open a browser session for a user.
+        """Open a single sign-on session in a browser for an end user.
 
         ``POST /gw/api/v1/sso-browser-sessions``.
 
         Args:
-            authorization: the Authorization header, such as ``Bearer ...``.
-            body: the signed JWT.
+            authorization: value of the ``Authorization`` header, such as ``Bearer ...``.
+            body: content of the request, as the text of a signed JWT (JSON Web Token).
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(
             table.CREATE_BROWSER_SESSION, BrowserSession, authorization=authorization, body=body
         )
 
     def create_session(self, *, authorization: str, body: str) -> UserSession:
-        """Open a session for a user.
+        """Open a single sign-on session for an end user.
 
         ``POST /gw/api/v1/sso-sessions``.
 
         Args:
-            authorization: the Authorization header, such as ``Bearer ...``.
-            body: the signed JWT.
+            authorization: value of the ``Authorization`` header, such as ``Bearer ...``.
+            body: content of the request, as the text of a signed JWT (JSON Web Token).
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            OAuthRequired: the client connects through a gateway; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            OAuthRequired: the client is connected to a gateway; nothing was sent.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.CREATE_SESSION, UserSession, authorization=authorization, body=body)

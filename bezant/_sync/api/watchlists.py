@@ -27,58 +27,66 @@ class WatchlistsApi(Group):
         ``DELETE /iserver/watchlist``.
 
         Args:
-            id_: id.
+            id_: id of the watchlist, from `get_all_watchlists`.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            BezantError: the call failed; the subclass names the reason.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.DELETE_WATCHLIST, WatchlistDeleted, id_=id_)
 
     def get_watchlist(self, *, id_: str) -> WatchlistDetails:
-        """Return a watchlist.
+        """Return one watchlist.
 
-        Only the second call returns the details of its instruments.
+        The details of its instruments are missing from the first response and come with a second
+        call.
 
         ``GET /iserver/watchlist``.
 
         Args:
-            id_: id.
+            id_: id of the watchlist, from `get_all_watchlists`.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.GET_WATCHLIST, WatchlistDetails, id_=id_)
 
     def create_watchlist(self, *, id_: str, name: str, rows: Sequence[WatchlistRow]) -> Watchlist:
-        """Create a watchlist, or overwrite the watchlist with the same id.
+        """Create a watchlist.
+
+        If a watchlist with this id exists, it is overwritten without a warning.
 
         ``POST /iserver/watchlist``.
 
         Args:
-            id_: the list's id, digits only.
-            name: the list's name.
-            rows: the contracts, in order.
+            id_: id of the watchlist, up to 18 digits.
+            name: name of the watchlist.
+            rows: the contracts of the watchlist, in the order in which it shows them.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
-            BezantError: the call failed; the subclass names the reason.
+            OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
+                before you have checked.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.CREATE_WATCHLIST, Watchlist, id_=id_, name=name, rows=rows)
 
     def get_all_watchlists(self, *, scope: Literal["USER_WATCHLIST"] | None = None) -> Watchlists:
-        """Return the watchlists.
+        """Return the names and ids of all watchlists.
 
         ``GET /iserver/watchlists``.
 
+        The request leaves out arguments that are None.
+
         Args:
-            scope: ``USER_WATCHLIST`` for the user's own.
+            scope: ``USER_WATCHLIST`` for the watchlists that the user made; None for those of IBKR,
+                too.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed; the subclass names the reason.
+            BezantError: the call failed for another reason, which the error's class names.
         """
         return self._call(table.GET_ALL_WATCHLISTS, Watchlists, scope=scope)
