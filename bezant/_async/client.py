@@ -53,8 +53,9 @@ class AsyncClient(AsyncClientBase):
             are always reached directly.
         max_connections: maximum number of connections; 4 by default. A gateway serves at most five
             requests at a time.
-        max_response_bytes: maximum length of a response's body, in bytes; 32 MiB by default. A
-            longer response raises `ResponseTooLarge`.
+        max_response_bytes: maximum length of a response's body, in bytes; 32 MiB by default. If a
+            response is longer, the call raises `ResponseTooLarge`, or `OutcomeUnknown` if the call
+            has side effects.
         strict: whether to raise `DecodeError` if a response field does not have the type that the
             model declares, instead of leaving the field None. Calls with side effects, such as
             orders, still return their response and report the field.

@@ -49,8 +49,8 @@ class SimulatedUpstream(SimulatedGateway):
     that the real gateway makes by itself.
 
     The real gateway calls `/tickle` every 30 s. This call succeeds even after `logout`, because
-    otherwise the gateway would log in again in the middle of a test. Set `fail_own_tickle` to make
-    it fail.
+    otherwise the gateway would log in again in the middle of a test. Set `fail_own_tickle` to True
+    to make this call fail.
 
     Args:
         host: address to listen on.

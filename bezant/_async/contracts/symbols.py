@@ -23,8 +23,8 @@ class AsyncSymbolCache:
 
     Args:
         client: the client that makes the calls.
-        forget_misses_after: seconds for which an unknown symbol is not looked up again; 300 by
-            default.
+        forget_misses_after: seconds for which the cache remembers that a symbol is unknown, and
+            does not look it up again; 300 by default.
 
     Raises:
         InvalidRequest: ``client`` is not an `AsyncClient`.

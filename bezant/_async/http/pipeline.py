@@ -151,9 +151,10 @@ class AsyncPipeline:
             operation: the operation.
             type_: type into which the response is read.
             settings: settings of the call.
-            path: path with its values filled in; None for the operation's path.
-            params: query values.
-            json: the body; None for none.
+            path: path of the request, with values in place of parameters; None for the operation's
+                own path.
+            params: query parameters of the request; None for no query.
+            json: the body of the request; None for no body.
             hold: maximum seconds for which the call waits while IBKR's questions about other orders
                 are open; None for the default.
 
@@ -221,7 +222,8 @@ class AsyncPipeline:
 
         Args:
             request: the request.
-            kind: what the request does with an order, such as placing it; None if nothing.
+            kind: what the request does with an order, such as placing it; None if the request is
+                not about an order.
             type_: type into which the response is read.
             settings: settings of the call.
             deadline: time at which the call has to end; None to start the timeout when the request
@@ -392,9 +394,10 @@ class AsyncPipeline:
         """Send a prerequisite of a call, unless this session has already had a response to it.
 
         Args:
-            operation: the prerequisite; None for none.
+            operation: the prerequisite; None if the call has no prerequisite.
             settings: settings of the call that needs the prerequisite.
-            kind: what that call does with an order, such as placing it; None if nothing.
+            kind: what that call does with an order, such as placing it; None if the call is not
+                about an order.
             hold: seconds for which the prerequisite may wait while IBKR's questions about orders
                 are open; None for the usual time.
 
@@ -479,9 +482,9 @@ class AsyncPipeline:
     async def handshake_headers(
         self, session: Secret, settings: Settings, seconds: float
     ) -> list[tuple[str, str | Secret]]:
-        """Return the headers of a WebSocket's handshake, without those of the WebSocket protocol.
+        """Return the headers to add to a WebSocket's handshake besides the protocol's own headers.
 
-        Calls send these headers, too: the cookies, and the headers for a proxy in front of the
+        They are the same that calls send: the cookies, and the headers for a proxy in front of the
         gateway.
 
         Args:

@@ -154,7 +154,7 @@ class MarketData(StreamMessage, frozen=True, kw_only=True, gc=False):
 
     @property
     def values(self) -> dict[str, Decimal | int | bool | str | None]:
-        """All known fields, converted, by bezant's name or, without a name, by IBKR's id."""
+        """All known fields as Python values, by bezant's name; fields without one, by IBKR's id."""
         return {NAMES.get(code, code): self.get(code) for code in self._known() if code.isdigit()}
 
     def _number(self, code: str) -> Decimal | None:

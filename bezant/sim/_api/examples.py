@@ -98,7 +98,7 @@ class Examples:
 
         Args:
             method: the HTTP method.
-            path: the request's path without `/v1/api`; the full path if it does not begin so.
+            path: the request's path, without `/v1/api` if it begins with that.
         """
         entry = find(method, path)
         if entry is None:

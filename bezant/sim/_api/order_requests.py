@@ -96,7 +96,7 @@ def _price_of(row: Mapping[str, Any], field: str, *, needed: bool) -> Decimal | 
 
 
 def _trail(row: Mapping[str, Any]) -> tuple[Decimal, bool]:
-    """Return a trailing stop's distance from the market, and whether it is in percent.
+    """Return a trailing stop's distance from the market, and whether the distance is in percent.
 
     Raises:
         BadOrder: the distance or its unit is invalid.

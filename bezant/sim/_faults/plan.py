@@ -70,7 +70,7 @@ class Fault:
 
     Attributes:
         kind: kind of the fault.
-        path: the fault hits requests whose path ends with this text; empty for any.
+        path: the fault hits requests whose path ends with this text; empty for all requests.
         method: HTTP method of the requests that the fault hits; None for any.
         when: for `drop` and `silence`, the moment at which the fault hits a request.
         hits: number of times the fault has happened.

@@ -133,7 +133,7 @@ class Scenario:
     Attributes:
         contracts: contracts in addition to the built-in ones.
         held: the positions. If None, random positions are drawn from the gateway's seed, as many as
-            its argument `positions` says.
+            the gateway's argument `positions` says.
         cash: cash by currency: USD, EUR, GBP, CHF, CAD, MXN, JPY.
         prices: prices at the start, by symbol or conid. Other contracts start at the price that
             they have by default.

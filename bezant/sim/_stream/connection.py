@@ -30,7 +30,7 @@ _BATCH = 256
 
 
 class WsConnection:
-    """WebSocket of one client. You can call the methods from any thread except the gateway's.
+    """WebSocket of one client. You can call the methods from any thread but the gateway's own.
 
     Attributes:
         path: path of the handshake, including `/v1/api`.

@@ -29,7 +29,7 @@ class PriceLadder:
         self._sent: dict[str, dict[int, Message]] = {}
 
     def begin(self, rest: str) -> Iterator[Message]:
-        """Begin the subscription to a contract's price ladder, and yield all its rows.
+        """Begin the subscription to a contract's price ladder, and yield all rows of the ladder.
 
         Args:
             rest: the client's command without `sbd+`.
@@ -39,7 +39,7 @@ class PriceLadder:
         yield from self.tick()
 
     def end(self, rest: str) -> Iterator[Message]:
-        """End the subscriptions to all price ladders of an account. As at IBKR, without response.
+        """End the subscriptions to all price ladders of an account. As at IBKR, nothing is sent.
 
         Args:
             rest: the client's command without `ubd+`: the account id.
