@@ -83,7 +83,9 @@ class AsyncBulk(Generic[T, R]):
 
     async def __aenter__(self) -> Self:
         if self._entered:
-            raise InvalidRequest("a bulk map can be entered once; call client.map() again")
+            raise InvalidRequest(
+                "this bulk map was used in a with block already; call client.map() again"
+            )
         self._pipeline.check()
         self._entered = True
         count = self._concurrency

@@ -132,7 +132,7 @@ def to_int(value: object) -> int | None:
     if number is None:
         return None
     if number.adjusted() > 60:
-        msg = "a number that is too large for an id or a count"
+        msg = "the number has more than 60 digits, too many for an id or a count"
         raise ValueError(msg)
     whole = int(number)
     if whole != number:

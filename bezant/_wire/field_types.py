@@ -170,7 +170,7 @@ _KNOWN: Final[dict[object, dict[Any, Any]]] = {
 
 
 def is_marker(kind: object) -> bool:
-    """Return whether a type is one of the markers."""
+    """Return whether a type is a marker of this module, such as `Time` at run time."""
     return isinstance(kind, _Marker)
 
 

@@ -168,7 +168,7 @@ class OrderStatus(Model, frozen=True, kw_only=True):
 
 
 class LiveOrder(Model, frozen=True, kw_only=True, rename="camel"):
-    """Order of the day: still open, or filled or cancelled.
+    """One of today's orders: open, filled or cancelled.
 
     If an attribute is None, the response has no readable value for it.
 

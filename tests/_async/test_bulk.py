@@ -265,7 +265,7 @@ async def test_misuse_is_refused(gateway: SimulatedGateway) -> None:
         async with bulk as outcomes:
             assert [each.value async for each in outcomes] == [1]
             assert repr(bulk).endswith("Bulk 1 of 1>")
-        with pytest.raises(InvalidRequest, match="entered once"):
+        with pytest.raises(InvalidRequest, match="in a with block already"):
             async with bulk:
                 pass
     with pytest.raises(ClientClosed):

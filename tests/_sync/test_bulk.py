@@ -266,7 +266,7 @@ def test_misuse_is_refused(gateway: SimulatedGateway) -> None:
         with bulk as outcomes:
             assert [each.value for each in outcomes] == [1]
             assert repr(bulk).endswith("Bulk 1 of 1>")
-        with pytest.raises(InvalidRequest, match="entered once"):
+        with pytest.raises(InvalidRequest, match="in a with block already"):
             with bulk:
                 pass
     with pytest.raises(ClientClosed):

@@ -57,8 +57,8 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "user_name": ("username", "user"),
 }
 
-# Places that may use one of the other names: there it means something else, or the object has two
-# keys for the same thing.
+# Fields that may have a name that is forbidden elsewhere: in these fields the name means something
+# else, or the JSON object has two keys for the same thing.
 OTHER_MEANINGS = {
     "AccountDetails.account": "an object, not an id",
     "Category.parent_id": "a category",

@@ -374,7 +374,10 @@ def _endpoint(plan: Plan, operation: Operation) -> str:
 
 
 def _response(plan: Plan, operation: Operation) -> str:
-    """Return the type of a response as text, such as `orders.LiveOrder`: models with module."""
+    """Return the type of a response as source text.
+
+    A model's name has its module in front, as in `orders.LiveOrder`.
+    """
     text = answer_text(operation)
     for record in records(operation.answer):
         text = re.sub(rf"\b{record.name}\b", f"{plan.homes[id(record)]}.{record.name}", text)
@@ -593,7 +596,7 @@ def _method(operation: Operation) -> str:
             "IncompleteList: the response stays empty: IBKR may not have collected the values yet. "
             "Try again in a few seconds."
         )
-    raises.append("BezantError: the call failed for another reason, which the error's class names.")
+    raises.append("BezantError: the call failed; the class of the error tells why.")
     lines = [wrapped(each, "            ", "    ") for each in raises]
     blocks.append("        Raises:\n" + "\n".join(lines))
     text += docstring(operation.summary, blocks, "        ")

@@ -39,7 +39,7 @@ class AsyncAccountManagementApi(AsyncGroup):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_REQUEST_FILE, AccountFile, account_id=account_id, external_id=external_id
@@ -58,7 +58,7 @@ class AsyncAccountManagementApi(AsyncGroup):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.UPDATE_ACCOUNTS, RequestReceipt, body=body)
 
@@ -75,7 +75,7 @@ class AsyncAccountManagementApi(AsyncGroup):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.CREATE_ACCOUNTS, RequestReceipt, body=body)
 
@@ -94,7 +94,7 @@ class AsyncAccountManagementApi(AsyncGroup):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.SUBMIT_DOCUMENTS, RequestReceipt, body=body)
 
@@ -126,7 +126,7 @@ class AsyncAccountManagementApi(AsyncGroup):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_LOGIN_MESSAGES,
@@ -165,7 +165,7 @@ class AsyncAccountManagementApi(AsyncGroup):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_ACCOUNT_STATUSES,
@@ -188,7 +188,7 @@ class AsyncAccountManagementApi(AsyncGroup):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.GET_ACCOUNT_DETAILS, AccountDetails, account_id=account_id)
 
@@ -203,7 +203,7 @@ class AsyncAccountManagementApi(AsyncGroup):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.GET_IDENTITY_CHECK, IdentityCheck, account_id=account_id)
 
@@ -223,7 +223,7 @@ class AsyncAccountManagementApi(AsyncGroup):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_ACCOUNT_LOGIN_MESSAGES, LoginMessages, account_id=account_id, type_=type_
@@ -240,7 +240,7 @@ class AsyncAccountManagementApi(AsyncGroup):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.GET_ACCOUNT_STATUS, AccountStatus, account_id=account_id)
 
@@ -258,7 +258,7 @@ class AsyncAccountManagementApi(AsyncGroup):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.UPDATE_ACCOUNT_STATUS, AccountStatus, account_id=account_id, body=body
@@ -279,7 +279,7 @@ class AsyncAccountManagementApi(AsyncGroup):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.GET_TASKS, AccountTasks, account_id=account_id, type_=type_)
 
@@ -297,7 +297,7 @@ class AsyncAccountManagementApi(AsyncGroup):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.UPDATE_TASKS, list[TaskAction], account_id=account_id, body=body
@@ -317,7 +317,7 @@ class AsyncAccountManagementApi(AsyncGroup):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.ASSIGN_TASKS, list[TaskAction], account_id=account_id, body=body

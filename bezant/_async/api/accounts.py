@@ -32,7 +32,7 @@ class AsyncAccountsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.GET_ACCOUNT_OWNERS, AccountOwners, account_id=account_id)
 
@@ -50,7 +50,7 @@ class AsyncAccountsApi(AsyncGroup):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.SET_ACTIVE_ACCOUNT, AccountSwitch, account_id=account_id)
 
@@ -65,7 +65,7 @@ class AsyncAccountsApi(AsyncGroup):
         Raises:
             IncompleteList: the response stays empty: IBKR may not have collected the values yet.
                 Try again in a few seconds.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.GET_PNL, PnlToday)
 
@@ -81,7 +81,7 @@ class AsyncAccountsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_DYNAMIC_ACCOUNTS, AccountSearch, search_pattern=search_pattern
@@ -97,7 +97,7 @@ class AsyncAccountsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.GET_ACCOUNT_SUMMARY, AccountSummary, account_id=account_id)
 
@@ -113,7 +113,7 @@ class AsyncAccountsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_FUND_SUMMARY, dict[str, SegmentFunds], account_id=account_id
@@ -131,7 +131,7 @@ class AsyncAccountsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_BALANCE_SUMMARY, dict[str, SegmentBalances], account_id=account_id
@@ -149,7 +149,7 @@ class AsyncAccountsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_MARGIN_SUMMARY, dict[str, SegmentMargins], account_id=account_id
@@ -167,7 +167,7 @@ class AsyncAccountsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_ACCOUNT_MARKET_SUMMARY, dict[str, MarketValues], account_id=account_id
@@ -182,7 +182,7 @@ class AsyncAccountsApi(AsyncGroup):
         ``GET /iserver/accounts``.
 
         Raises:
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.GET_BROKERAGE_ACCOUNTS, BrokerageAccounts)
 
@@ -200,6 +200,6 @@ class AsyncAccountsApi(AsyncGroup):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.SET_DYNAMIC_ACCOUNT, AccountSwitch, account_id=account_id)

@@ -44,7 +44,7 @@ class AsyncAdvisorsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.GET_MODEL_PRESETS, ModelPresets, request_id=request_id)
 
@@ -94,7 +94,7 @@ class AsyncAdvisorsApi(AsyncGroup):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.SET_MODEL_PRESETS,
@@ -132,7 +132,7 @@ class AsyncAdvisorsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_ACCOUNTS_IN_MODEL,
@@ -165,7 +165,7 @@ class AsyncAdvisorsApi(AsyncGroup):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.SET_ACCOUNT_INVESTMENT_IN_MODEL,
@@ -195,7 +195,7 @@ class AsyncAdvisorsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_INVESTED_ACCOUNTS_IN_MODEL,
@@ -215,7 +215,7 @@ class AsyncAdvisorsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.GET_ALL_MODELS, Models, request_id=request_id)
 
@@ -262,7 +262,7 @@ class AsyncAdvisorsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_ALL_MODEL_POSITIONS,
@@ -301,7 +301,7 @@ class AsyncAdvisorsApi(AsyncGroup):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.SET_MODEL_TARGET_POSITIONS,
@@ -333,7 +333,7 @@ class AsyncAdvisorsApi(AsyncGroup):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.SUBMIT_MODEL_ORDERS,
@@ -357,7 +357,7 @@ class AsyncAdvisorsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_MODEL_SUMMARY, ModelSummary, model=model, request_id=request_id
@@ -369,7 +369,7 @@ class AsyncAdvisorsApi(AsyncGroup):
         ``GET /iserver/account/allocation/accounts``.
 
         Raises:
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.GET_ALLOCATABLE_SUBACCOUNTS, AllocatableAccounts)
 
@@ -381,7 +381,7 @@ class AsyncAdvisorsApi(AsyncGroup):
         ``GET /iserver/account/allocation/group``.
 
         Raises:
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.GET_ALLOCATION_GROUPS, AllocationGroups)
 
@@ -408,7 +408,7 @@ class AsyncAdvisorsApi(AsyncGroup):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.CREATE_ALLOCATION_GROUP,
@@ -447,7 +447,7 @@ class AsyncAdvisorsApi(AsyncGroup):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.MODIFY_ALLOCATION_GROUP,
@@ -470,7 +470,7 @@ class AsyncAdvisorsApi(AsyncGroup):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.DELETE_ALLOCATION_GROUP, Success, name=name)
 
@@ -484,7 +484,7 @@ class AsyncAdvisorsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.GET_ALLOCATION_GROUP, AllocationGroup, name=name)
 
@@ -494,7 +494,7 @@ class AsyncAdvisorsApi(AsyncGroup):
         ``GET /iserver/account/allocation/presets``.
 
         Raises:
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.GET_ALLOCATION_PRESETS, AllocationPresets)
 
@@ -531,7 +531,7 @@ class AsyncAdvisorsApi(AsyncGroup):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.SET_ALLOCATION_PRESETS,

@@ -32,7 +32,7 @@ class AsyncAlertsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.GET_ALERT_DETAILS, Alert, alert_id=alert_id, type_=type_)
 
@@ -44,7 +44,7 @@ class AsyncAlertsApi(AsyncGroup):
         ``GET /iserver/account/mta``.
 
         Raises:
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.GET_MTA_DETAILS, list[Alert])
 
@@ -92,7 +92,7 @@ class AsyncAlertsApi(AsyncGroup):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.CREATE_ALERT,
@@ -128,7 +128,7 @@ class AsyncAlertsApi(AsyncGroup):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.ACTIVATE_ALERT,
@@ -151,7 +151,7 @@ class AsyncAlertsApi(AsyncGroup):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.DELETE_ALERT, AlertDeleted, account_id=account_id, alert_id=alert_id
@@ -169,6 +169,6 @@ class AsyncAlertsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.GET_ALL_ALERTS, list[AlertRow], account_id=account_id)

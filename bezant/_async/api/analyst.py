@@ -32,7 +32,7 @@ class AsyncAnalystApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_ALLOCATION, AllocationReport, account_ids=account_ids, date=date
@@ -55,7 +55,7 @@ class AsyncAnalystApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_PERFORMANCE_ALL_PERIODS, dict[str, Any], param=param, account_ids=account_ids
@@ -81,7 +81,7 @@ class AsyncAnalystApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_PERFORMANCE, Performance, account_ids=account_ids, period=period
@@ -109,7 +109,7 @@ class AsyncAnalystApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_TRANSACTIONS,

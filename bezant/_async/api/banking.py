@@ -52,7 +52,7 @@ class AsyncBankingApi(AsyncGroup):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.CREATE_BANK_INSTRUCTION, InstructionAccepted, client_id=client_id, body=body
@@ -75,7 +75,7 @@ class AsyncBankingApi(AsyncGroup):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.QUERY_BANK_INSTRUCTIONS,
@@ -103,7 +103,7 @@ class AsyncBankingApi(AsyncGroup):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.CREATE_BANK_INSTRUCTIONS, InstructionSetAccepted, client_id=client_id, body=body
@@ -125,7 +125,7 @@ class AsyncBankingApi(AsyncGroup):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_INSTRUCTION_BY_CLIENT_ID,
@@ -153,7 +153,7 @@ class AsyncBankingApi(AsyncGroup):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.TRANSFER_ASSET, InstructionAccepted, client_id=client_id, body=body
@@ -178,7 +178,7 @@ class AsyncBankingApi(AsyncGroup):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.TRANSFER_ASSETS, InstructionSetAccepted, client_id=client_id, body=body
@@ -203,7 +203,7 @@ class AsyncBankingApi(AsyncGroup):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.TRANSFER_CASH, InstructionAccepted, client_id=client_id, body=body
@@ -226,7 +226,7 @@ class AsyncBankingApi(AsyncGroup):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.QUERY_CASH_TRANSFERS, CashTransferQueryResult, client_id=client_id, body=body
@@ -251,7 +251,7 @@ class AsyncBankingApi(AsyncGroup):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.TRANSFER_CASH_IN_BULK, InstructionSetAccepted, client_id=client_id, body=body
@@ -273,7 +273,7 @@ class AsyncBankingApi(AsyncGroup):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_INSTRUCTION_SET,
@@ -301,7 +301,7 @@ class AsyncBankingApi(AsyncGroup):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.CANCEL_INSTRUCTION, InstructionAccepted, client_id=client_id, body=body
@@ -326,7 +326,7 @@ class AsyncBankingApi(AsyncGroup):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.CANCEL_INSTRUCTIONS, InstructionSetAccepted, client_id=client_id, body=body
@@ -351,7 +351,7 @@ class AsyncBankingApi(AsyncGroup):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.QUERY_INSTRUCTIONS, InstructionAccepted, client_id=client_id, body=body
@@ -374,7 +374,7 @@ class AsyncBankingApi(AsyncGroup):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_INSTRUCTION,
@@ -402,7 +402,7 @@ class AsyncBankingApi(AsyncGroup):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.TRANSFER_ASSET_INTERNALLY, InstructionAccepted, client_id=client_id, body=body
@@ -427,7 +427,7 @@ class AsyncBankingApi(AsyncGroup):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.TRANSFER_ASSETS_INTERNALLY, InstructionSetAccepted, client_id=client_id, body=body
@@ -452,7 +452,7 @@ class AsyncBankingApi(AsyncGroup):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.TRANSFER_CASH_INTERNALLY, InstructionAccepted, client_id=client_id, body=body
@@ -477,7 +477,7 @@ class AsyncBankingApi(AsyncGroup):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.TRANSFER_CASH_INTERNALLY_IN_BULK,
@@ -507,7 +507,7 @@ class AsyncBankingApi(AsyncGroup):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.TRANSFER_ASSET_V2, InstructionAccepted, client_id=client_id, body=body
@@ -534,7 +534,7 @@ class AsyncBankingApi(AsyncGroup):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.TRANSFER_ASSETS_V2, InstructionSetAccepted, client_id=client_id, body=body

@@ -46,7 +46,7 @@ class AsyncContractsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_TRADING_SCHEDULE, TradingHours, conid=conid, exchange=exchange
@@ -77,7 +77,7 @@ class AsyncContractsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_CONTRACT_RULES,
@@ -112,7 +112,7 @@ class AsyncContractsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_ALGOS_BY_INSTRUMENT,
@@ -133,7 +133,7 @@ class AsyncContractsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.GET_INSTRUMENT_INFO, ContractInfo, conid=conid)
 
@@ -147,7 +147,7 @@ class AsyncContractsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.GET_INFO_AND_RULES, ContractInfoAndRules, conid=conid)
 
@@ -163,7 +163,7 @@ class AsyncContractsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_CURRENCY_PAIRS, dict[str, list[CurrencyPair]], currency=currency
@@ -180,7 +180,7 @@ class AsyncContractsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.GET_EXCHANGE_RATE, ExchangeRate, target=target, source=source)
 
@@ -195,7 +195,7 @@ class AsyncContractsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_BOND_FILTERS, BondFilters, symbol=symbol, issuer_id=issuer_id
@@ -234,7 +234,7 @@ class AsyncContractsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_CONTRACT_INFO,
@@ -284,7 +284,7 @@ class AsyncContractsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.SEARCH_CONTRACTS,
@@ -334,7 +334,7 @@ class AsyncContractsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.SEARCH_CONTRACTS_FROM_BODY,
@@ -375,7 +375,7 @@ class AsyncContractsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_CONTRACT_STRIKES,
@@ -401,7 +401,7 @@ class AsyncContractsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_CONIDS_BY_EXCHANGE,
@@ -427,7 +427,7 @@ class AsyncContractsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_FUTURES_BY_SYMBOL,
@@ -446,7 +446,7 @@ class AsyncContractsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.GET_INSTRUMENT_DEFINITION, ContractDefinitions, conids=conids)
 
@@ -474,7 +474,7 @@ class AsyncContractsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_TRADING_SCHEDULE_BY_SYMBOL,
@@ -499,7 +499,7 @@ class AsyncContractsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_STOCKS_BY_SYMBOL, dict[str, list[StockCompany]], symbols=symbols

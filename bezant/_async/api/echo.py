@@ -20,7 +20,7 @@ class AsyncEchoApi(AsyncGroup):
 
         Raises:
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.ECHO_HTTPS, Echo)
 
@@ -37,6 +37,6 @@ class AsyncEchoApi(AsyncGroup):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.ECHO_SIGNED_JWT, Echo, body=body)

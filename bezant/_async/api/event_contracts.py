@@ -23,7 +23,7 @@ class AsyncEventContractsApi(AsyncGroup):
         ``GET /forecast/category/tree``.
 
         Raises:
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.GET_FORECAST_CATEGORIES, CategoryTree)
 
@@ -37,7 +37,7 @@ class AsyncEventContractsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.GET_FORECAST_CONTRACT, ForecastContract, conid=conid)
 
@@ -56,7 +56,7 @@ class AsyncEventContractsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_FORECAST_MARKET,
@@ -75,7 +75,7 @@ class AsyncEventContractsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.GET_FORECAST_RULES, ForecastRules, conid=conid)
 
@@ -91,6 +91,6 @@ class AsyncEventContractsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.GET_FORECAST_SCHEDULE, ForecastSchedule, conid=conid)

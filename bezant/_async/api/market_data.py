@@ -21,7 +21,7 @@ class AsyncMarketDataApi(AsyncGroup):
         ``POST /hmds/auth/init``.
 
         Raises:
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._plain(table.OPEN_HMDS_BRIDGE)
 
@@ -52,7 +52,7 @@ class AsyncMarketDataApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._plain(
             table.GET_HMDS_HISTORY,
@@ -99,7 +99,7 @@ class AsyncMarketDataApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_MD_HISTORY,
@@ -133,7 +133,7 @@ class AsyncMarketDataApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.GET_MD_SNAPSHOT, list[Snapshot], conids=conids, fields=fields)
 
@@ -147,7 +147,7 @@ class AsyncMarketDataApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.CLOSE_MD_STREAM, Success, conid=conid)
 
@@ -157,6 +157,6 @@ class AsyncMarketDataApi(AsyncGroup):
         ``GET /iserver/marketdata/unsubscribeall``.
 
         Raises:
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.CLOSE_ALL_MD_STREAMS, Unsubscribed)

@@ -25,7 +25,7 @@ class AsyncNotificationsApi(AsyncGroup):
         ``GET /fyi/deliveryoptions``.
 
         Raises:
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.GET_FYI_DELIVERY, DeliveryOptions)
 
@@ -53,7 +53,7 @@ class AsyncNotificationsApi(AsyncGroup):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.MODIFY_FYI_DELIVERY,
@@ -77,7 +77,7 @@ class AsyncNotificationsApi(AsyncGroup):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.MODIFY_FYI_EMAILS, FyiReceipt, enabled=enabled)
 
@@ -93,7 +93,7 @@ class AsyncNotificationsApi(AsyncGroup):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         await self._call(table.DELETE_FYI_DEVICE, type(None), device_id=device_id)
 
@@ -107,7 +107,7 @@ class AsyncNotificationsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.GET_FYI_DISCLAIMER, FyiDisclaimer, type_code=type_code)
 
@@ -123,7 +123,7 @@ class AsyncNotificationsApi(AsyncGroup):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.READ_FYI_DISCLAIMER, FyiReceipt, type_code=type_code)
 
@@ -150,7 +150,7 @@ class AsyncNotificationsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_ALL_FYIS, list[Fyi], max_=max_, include=include, exclude=exclude, id_=id_
@@ -166,7 +166,7 @@ class AsyncNotificationsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.GET_MORE_FYIS, list[Fyi], id_=id_)
 
@@ -182,7 +182,7 @@ class AsyncNotificationsApi(AsyncGroup):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.READ_FYI_NOTIFICATION, FyiRead, notification_id=notification_id
@@ -194,7 +194,7 @@ class AsyncNotificationsApi(AsyncGroup):
         ``GET /fyi/settings``.
 
         Raises:
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.GET_FYI_SETTINGS, list[FyiSetting])
 
@@ -215,7 +215,7 @@ class AsyncNotificationsApi(AsyncGroup):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.MODIFY_FYI_NOTIFICATION, FyiReceipt, type_code=type_code, enabled=enabled
@@ -227,6 +227,6 @@ class AsyncNotificationsApi(AsyncGroup):
         ``GET /fyi/unreadnumber``.
 
         Raises:
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.GET_UNREAD_FYIS, UnreadFyis)

@@ -27,7 +27,7 @@ class AsyncOauthApi(AsyncGroup):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.REQUEST_ACCESS_TOKEN, AccessToken, authorization=authorization
@@ -51,7 +51,7 @@ class AsyncOauthApi(AsyncGroup):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.REQUEST_LIVE_SESSION_TOKEN, LiveSessionToken, authorization=authorization
@@ -73,7 +73,7 @@ class AsyncOauthApi(AsyncGroup):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.REQUEST_TEMPORARY_TOKEN, RequestToken, authorization=authorization
@@ -107,7 +107,7 @@ class AsyncOauthApi(AsyncGroup):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GENERATE_TOKEN,

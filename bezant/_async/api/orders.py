@@ -38,7 +38,7 @@ class AsyncOrdersApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.GET_ORDER_STATUS, OrderStatus, order_id=order_id)
 
@@ -68,7 +68,7 @@ class AsyncOrdersApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_OPEN_ORDERS, LiveOrders, filters=filters, force=force, account_id=account_id
@@ -93,7 +93,7 @@ class AsyncOrdersApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_TRADE_HISTORY, list[Trade], days=days, account_id=account_id
@@ -129,7 +129,7 @@ class AsyncOrdersApi(AsyncGroup):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.CANCEL_OPEN_ORDER,
@@ -241,7 +241,7 @@ class AsyncOrdersApi(AsyncGroup):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.MODIFY_OPEN_ORDER,
@@ -303,7 +303,7 @@ class AsyncOrdersApi(AsyncGroup):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.SUBMIT_NEW_ORDERS, list[OrderReply], account_id=account_id, orders=orders
@@ -326,7 +326,7 @@ class AsyncOrdersApi(AsyncGroup):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             PreviewRefused: IBKR would refuse the order; the error's ``preview`` has the content of
                 the response.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.PREVIEW_MARGIN_IMPACT, OrderPreview, account_id=account_id, orders=orders
@@ -350,7 +350,7 @@ class AsyncOrdersApi(AsyncGroup):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.ACK_SERVER_PROMPT, str, order_id=order_id, request_id=request_id, text=text
@@ -369,7 +369,7 @@ class AsyncOrdersApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.SUPPRESS_ORDER_REPLIES, Status, message_ids=message_ids)
 
@@ -379,7 +379,7 @@ class AsyncOrdersApi(AsyncGroup):
         ``POST /iserver/questions/suppress/reset``.
 
         Raises:
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.RESET_ORDER_SUPPRESSION, Status)
 
@@ -399,7 +399,7 @@ class AsyncOrdersApi(AsyncGroup):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.CONFIRM_ORDER_REPLY, list[OrderReply], reply_id=reply_id, confirmed=confirmed

@@ -33,7 +33,7 @@ class AsyncPortfolioApi(AsyncGroup):
         ``GET /portfolio/accounts``.
 
         Raises:
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.GET_ALL_ACCOUNTS, list[Account])
 
@@ -47,7 +47,7 @@ class AsyncPortfolioApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_CONSOLIDATED_ALLOCATION, Allocation, account_ids=account_ids
@@ -65,7 +65,7 @@ class AsyncPortfolioApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_POSITIONS_FOR_CONID, dict[str, list[Position]], conid=conid
@@ -81,7 +81,7 @@ class AsyncPortfolioApi(AsyncGroup):
         Raises:
             IncompleteList: the response stays empty: IBKR may not have collected the values yet.
                 Try again in a few seconds.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.GET_ALL_SUBACCOUNTS, list[Account])
 
@@ -100,7 +100,7 @@ class AsyncPortfolioApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_MANY_SUBACCOUNTS, SubaccountPage, account_id=account_id, no_cache=no_cache
@@ -122,7 +122,7 @@ class AsyncPortfolioApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_ASSET_ALLOCATION, Allocation, account_id=account_id, model=model
@@ -143,7 +143,7 @@ class AsyncPortfolioApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_COMBO_POSITIONS, list[ComboPosition], no_cache=no_cache, account_id=account_id
@@ -164,7 +164,7 @@ class AsyncPortfolioApi(AsyncGroup):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             IncompleteList: the response stays empty: IBKR may not have collected the values yet.
                 Try again in a few seconds.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_PORTFOLIO_LEDGER, dict[str, LedgerRow], account_id=account_id
@@ -180,7 +180,7 @@ class AsyncPortfolioApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.GET_PORTFOLIO_METADATA, Account, account_id=account_id)
 
@@ -194,7 +194,7 @@ class AsyncPortfolioApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.GET_FIRST_POSITIONS, list[Position], account_id=account_id)
 
@@ -210,7 +210,7 @@ class AsyncPortfolioApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.INVALIDATE_POSITION_CACHE, CacheInvalidated, account_id=account_id
@@ -247,7 +247,7 @@ class AsyncPortfolioApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_PAGINATED_POSITIONS,
@@ -272,7 +272,7 @@ class AsyncPortfolioApi(AsyncGroup):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             IncompleteList: the response stays empty: IBKR may not have collected the values yet.
                 Try again in a few seconds.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_PORTFOLIO_SUMMARY, dict[str, SummaryFigure], account_id=account_id
@@ -289,7 +289,7 @@ class AsyncPortfolioApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_POSITION_BY_CONID, list[Position], account_id=account_id, conid=conid
@@ -316,7 +316,7 @@ class AsyncPortfolioApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_UNCACHED_POSITIONS,

@@ -32,7 +32,7 @@ class AsyncReportsApi(AsyncGroup):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_STATEMENT, BinaryResponse, authorization=authorization, body=body
@@ -52,7 +52,7 @@ class AsyncReportsApi(AsyncGroup):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_AVAILABLE_STATEMENTS,
@@ -76,7 +76,7 @@ class AsyncReportsApi(AsyncGroup):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_TAX_DOCUMENT, BinaryResponse, authorization=authorization, body=body
@@ -97,7 +97,7 @@ class AsyncReportsApi(AsyncGroup):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_AVAILABLE_TAX_DOCUMENTS,
@@ -122,7 +122,7 @@ class AsyncReportsApi(AsyncGroup):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_TRADE_CONFIRMATION, BinaryResponse, authorization=authorization, body=body
@@ -142,7 +142,7 @@ class AsyncReportsApi(AsyncGroup):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_AVAILABLE_TRADE_CONFIRMATIONS,

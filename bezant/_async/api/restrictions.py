@@ -28,7 +28,7 @@ class AsyncRestrictionsApi(AsyncGroup):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.APPLY_CSV, CsvReceipt, authorization=authorization, body=body)
 
@@ -45,7 +45,7 @@ class AsyncRestrictionsApi(AsyncGroup):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._plain(table.GET_ACCOUNT_RESTRICTIONS, query=query)
 
@@ -62,7 +62,7 @@ class AsyncRestrictionsApi(AsyncGroup):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._plain(table.GET_MASTER_RESTRICTION_IDS, query=query)
 
@@ -79,7 +79,7 @@ class AsyncRestrictionsApi(AsyncGroup):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._plain(table.GET_LIST_DETAILS, query=query)
 
@@ -96,7 +96,7 @@ class AsyncRestrictionsApi(AsyncGroup):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._plain(table.GET_MASTER_LIST_IDS, query=query)
 
@@ -113,7 +113,7 @@ class AsyncRestrictionsApi(AsyncGroup):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._plain(table.GET_RESTRICTION_DETAILS, query=query)
 
@@ -130,7 +130,7 @@ class AsyncRestrictionsApi(AsyncGroup):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._plain(table.GET_RESTRICTION_SCOPE, query=query)
 
@@ -147,7 +147,7 @@ class AsyncRestrictionsApi(AsyncGroup):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._plain(table.GET_USER_RESTRICTIONS, query=query)
 
@@ -164,7 +164,7 @@ class AsyncRestrictionsApi(AsyncGroup):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.VERIFY_CSV, CsvReceipt, authorization=authorization, body=body

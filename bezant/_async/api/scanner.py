@@ -21,7 +21,7 @@ class AsyncScannerApi(AsyncGroup):
         ``GET /iserver/scanner/params``.
 
         Raises:
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.GET_SCANNER_PARAMETERS, ScannerParameters)
 
@@ -47,7 +47,7 @@ class AsyncScannerApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.GET_SCANNER_RESULTS,

@@ -33,7 +33,7 @@ class AsyncSessionApi(AsyncGroup):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
             table.INITIALIZE_SESSION, AuthStatus, compete=compete, publish=publish
@@ -47,7 +47,7 @@ class AsyncSessionApi(AsyncGroup):
         ``GET /iserver/auth/status``.
 
         Raises:
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.GET_BROKERAGE_STATUS_BY_GET, AuthStatus)
 
@@ -59,7 +59,7 @@ class AsyncSessionApi(AsyncGroup):
         ``POST /iserver/auth/status``.
 
         Raises:
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.GET_BROKERAGE_STATUS, AuthStatus)
 
@@ -73,7 +73,7 @@ class AsyncSessionApi(AsyncGroup):
         Raises:
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._plain(table.REAUTHENTICATE)
 
@@ -85,7 +85,7 @@ class AsyncSessionApi(AsyncGroup):
         ``POST /logout``.
 
         Raises:
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.LOGOUT, LoggedOut)
 
@@ -95,7 +95,7 @@ class AsyncSessionApi(AsyncGroup):
         ``GET /sso/validate``.
 
         Raises:
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.GET_SESSION_VALIDATION, SsoSession)
 
@@ -105,6 +105,6 @@ class AsyncSessionApi(AsyncGroup):
         ``POST /tickle``.
 
         Raises:
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.TICKLE, Tickle)

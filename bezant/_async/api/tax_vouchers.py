@@ -28,7 +28,7 @@ class AsyncTaxVouchersApi(AsyncGroup):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._plain(table.CREATE_TAX_VOUCHER_REQUESTS, body=body)
 
@@ -45,7 +45,7 @@ class AsyncTaxVouchersApi(AsyncGroup):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._plain(table.GET_ACTIVE_COUNTRIES, query=query)
 
@@ -62,7 +62,7 @@ class AsyncTaxVouchersApi(AsyncGroup):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._plain(table.FETCH_DIVIDENDS, query=query)
 
@@ -79,7 +79,7 @@ class AsyncTaxVouchersApi(AsyncGroup):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._plain(table.GET_YEARS, query=query)
 
@@ -94,7 +94,7 @@ class AsyncTaxVouchersApi(AsyncGroup):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.DOWNLOAD_VOUCHER, BinaryResponse, request_id=request_id)
 
@@ -109,6 +109,6 @@ class AsyncTaxVouchersApi(AsyncGroup):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._plain(table.GET_VOUCHER_STATE, request_id=request_id)

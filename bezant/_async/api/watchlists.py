@@ -32,7 +32,7 @@ class AsyncWatchlistsApi(AsyncGroup):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.DELETE_WATCHLIST, WatchlistDeleted, id_=id_)
 
@@ -49,7 +49,7 @@ class AsyncWatchlistsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.GET_WATCHLIST, WatchlistDetails, id_=id_)
 
@@ -71,7 +71,7 @@ class AsyncWatchlistsApi(AsyncGroup):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.CREATE_WATCHLIST, Watchlist, id_=id_, name=name, rows=rows)
 
@@ -90,6 +90,6 @@ class AsyncWatchlistsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(table.GET_ALL_WATCHLISTS, Watchlists, scope=scope)

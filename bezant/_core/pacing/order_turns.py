@@ -106,7 +106,8 @@ class OrderResults(Record, frozen=True):
     Attributes:
         questions: IBKR's order questions in the response, with their texts shortened, by id.
         settled: number of orders for which the response has an order id or an error.
-        refused: whether the response is a single error, which refuses all orders without a result.
+        refused: whether the response is a single error. The error then applies to every order of the
+            request that has no result yet.
     """
 
     questions: dict[str, str]

@@ -47,7 +47,9 @@ def contract_or_combination(given: object, exchange: object) -> str:
         return text
     name = _exchange(exchange)
     if "@" in text:
-        raise InvalidRequest(f"{shown(given)} names an exchange already; leave out exchange")
+        raise InvalidRequest(
+            f"{shown(given)} already names an exchange; leave out the argument exchange"
+        )
     head, separator, legs = text.partition(";;;")
     return f"{head}@{name}{separator}{legs}"
 

@@ -21,7 +21,7 @@ def hide(_name: str, info: MutableMapping[str, Any]) -> None:
 
     httpcore passes each event to the request's ``trace`` function before it logs it.
     """
-    if "exception" in info:  # the error's text may quote an invalid header
+    if "exception" in info:  # its text may quote a secret header
         info["exception"] = type(info["exception"])
     if isinstance(info.get("return_value"), tuple):
         kept = tuple(each for each in info["return_value"] if not isinstance(each, list))

@@ -90,9 +90,10 @@ class OrderTurns:
         self._later(change)
 
     def watch(self, caller: object, wake: Callable[[], None]) -> float:
-        """Return how many seconds a call that is not about orders has to wait; 0 for no wait.
+        """Register ``wake``; return how many seconds a call that is not about orders has to wait.
 
-        Later changes of the turns call ``wake``, until you pass ``wake`` to `unwatch`.
+        0 means no wait. From now on, ``wake()`` runs whenever the turns change, until you pass
+        ``wake`` to `unwatch`.
         """
 
         def change(now: float) -> float:

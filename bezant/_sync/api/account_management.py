@@ -40,7 +40,7 @@ class AccountManagementApi(Group):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.GET_REQUEST_FILE, AccountFile, account_id=account_id, external_id=external_id
@@ -59,7 +59,7 @@ class AccountManagementApi(Group):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.UPDATE_ACCOUNTS, RequestReceipt, body=body)
 
@@ -76,7 +76,7 @@ class AccountManagementApi(Group):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.CREATE_ACCOUNTS, RequestReceipt, body=body)
 
@@ -95,7 +95,7 @@ class AccountManagementApi(Group):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.SUBMIT_DOCUMENTS, RequestReceipt, body=body)
 
@@ -127,7 +127,7 @@ class AccountManagementApi(Group):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.GET_LOGIN_MESSAGES,
@@ -166,7 +166,7 @@ class AccountManagementApi(Group):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.GET_ACCOUNT_STATUSES,
@@ -189,7 +189,7 @@ class AccountManagementApi(Group):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.GET_ACCOUNT_DETAILS, AccountDetails, account_id=account_id)
 
@@ -204,7 +204,7 @@ class AccountManagementApi(Group):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.GET_IDENTITY_CHECK, IdentityCheck, account_id=account_id)
 
@@ -224,7 +224,7 @@ class AccountManagementApi(Group):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.GET_ACCOUNT_LOGIN_MESSAGES, LoginMessages, account_id=account_id, type_=type_
@@ -241,7 +241,7 @@ class AccountManagementApi(Group):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.GET_ACCOUNT_STATUS, AccountStatus, account_id=account_id)
 
@@ -259,7 +259,7 @@ class AccountManagementApi(Group):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.UPDATE_ACCOUNT_STATUS, AccountStatus, account_id=account_id, body=body
@@ -280,7 +280,7 @@ class AccountManagementApi(Group):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.GET_TASKS, AccountTasks, account_id=account_id, type_=type_)
 
@@ -298,7 +298,7 @@ class AccountManagementApi(Group):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.UPDATE_TASKS, list[TaskAction], account_id=account_id, body=body)
 
@@ -316,6 +316,6 @@ class AccountManagementApi(Group):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.ASSIGN_TASKS, list[TaskAction], account_id=account_id, body=body)

@@ -33,7 +33,7 @@ class AccountsApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.GET_ACCOUNT_OWNERS, AccountOwners, account_id=account_id)
 
@@ -51,7 +51,7 @@ class AccountsApi(Group):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.SET_ACTIVE_ACCOUNT, AccountSwitch, account_id=account_id)
 
@@ -66,7 +66,7 @@ class AccountsApi(Group):
         Raises:
             IncompleteList: the response stays empty: IBKR may not have collected the values yet.
                 Try again in a few seconds.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.GET_PNL, PnlToday)
 
@@ -82,7 +82,7 @@ class AccountsApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.GET_DYNAMIC_ACCOUNTS, AccountSearch, search_pattern=search_pattern)
 
@@ -96,7 +96,7 @@ class AccountsApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.GET_ACCOUNT_SUMMARY, AccountSummary, account_id=account_id)
 
@@ -112,7 +112,7 @@ class AccountsApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.GET_FUND_SUMMARY, dict[str, SegmentFunds], account_id=account_id)
 
@@ -128,7 +128,7 @@ class AccountsApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.GET_BALANCE_SUMMARY, dict[str, SegmentBalances], account_id=account_id
@@ -146,7 +146,7 @@ class AccountsApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.GET_MARGIN_SUMMARY, dict[str, SegmentMargins], account_id=account_id
@@ -164,7 +164,7 @@ class AccountsApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.GET_ACCOUNT_MARKET_SUMMARY, dict[str, MarketValues], account_id=account_id
@@ -179,7 +179,7 @@ class AccountsApi(Group):
         ``GET /iserver/accounts``.
 
         Raises:
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.GET_BROKERAGE_ACCOUNTS, BrokerageAccounts)
 
@@ -197,6 +197,6 @@ class AccountsApi(Group):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.SET_DYNAMIC_ACCOUNT, AccountSwitch, account_id=account_id)

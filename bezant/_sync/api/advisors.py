@@ -45,7 +45,7 @@ class AdvisorsApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.GET_MODEL_PRESETS, ModelPresets, request_id=request_id)
 
@@ -95,7 +95,7 @@ class AdvisorsApi(Group):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.SET_MODEL_PRESETS,
@@ -133,7 +133,7 @@ class AdvisorsApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.GET_ACCOUNTS_IN_MODEL,
@@ -166,7 +166,7 @@ class AdvisorsApi(Group):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.SET_ACCOUNT_INVESTMENT_IN_MODEL,
@@ -196,7 +196,7 @@ class AdvisorsApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.GET_INVESTED_ACCOUNTS_IN_MODEL,
@@ -216,7 +216,7 @@ class AdvisorsApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.GET_ALL_MODELS, Models, request_id=request_id)
 
@@ -263,7 +263,7 @@ class AdvisorsApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.GET_ALL_MODEL_POSITIONS,
@@ -302,7 +302,7 @@ class AdvisorsApi(Group):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.SET_MODEL_TARGET_POSITIONS,
@@ -334,7 +334,7 @@ class AdvisorsApi(Group):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.SUBMIT_MODEL_ORDERS,
@@ -358,7 +358,7 @@ class AdvisorsApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.GET_MODEL_SUMMARY, ModelSummary, model=model, request_id=request_id)
 
@@ -368,7 +368,7 @@ class AdvisorsApi(Group):
         ``GET /iserver/account/allocation/accounts``.
 
         Raises:
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.GET_ALLOCATABLE_SUBACCOUNTS, AllocatableAccounts)
 
@@ -380,7 +380,7 @@ class AdvisorsApi(Group):
         ``GET /iserver/account/allocation/group``.
 
         Raises:
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.GET_ALLOCATION_GROUPS, AllocationGroups)
 
@@ -407,7 +407,7 @@ class AdvisorsApi(Group):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.CREATE_ALLOCATION_GROUP,
@@ -446,7 +446,7 @@ class AdvisorsApi(Group):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.MODIFY_ALLOCATION_GROUP,
@@ -469,7 +469,7 @@ class AdvisorsApi(Group):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.DELETE_ALLOCATION_GROUP, Success, name=name)
 
@@ -483,7 +483,7 @@ class AdvisorsApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.GET_ALLOCATION_GROUP, AllocationGroup, name=name)
 
@@ -493,7 +493,7 @@ class AdvisorsApi(Group):
         ``GET /iserver/account/allocation/presets``.
 
         Raises:
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.GET_ALLOCATION_PRESETS, AllocationPresets)
 
@@ -530,7 +530,7 @@ class AdvisorsApi(Group):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.SET_ALLOCATION_PRESETS,

@@ -33,7 +33,7 @@ class AlertsApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.GET_ALERT_DETAILS, Alert, alert_id=alert_id, type_=type_)
 
@@ -45,7 +45,7 @@ class AlertsApi(Group):
         ``GET /iserver/account/mta``.
 
         Raises:
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.GET_MTA_DETAILS, list[Alert])
 
@@ -93,7 +93,7 @@ class AlertsApi(Group):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.CREATE_ALERT,
@@ -129,7 +129,7 @@ class AlertsApi(Group):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.ACTIVATE_ALERT,
@@ -152,7 +152,7 @@ class AlertsApi(Group):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.DELETE_ALERT, AlertDeleted, account_id=account_id, alert_id=alert_id
@@ -170,6 +170,6 @@ class AlertsApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.GET_ALL_ALERTS, list[AlertRow], account_id=account_id)

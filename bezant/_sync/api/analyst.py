@@ -33,7 +33,7 @@ class AnalystApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.GET_ALLOCATION, AllocationReport, account_ids=account_ids, date=date
@@ -56,7 +56,7 @@ class AnalystApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.GET_PERFORMANCE_ALL_PERIODS, dict[str, Any], param=param, account_ids=account_ids
@@ -82,7 +82,7 @@ class AnalystApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.GET_PERFORMANCE, Performance, account_ids=account_ids, period=period
@@ -110,7 +110,7 @@ class AnalystApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.GET_TRANSACTIONS,

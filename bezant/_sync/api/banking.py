@@ -53,7 +53,7 @@ class BankingApi(Group):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.CREATE_BANK_INSTRUCTION, InstructionAccepted, client_id=client_id, body=body
@@ -76,7 +76,7 @@ class BankingApi(Group):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.QUERY_BANK_INSTRUCTIONS,
@@ -104,7 +104,7 @@ class BankingApi(Group):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.CREATE_BANK_INSTRUCTIONS, InstructionSetAccepted, client_id=client_id, body=body
@@ -126,7 +126,7 @@ class BankingApi(Group):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.GET_INSTRUCTION_BY_CLIENT_ID,
@@ -154,7 +154,7 @@ class BankingApi(Group):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.TRANSFER_ASSET, InstructionAccepted, client_id=client_id, body=body)
 
@@ -177,7 +177,7 @@ class BankingApi(Group):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.TRANSFER_ASSETS, InstructionSetAccepted, client_id=client_id, body=body
@@ -202,7 +202,7 @@ class BankingApi(Group):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.TRANSFER_CASH, InstructionAccepted, client_id=client_id, body=body)
 
@@ -223,7 +223,7 @@ class BankingApi(Group):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.QUERY_CASH_TRANSFERS, CashTransferQueryResult, client_id=client_id, body=body
@@ -248,7 +248,7 @@ class BankingApi(Group):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.TRANSFER_CASH_IN_BULK, InstructionSetAccepted, client_id=client_id, body=body
@@ -270,7 +270,7 @@ class BankingApi(Group):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.GET_INSTRUCTION_SET,
@@ -298,7 +298,7 @@ class BankingApi(Group):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.CANCEL_INSTRUCTION, InstructionAccepted, client_id=client_id, body=body
@@ -323,7 +323,7 @@ class BankingApi(Group):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.CANCEL_INSTRUCTIONS, InstructionSetAccepted, client_id=client_id, body=body
@@ -348,7 +348,7 @@ class BankingApi(Group):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.QUERY_INSTRUCTIONS, InstructionAccepted, client_id=client_id, body=body
@@ -371,7 +371,7 @@ class BankingApi(Group):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.GET_INSTRUCTION,
@@ -399,7 +399,7 @@ class BankingApi(Group):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.TRANSFER_ASSET_INTERNALLY, InstructionAccepted, client_id=client_id, body=body
@@ -424,7 +424,7 @@ class BankingApi(Group):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.TRANSFER_ASSETS_INTERNALLY, InstructionSetAccepted, client_id=client_id, body=body
@@ -449,7 +449,7 @@ class BankingApi(Group):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.TRANSFER_CASH_INTERNALLY, InstructionAccepted, client_id=client_id, body=body
@@ -474,7 +474,7 @@ class BankingApi(Group):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.TRANSFER_CASH_INTERNALLY_IN_BULK,
@@ -504,7 +504,7 @@ class BankingApi(Group):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.TRANSFER_ASSET_V2, InstructionAccepted, client_id=client_id, body=body
@@ -531,7 +531,7 @@ class BankingApi(Group):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.TRANSFER_ASSETS_V2, InstructionSetAccepted, client_id=client_id, body=body

@@ -21,7 +21,7 @@ class EchoApi(Group):
 
         Raises:
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.ECHO_HTTPS, Echo)
 
@@ -38,6 +38,6 @@ class EchoApi(Group):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.ECHO_SIGNED_JWT, Echo, body=body)

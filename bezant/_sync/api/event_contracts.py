@@ -24,7 +24,7 @@ class EventContractsApi(Group):
         ``GET /forecast/category/tree``.
 
         Raises:
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.GET_FORECAST_CATEGORIES, CategoryTree)
 
@@ -38,7 +38,7 @@ class EventContractsApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.GET_FORECAST_CONTRACT, ForecastContract, conid=conid)
 
@@ -57,7 +57,7 @@ class EventContractsApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.GET_FORECAST_MARKET,
@@ -76,7 +76,7 @@ class EventContractsApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.GET_FORECAST_RULES, ForecastRules, conid=conid)
 
@@ -92,6 +92,6 @@ class EventContractsApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.GET_FORECAST_SCHEDULE, ForecastSchedule, conid=conid)

@@ -22,7 +22,7 @@ class MarketDataApi(Group):
         ``POST /hmds/auth/init``.
 
         Raises:
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._plain(table.OPEN_HMDS_BRIDGE)
 
@@ -53,7 +53,7 @@ class MarketDataApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._plain(
             table.GET_HMDS_HISTORY,
@@ -100,7 +100,7 @@ class MarketDataApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.GET_MD_HISTORY,
@@ -134,7 +134,7 @@ class MarketDataApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.GET_MD_SNAPSHOT, list[Snapshot], conids=conids, fields=fields)
 
@@ -148,7 +148,7 @@ class MarketDataApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.CLOSE_MD_STREAM, Success, conid=conid)
 
@@ -158,6 +158,6 @@ class MarketDataApi(Group):
         ``GET /iserver/marketdata/unsubscribeall``.
 
         Raises:
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.CLOSE_ALL_MD_STREAMS, Unsubscribed)

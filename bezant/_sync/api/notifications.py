@@ -26,7 +26,7 @@ class NotificationsApi(Group):
         ``GET /fyi/deliveryoptions``.
 
         Raises:
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.GET_FYI_DELIVERY, DeliveryOptions)
 
@@ -54,7 +54,7 @@ class NotificationsApi(Group):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.MODIFY_FYI_DELIVERY,
@@ -78,7 +78,7 @@ class NotificationsApi(Group):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.MODIFY_FYI_EMAILS, FyiReceipt, enabled=enabled)
 
@@ -94,7 +94,7 @@ class NotificationsApi(Group):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         self._call(table.DELETE_FYI_DEVICE, type(None), device_id=device_id)
 
@@ -108,7 +108,7 @@ class NotificationsApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.GET_FYI_DISCLAIMER, FyiDisclaimer, type_code=type_code)
 
@@ -124,7 +124,7 @@ class NotificationsApi(Group):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.READ_FYI_DISCLAIMER, FyiReceipt, type_code=type_code)
 
@@ -151,7 +151,7 @@ class NotificationsApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.GET_ALL_FYIS, list[Fyi], max_=max_, include=include, exclude=exclude, id_=id_
@@ -167,7 +167,7 @@ class NotificationsApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.GET_MORE_FYIS, list[Fyi], id_=id_)
 
@@ -183,7 +183,7 @@ class NotificationsApi(Group):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.READ_FYI_NOTIFICATION, FyiRead, notification_id=notification_id)
 
@@ -193,7 +193,7 @@ class NotificationsApi(Group):
         ``GET /fyi/settings``.
 
         Raises:
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.GET_FYI_SETTINGS, list[FyiSetting])
 
@@ -212,7 +212,7 @@ class NotificationsApi(Group):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.MODIFY_FYI_NOTIFICATION, FyiReceipt, type_code=type_code, enabled=enabled
@@ -224,6 +224,6 @@ class NotificationsApi(Group):
         ``GET /fyi/unreadnumber``.
 
         Raises:
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.GET_UNREAD_FYIS, UnreadFyis)

@@ -39,7 +39,7 @@ class OrdersApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.GET_ORDER_STATUS, OrderStatus, order_id=order_id)
 
@@ -69,7 +69,7 @@ class OrdersApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.GET_OPEN_ORDERS, LiveOrders, filters=filters, force=force, account_id=account_id
@@ -92,7 +92,7 @@ class OrdersApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.GET_TRADE_HISTORY, list[Trade], days=days, account_id=account_id)
 
@@ -126,7 +126,7 @@ class OrdersApi(Group):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.CANCEL_OPEN_ORDER,
@@ -238,7 +238,7 @@ class OrdersApi(Group):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.MODIFY_OPEN_ORDER,
@@ -300,7 +300,7 @@ class OrdersApi(Group):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.SUBMIT_NEW_ORDERS, list[OrderReply], account_id=account_id, orders=orders
@@ -323,7 +323,7 @@ class OrdersApi(Group):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             PreviewRefused: IBKR would refuse the order; the error's ``preview`` has the content of
                 the response.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.PREVIEW_MARGIN_IMPACT, OrderPreview, account_id=account_id, orders=orders
@@ -347,7 +347,7 @@ class OrdersApi(Group):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.ACK_SERVER_PROMPT, str, order_id=order_id, request_id=request_id, text=text
@@ -366,7 +366,7 @@ class OrdersApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.SUPPRESS_ORDER_REPLIES, Status, message_ids=message_ids)
 
@@ -376,7 +376,7 @@ class OrdersApi(Group):
         ``POST /iserver/questions/suppress/reset``.
 
         Raises:
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.RESET_ORDER_SUPPRESSION, Status)
 
@@ -396,7 +396,7 @@ class OrdersApi(Group):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.CONFIRM_ORDER_REPLY, list[OrderReply], reply_id=reply_id, confirmed=confirmed

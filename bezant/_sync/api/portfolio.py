@@ -34,7 +34,7 @@ class PortfolioApi(Group):
         ``GET /portfolio/accounts``.
 
         Raises:
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.GET_ALL_ACCOUNTS, list[Account])
 
@@ -48,7 +48,7 @@ class PortfolioApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.GET_CONSOLIDATED_ALLOCATION, Allocation, account_ids=account_ids)
 
@@ -64,7 +64,7 @@ class PortfolioApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.GET_POSITIONS_FOR_CONID, dict[str, list[Position]], conid=conid)
 
@@ -78,7 +78,7 @@ class PortfolioApi(Group):
         Raises:
             IncompleteList: the response stays empty: IBKR may not have collected the values yet.
                 Try again in a few seconds.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.GET_ALL_SUBACCOUNTS, list[Account])
 
@@ -97,7 +97,7 @@ class PortfolioApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.GET_MANY_SUBACCOUNTS, SubaccountPage, account_id=account_id, no_cache=no_cache
@@ -117,7 +117,7 @@ class PortfolioApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.GET_ASSET_ALLOCATION, Allocation, account_id=account_id, model=model
@@ -138,7 +138,7 @@ class PortfolioApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.GET_COMBO_POSITIONS, list[ComboPosition], no_cache=no_cache, account_id=account_id
@@ -159,7 +159,7 @@ class PortfolioApi(Group):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             IncompleteList: the response stays empty: IBKR may not have collected the values yet.
                 Try again in a few seconds.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.GET_PORTFOLIO_LEDGER, dict[str, LedgerRow], account_id=account_id)
 
@@ -173,7 +173,7 @@ class PortfolioApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.GET_PORTFOLIO_METADATA, Account, account_id=account_id)
 
@@ -187,7 +187,7 @@ class PortfolioApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.GET_FIRST_POSITIONS, list[Position], account_id=account_id)
 
@@ -203,7 +203,7 @@ class PortfolioApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.INVALIDATE_POSITION_CACHE, CacheInvalidated, account_id=account_id)
 
@@ -238,7 +238,7 @@ class PortfolioApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.GET_PAGINATED_POSITIONS,
@@ -263,7 +263,7 @@ class PortfolioApi(Group):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             IncompleteList: the response stays empty: IBKR may not have collected the values yet.
                 Try again in a few seconds.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.GET_PORTFOLIO_SUMMARY, dict[str, SummaryFigure], account_id=account_id
@@ -280,7 +280,7 @@ class PortfolioApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.GET_POSITION_BY_CONID, list[Position], account_id=account_id, conid=conid
@@ -307,7 +307,7 @@ class PortfolioApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.GET_UNCACHED_POSITIONS,

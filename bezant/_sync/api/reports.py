@@ -33,7 +33,7 @@ class ReportsApi(Group):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.GET_STATEMENT, BinaryResponse, authorization=authorization, body=body
@@ -53,7 +53,7 @@ class ReportsApi(Group):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.GET_AVAILABLE_STATEMENTS,
@@ -75,7 +75,7 @@ class ReportsApi(Group):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.GET_TAX_DOCUMENT, BinaryResponse, authorization=authorization, body=body
@@ -96,7 +96,7 @@ class ReportsApi(Group):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.GET_AVAILABLE_TAX_DOCUMENTS,
@@ -121,7 +121,7 @@ class ReportsApi(Group):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.GET_TRADE_CONFIRMATION, BinaryResponse, authorization=authorization, body=body
@@ -141,7 +141,7 @@ class ReportsApi(Group):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.GET_AVAILABLE_TRADE_CONFIRMATIONS,

@@ -22,7 +22,7 @@ class ScannerApi(Group):
         ``GET /iserver/scanner/params``.
 
         Raises:
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.GET_SCANNER_PARAMETERS, ScannerParameters)
 
@@ -48,7 +48,7 @@ class ScannerApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
             table.GET_SCANNER_RESULTS,

@@ -34,7 +34,7 @@ class SessionApi(Group):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.INITIALIZE_SESSION, AuthStatus, compete=compete, publish=publish)
 
@@ -46,7 +46,7 @@ class SessionApi(Group):
         ``GET /iserver/auth/status``.
 
         Raises:
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.GET_BROKERAGE_STATUS_BY_GET, AuthStatus)
 
@@ -58,7 +58,7 @@ class SessionApi(Group):
         ``POST /iserver/auth/status``.
 
         Raises:
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.GET_BROKERAGE_STATUS, AuthStatus)
 
@@ -72,7 +72,7 @@ class SessionApi(Group):
         Raises:
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._plain(table.REAUTHENTICATE)
 
@@ -84,7 +84,7 @@ class SessionApi(Group):
         ``POST /logout``.
 
         Raises:
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.LOGOUT, LoggedOut)
 
@@ -94,7 +94,7 @@ class SessionApi(Group):
         ``GET /sso/validate``.
 
         Raises:
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.GET_SESSION_VALIDATION, SsoSession)
 
@@ -104,6 +104,6 @@ class SessionApi(Group):
         ``POST /tickle``.
 
         Raises:
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.TICKLE, Tickle)

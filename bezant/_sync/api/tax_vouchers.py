@@ -29,7 +29,7 @@ class TaxVouchersApi(Group):
             OAuthRequired: the client is connected to a gateway; nothing was sent.
             OutcomeUnknown: the call failed, but IBKR may have carried it out. Do not repeat it
                 before you have checked.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._plain(table.CREATE_TAX_VOUCHER_REQUESTS, body=body)
 
@@ -46,7 +46,7 @@ class TaxVouchersApi(Group):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._plain(table.GET_ACTIVE_COUNTRIES, query=query)
 
@@ -63,7 +63,7 @@ class TaxVouchersApi(Group):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._plain(table.FETCH_DIVIDENDS, query=query)
 
@@ -80,7 +80,7 @@ class TaxVouchersApi(Group):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._plain(table.GET_YEARS, query=query)
 
@@ -95,7 +95,7 @@ class TaxVouchersApi(Group):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._call(table.DOWNLOAD_VOUCHER, BinaryResponse, request_id=request_id)
 
@@ -110,6 +110,6 @@ class TaxVouchersApi(Group):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OAuthRequired: the client is connected to a gateway; nothing was sent.
-            BezantError: the call failed for another reason, which the error's class names.
+            BezantError: the call failed; the class of the error tells why.
         """
         return self._plain(table.GET_VOUCHER_STATE, request_id=request_id)

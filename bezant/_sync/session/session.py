@@ -312,7 +312,7 @@ class Session:
         pipeline = self._pipeline
         if wait := pipeline.session.init_wait(rt.monotonic()):
             raise PacingError(
-                f"the brokerage session could not be opened several times; nothing was sent, call "
+                "several attempts to open the brokerage session failed; nothing was sent, call "
                 f"again in {wait:.0f} s or log in at the gateway's page",
                 operation=INITIALIZE_SESSION.operation.name,
                 retry_after=wait,

@@ -193,6 +193,7 @@ class _Activity:
             exchange.trade_against(self._filled, Decimal(1))
         spec = exchange.orders[self._repriced].spec
         if spec.limit == self._limit:
-            # If the limit price is another one, the client has changed the order; leave it alone.
+            # Reprice the order only if it still has the price that the simulation set last. With
+            # another price, the client has changed the order.
             self._limit = 455 + Decimal(number % 20) / 10
             exchange.reprice(self._repriced, self._limit)

@@ -164,7 +164,7 @@ class WsConnection:
         self._after = (self._sent + messages, then)
 
     def call_off(self) -> None:
-        """Cancel the faults that wait for the next messages on this connection."""
+        """Cancel the injected faults that were meant for the next messages on this connection."""
         self._after = None
         self._broken = 0
 

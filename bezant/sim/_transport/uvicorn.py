@@ -64,7 +64,7 @@ class _Linked(asyncio.Protocol):
 
 
 class HttpProtocol(_Linked, H11Protocol):
-    """HTTP protocol of uvicorn that also reports to a `Link`."""
+    """HTTP protocol of uvicorn that also tells a `Link` about each connection."""
 
     def __init__(
         self,

@@ -61,7 +61,7 @@ def test_a_type_is_inspected_once_and_under_the_lock(lock: Counting) -> None:
         assert convert({"number": 1}, kind).number == 1
     assert lock.taken == 2
     decode(b'{"number":""}', kind, operation="GET /x", report=print)
-    assert lock.taken == 3  # the search for fields that may be empty inspects the type, too
+    assert lock.taken == 3  # the search for empty fields inspects the type once more
     encode_body(kind(number=Decimal(1)), "POST /x")
     assert lock.taken == 3
     check_type(fresh(), READ)

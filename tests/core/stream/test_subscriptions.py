@@ -56,7 +56,7 @@ def test_contracts_are_positive_numbers(conid: Any) -> None:
 
 
 def test_an_exchange_is_named_once() -> None:
-    with pytest.raises(InvalidRequest, match="names an exchange already"):
+    with pytest.raises(InvalidRequest, match="already names an exchange"):
         market_data.request("1@NYSE", fields(31), "ARCA")
 
 
