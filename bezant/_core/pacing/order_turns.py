@@ -106,7 +106,7 @@ class OrderResults(Record, frozen=True):
     Attributes:
         questions: IBKR's order questions in the response, with their texts shortened, by id.
         settled: number of orders for which the response has an order id or an error.
-        refused: whether the response is a single error. The error then applies to every order of the
+        refused: whether the response is a single error, which then applies to every order of the
             request that has no result yet.
     """
 
