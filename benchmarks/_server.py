@@ -224,7 +224,7 @@ class Connection(asyncio.Protocol):
     async def pace(self, count: int, rate: int) -> None:
         """Send `count` messages, `rate` of them per second.
 
-        In each message, the field for the last price contains the time at which the message was
+        In each message, the field for the last price contains the time when the message was
         sent, in ns of the monotonic clock.
         """
         begin = time.monotonic()

@@ -114,7 +114,7 @@ class Report:
         broken: calls that were cancelled or interrupted.
         done: calls with a response.
         failed: calls that raised a `BezantError`.
-        wrong: the first problem; empty if there is none.
+        wrong: the first problem; empty without one.
     """
 
     broken: int = 0

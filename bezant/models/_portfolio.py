@@ -40,7 +40,7 @@ class Account(Model, frozen=True, kw_only=True, rename="camel"):
     Attributes:
         account_alias: the owner's own name for the account.
         account_id: id of the account, such as ``DU123456``.
-        opened_at: time at which the account was opened; in UTC (JSON name: ``accountStatus``).
+        opened_at: time when the account was opened; in UTC (JSON name: ``accountStatus``).
         account_title: owner's name as written by IBKR.
         account_customer_type: kind of customer, such as ``INDIVIDUAL`` (JSON name:
             ``acctCustType``).

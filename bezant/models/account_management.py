@@ -66,7 +66,7 @@ class RequestReceipt(Model, frozen=True, kw_only=True, rename="camel"):
     If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        date_submitted: time at which the request was submitted; in ISO 8601 format.
+        date_submitted: time when the request was submitted; in ISO 8601 format.
         request_id: id of the request.
     """
 
@@ -123,8 +123,8 @@ class AccountStatus(Model, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         account_id: id of the account, such as ``DU123456``.
-        date_closed: time at which the account was closed; in ISO 8601 format.
-        date_opened: time at which the account was opened; in ISO 8601 format.
+        date_closed: time when the account was closed; in ISO 8601 format.
+        date_opened: time when the account was opened; in ISO 8601 format.
         date_started: time in ISO 8601 format.
     """
 
@@ -170,8 +170,8 @@ class AccountData(Model, frozen=True, kw_only=True, rename="camel"):
         applicant_type: kind of applicant, such as ``INDIVIDUAL`` or ``ORG``.
         clearing_status: state of the account, one letter: ``O`` open, ``P`` pending, ``N`` new,
             ``A`` abandoned, ``C`` closed, ``R`` rejected.
-        date_closed: time at which the account was closed.
-        date_opened: time at which the account was opened.
+        date_closed: time when the account was closed.
+        date_opened: time when the account was opened.
         external_id: id that you chose.
         mifid_category: client category under the EU's MiFID rules.
         process_type: kind of process, such as ``FULL``.
@@ -381,7 +381,7 @@ class IdentityCheck(Model, frozen=True, kw_only=True, rename="camel"):
     If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        expiry_date: time at which the identity check expires; in ISO 8601 format.
+        expiry_date: time when the identity check expires; in ISO 8601 format.
         external_id: id that you chose.
         start_date: start date of the identity check; in ISO 8601 format.
     """
@@ -404,7 +404,7 @@ class RegistrationTask(Model, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         action: action that IBKR names.
-        date_completed: time at which the task was completed; in ISO 8601 format.
+        date_completed: time when the task was completed; in ISO 8601 format.
         external_id: id that you chose.
         form_number: number of the form at IBKR.
     """
@@ -429,10 +429,9 @@ class PendingTask(Model, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         action: action that IBKR names.
-        au10tix_created_date: time at which the identity check at Au10tix was created; in ISO 8601
+        au10tix_created_date: time when the identity check at Au10tix was created; in ISO 8601
             format.
-        au10tix_expiry_date: time at which the identity check at Au10tix expires; in ISO 8601
-            format.
+        au10tix_expiry_date: time when the identity check at Au10tix expires; in ISO 8601 format.
         external_id: id that you chose.
         form_number: number of the form at IBKR.
         start_date: start date of the task; in ISO 8601 format.

@@ -53,14 +53,14 @@ class Alert(Model, frozen=True, kw_only=True):
         background_color: background color in which IBKR displays this row (JSON name:
             ``bg_color``).
         conditions: conditions that trigger the alert.
-        expire_time: time at which the alert ends; in UTC.
+        expire_time: time when the alert ends; in UTC.
         foreground_color: text color in which IBKR displays this row (JSON name: ``fg_color``).
         order_id: order id of the alert.
         status: status of the order, such as ``Submitted``, ``Filled``, ``Cancelled`` (JSON name:
             ``order_status``).
         time_in_force: how long the order stays valid (time in force), such as ``DAY``, ``GTC``,
             ``OPG``, ``IOC``, ``PAX``, ``OVT``, ``OND`` (JSON name: ``tif``).
-        order_time: time at which the order was submitted; in UTC.
+        order_time: time when the order was submitted; in UTC.
     """
 
     account_id: NonEmpty = msgspec.field(name="account")
@@ -192,7 +192,7 @@ class AlertRow(Model, frozen=True, kw_only=True):
     Attributes:
         account_id: id of the account, such as ``DU123456`` (JSON name: ``account``).
         order_id: order id of the alert.
-        order_time: time at which the order was submitted; in UTC.
+        order_time: time when the order was submitted; in UTC.
     """
 
     account_id: NonEmpty = msgspec.field(name="account")

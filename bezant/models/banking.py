@@ -912,7 +912,7 @@ class WithdrawFundsInstruction(Model, frozen=True, kw_only=True, rename="camel")
         bank_instruction_name: name of the bank instruction.
         client_instruction_id: id that you chose for the instruction.
         currency: currency, such as ``USD``.
-        date_time_to_occur: time at which the transfer is to be made; in ISO 8601 format.
+        date_time_to_occur: time when the transfer is to be made; in ISO 8601 format.
     """
 
     account_id: str
@@ -1234,7 +1234,7 @@ class InternalCashTransferInstruction(Model, frozen=True, kw_only=True, rename="
         amount: amount of money, in ``currency``.
         client_instruction_id: id that you chose for the instruction.
         currency: currency, such as ``USD``.
-        date_time_to_occur: time at which the transfer is to be made; in ISO 8601 format.
+        date_time_to_occur: time when the transfer is to be made; in ISO 8601 format.
     """
 
     amount: Number

@@ -62,8 +62,8 @@ class ExtendedHours(Model, frozen=True, kw_only=True):
     If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        closing: time at which trading closes; in UTC.
-        opening: time at which trading opens; in UTC.
+        closing: time when trading closes; in UTC.
+        opening: time when trading opens; in UTC.
     """
 
     cancel_daily_orders: bool | None = None
@@ -75,8 +75,8 @@ class LiquidHours(Model, frozen=True, kw_only=True):
     """Item of the list `TradingDay.liquid_hours`.
 
     Attributes:
-        closing: time at which trading closes; in UTC.
-        opening: time at which trading opens; in UTC.
+        closing: time when trading closes; in UTC.
+        opening: time when trading opens; in UTC.
     """
 
     closing: Time
@@ -599,8 +599,8 @@ class VenueSession(Model, frozen=True, kw_only=True, rename="camel"):
     If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        closing_time: time at which trading closes, ``HHmm``.
-        opening_time: time at which trading opens, ``HHmm``.
+        closing_time: time when trading closes, ``HHmm``.
+        opening_time: time when trading opens, ``HHmm``.
     """
 
     closing_time: str | None = None
@@ -616,8 +616,8 @@ class VenueDayTradingTime(Model, frozen=True, kw_only=True, rename="camel"):
     Attributes:
         cancel_daily_orders: whether IBKR cancels day orders at the end of these trading hours (JSON
             name: ``cancelDayOrders``).
-        closing_time: time at which trading closes, ``HHmm``.
-        opening_time: time at which trading opens, ``HHmm``.
+        closing_time: time when trading closes, ``HHmm``.
+        opening_time: time when trading opens, ``HHmm``.
     """
 
     cancel_daily_orders: str | None = msgspec.field(default=None, name="cancelDayOrders")

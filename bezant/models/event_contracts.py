@@ -177,10 +177,10 @@ class ForecastRules(Model, frozen=True, kw_only=True):
     Attributes:
         asset_class: kind of contract, such as ``STK``.
         exchange_time_zone: time zone of the exchange (JSON name: ``exchange_timezone``).
-        last_trade_time: time at which trading in the contract ends; in UTC.
+        last_trade_time: time when trading in the contract ends; in UTC.
         payout: payout of a contract.
-        payout_time: time at which the contract pays out; in UTC.
-        release_time: time at which the result is published; in UTC.
+        payout_time: time when the contract pays out; in UTC.
+        release_time: time when the result is published; in UTC.
         price_increments: smallest step between two prices, for each range of prices.
     """
 

@@ -28,7 +28,7 @@ class Bar(Model, frozen=True, kw_only=True):
         high: highest price in the bar's period (JSON name: ``h``).
         low: lowest price in the bar's period (JSON name: ``l``).
         open: first price in the bar's period (JSON name: ``o``).
-        time: time at which the bar starts; in UTC (JSON name: ``t``).
+        time: time when the bar starts; in UTC (JSON name: ``t``).
         volume: volume traded in the bar's period; multiply it by ``History.volume_factor`` for
             shares (JSON name: ``v``).
     """
@@ -51,7 +51,7 @@ class History(Model, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         bar_length: length of one bar, in seconds.
-        chart_pan_start_time: time at which the visible part of the chart starts; in UTC.
+        chart_pan_start_time: time when the visible part of the chart starts; in UTC.
         data: the bars, one row for each.
         market_data_availability: letters for the kind of data: ``R`` live, ``D`` delayed, ``Z``
             frozen, ``Y`` frozen and delayed, ``N`` not subscribed, ``P`` snapshot, ``p``
@@ -60,7 +60,7 @@ class History(Model, frozen=True, kw_only=True, rename="camel"):
         outside_rth: whether the bars include times outside regular trading hours.
         price_factor: factor by which IBKR scales the response's ``high`` and ``low``; the bars'
             prices are not scaled.
-        start_time: time at which the first bar starts; in UTC.
+        start_time: time when the first bar starts; in UTC.
         symbol: symbol of the contract.
         trading_day_duration: length of a trading day, in seconds.
         travel_time: travel time of the data, in milliseconds.

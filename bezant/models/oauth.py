@@ -42,7 +42,7 @@ class LiveSessionToken(Model, frozen=True, kw_only=True):
     If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        live_session_token_expiration: time at which the live session token expires; in UTC.
+        live_session_token_expiration: time when the live session token expires; in UTC.
     """
 
     diffie_hellman_challenge: str | None = None

@@ -69,7 +69,7 @@ class OrderStatus(Model, frozen=True, kw_only=True):
         order_id: IBKR's id of the order.
         status: status of the order, such as ``Submitted``, ``Filled``, ``Cancelled`` (JSON name:
             ``order_status``).
-        order_time: time at which the order was submitted; in UTC.
+        order_time: time when the order was submitted; in UTC.
         order_type: type of the order, such as ``LMT``, ``MKT``, ``STP``, ``STOP_LIMIT``,
             ``MIDPRICE``, ``TRAIL``, ``TRAILLMT``, ``MOC``, ``LOC``, ``MIT``, ``LIT``, ``REL``.
         request_id: id of the request.

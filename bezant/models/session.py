@@ -50,7 +50,7 @@ class SsoSession(Model, frozen=True, kw_only=True, rename="camel"):
     If an attribute is None, the response has no readable value for it.
 
     Attributes:
-        auth_time: time at which the user logged in; in UTC.
+        auth_time: time when the user logged in; in UTC.
         expires_ms: milliseconds until the login ends (JSON name: ``EXPIRES``).
         last_accessed: time of the session's last use; in UTC.
         token: token of the session.

@@ -233,7 +233,7 @@ class RequestDetail(Model, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         account_id: id of the account, such as ``DU123456``.
-        date_submitted: time at which the request was submitted.
+        date_submitted: time when the request was submitted.
         request_id: id of the request.
     """
 

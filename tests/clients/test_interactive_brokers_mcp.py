@@ -19,7 +19,9 @@ from bezant.sim import SimulatedGateway
 DIST = os.environ.get("BEZANT_CLIENTS_NPM", "")
 
 
-@pytest.mark.skipif(not DIST, reason="needs node and npm, which are not here")
+@pytest.mark.skipif(
+    not DIST, reason="runs a Node.js program; nox installs it where there is node and npm"
+)
 def test_rest(gateway: SimulatedGateway) -> None:
     walk = Path(__file__).with_name("walk.mjs")
     command = ["node", str(walk), DIST, gateway.base_url, gateway.account_id]

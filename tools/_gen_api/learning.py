@@ -19,7 +19,7 @@ ACCOUNT = re.compile(r"D?[UF]N?[0-9]{4,}")
 
 
 def match(calls: list[str], method: str, path: str) -> str | None:
-    """Return the call whose method and path template match a request; None if there is none.
+    """Return the call whose method and path template match a request; None without one.
 
     If several match, the one with the fewest placeholders is returned.
     """

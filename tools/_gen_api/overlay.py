@@ -97,11 +97,11 @@ class Overlay:
     used: set[str] = field(default_factory=set)
 
     def schema(self, where: str) -> Json:
-        """Return the corrections of the object at the place `where`; empty if there are none."""
+        """Return the corrections of the object at the place `where`; empty without one."""
         return self._use(self.schemas, where)
 
     def word(self, wire: str) -> Json:
-        """Return the glossary's entry for a field, by IBKR's name; empty if there is none."""
+        """Return the glossary's entry for a field, by IBKR's name; empty without one."""
         found = self.glossary.get(wire, {})
         if found:
             self.used.add(f"glossary:{wire}")

@@ -226,7 +226,7 @@ class AsyncPipeline:
                 not about an order.
             type_: type into which the response is read.
             settings: settings of the call.
-            deadline: time at which the call has to end; None to start the timeout when the request
+            deadline: time when the call has to end; None to start the timeout when the request
                 is sent.
             turn: the call's right to be the account's only order in progress; None if the call
                 needs no such right.

@@ -140,7 +140,7 @@ def text_of(value: object) -> str:
 
 
 def _inner(text: str) -> str:
-    """Return the reason from an error text that is a JSON object; empty if there is none."""
+    """Return the reason from an error text that is a JSON object; empty without one."""
     try:
         parts = cast("dict[str, object]", loads(text.encode("utf-8", "replace")))
     except (ValueError, RecursionError):

@@ -83,7 +83,7 @@ class QueuedCall(msgspec.Struct, eq=False):
         order: position in the queue, by priority and then by arrival.
         token: unique name of the call within the process.
         granted: whether the call may be sent.
-        went: time at which the limiter granted the call; 0 before that.
+        went: time when the limiter granted the call; 0 before that.
         return_time: time, in seconds, that certainly passed between the request's arrival at IBKR
             and the arrival of its response here; 0 if nothing is known about this time.
         owner: weak reference to the object that makes the call. Calling it returns the object, or
@@ -153,7 +153,7 @@ class RateLimiter:
         Args:
             queued: the call.
             bucket: name of the rate limit that is full; "" for the session's.
-            until: time at which the call may be tried again.
+            until: time when the call may be tried again.
             priority: if `bucket` is empty, calls of this priority and all less urgent calls wait.
         """
         self.withdraw(queued)

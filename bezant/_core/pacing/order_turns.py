@@ -303,7 +303,7 @@ class OrderTurns:
         return [each for each in self._open if overlap(each.accounts, turn.accounts)]
 
     def blocker(self, turn: AccountTurn) -> AccountTurn | None:
-        """Return an order turn that has to end before `turn` may begin; None if there is none.
+        """Return an order turn that has to end before `turn` may begin; None without one.
 
         If several have to end, a turn of the same thread or task as `turn` is preferred.
         """
@@ -322,7 +322,7 @@ class OrderTurns:
                 turns.remove(turn)
 
     def find_by_question(self, question: str) -> AccountTurn | None:
-        """Return the order turn that has an open question with this id; None if there is none."""
+        """Return the order turn that has an open question with this id; None without one."""
         return next((turn for turn in self._open if question in turn.questions), None)
 
     def begin_reply(self, turn: AccountTurn, call: object, holder: object) -> None:

@@ -39,10 +39,10 @@ class Shared(LimitState, omit_defaults=True):
     """Rate limit state that several processes share. Times are in seconds of the store's clock.
 
     Attributes:
-        arrivals: for each rate limit, by name, a sorted list with the latest time at which each
+        arrivals: for each rate limit, by name, a sorted list with the latest time when each
             past request can have arrived at IBKR; "" is the name of the session's limit.
         in_flight: requests without a response yet, by their unique names.
-        blocked_until: time at which the penalty for too many requests ends.
+        blocked_until: time when the penalty for too many requests ends.
         urgent: waiting orders, cancels and tickles: the time until which each entry counts, by
             unique name. Reads of other processes let these calls pass first.
         turns: order turns that have begun, by their unique names.

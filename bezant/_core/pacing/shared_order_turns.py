@@ -30,7 +30,7 @@ class SharedTurn(msgspec.Struct, array_like=True):
 
     Attributes:
         accounts: accounts of the turn's orders.
-        since: time at which the lease began.
+        since: time when the lease began.
         lease: duration of the lease in seconds.
         names: the client order ids of the turn's orders.
         orders: number of orders without a result, which is an order id, an error or a declined

@@ -22,14 +22,14 @@ MARGIN: Final = 0.05
 
 
 def latest_arrival(sent_at: float, now: float, return_time: float = 0.0) -> float:
-    """Return the latest time at which a request can have arrived at IBKR.
+    """Return the latest time when a request can have arrived at IBKR.
 
     The result is earlier by `MARGIN` than the time calculated from the response, but never before
     `sent_at`. Callers add the period of a rate limit plus `MARGIN` to the result, to get the time
     until which the request counts against the limit.
 
     Args:
-        sent_at: time at which the request was sent.
+        sent_at: time when the request was sent.
         now: time of the response; the current time if there is no response yet.
         return_time: time, in seconds, that certainly passed between the request's arrival at IBKR
             and the arrival of its response here; 0 if nothing is known about this time.
@@ -41,7 +41,7 @@ class InFlight(msgspec.Struct, array_like=True):
     """Request that was sent and has no response yet.
 
     Attributes:
-        sent_at: time at which the request was sent.
+        sent_at: time when the request was sent.
         lease: seconds after `sent_at` at which the request counts as ended, unless its process
             reports the end earlier.
         bucket: name of the rate limit against which the request counts in addition to the
@@ -79,10 +79,10 @@ class LimitState(msgspec.Struct, omit_defaults=True):
     the limit, from its latest possible arrival.
 
     Attributes:
-        arrivals: for each rate limit, by name, a sorted list with the latest time at which each
+        arrivals: for each rate limit, by name, a sorted list with the latest time when each
             past request can have arrived at IBKR; "" is the name of the session's limit.
         in_flight: requests without a response yet, by their unique names.
-        blocked_until: time at which IBKR's penalty for too many requests ends.
+        blocked_until: time when IBKR's penalty for too many requests ends.
     """
 
     arrivals: dict[str, list[float]] = {}

@@ -15,7 +15,7 @@ _ROWS: Final = {"": None, "accounts": ACCOUNTS, "trading accounts": TRADING_ACCO
 
 
 def prerequisite(operation: Operation) -> Operation | None:
-    """Return the call that a session has to make once before `operation`; None if there is none.
+    """Return the call that a session has to make once before `operation`; None without one.
 
     Without this prerequisite, the gateway refuses the call (for orders and market data) or sends an
     empty response (for the portfolio). For cancels and replies the result is None, because they are
@@ -53,7 +53,7 @@ class Prerequisites:
         return self._token
 
     def needed(self, operation: Operation) -> Operation | None:
-        """Return the prerequisite that still has to be sent before a call; None if there is none.
+        """Return the prerequisite that still has to be sent before a call; None without one.
 
         A reply to an order question needs a prerequisite only after the gateway has refused a call
         because a prerequisite was missing.

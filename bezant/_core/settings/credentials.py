@@ -54,7 +54,7 @@ _HIDDEN_LENGTH: Final = 6
 
 
 def choose_credentials(base_url: BaseUrl, headers: object, auth: object) -> Credentials | None:
-    """Return the headers to add to every request; None if there are none.
+    """Return the headers to add to every request; None without one.
 
     Args:
         base_url: the gateway.

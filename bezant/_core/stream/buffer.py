@@ -83,7 +83,7 @@ class MessageBuffer:
         arrivals.append((at, now))
 
     def lag(self, now: float) -> float:
-        """Return the age of the oldest unread message in seconds; 0 if there is none."""
+        """Return the age of the oldest unread message in seconds; 0 without one."""
         if not self._entries:
             return 0.0
         came = now
@@ -164,7 +164,7 @@ class MessageBuffer:
         self.missed += 1
 
     def take(self) -> Message | None:
-        """Remove and return the oldest unread message; None if there is none."""
+        """Remove and return the oldest unread message; None without one."""
         entries = self._entries
         if not entries:
             return None

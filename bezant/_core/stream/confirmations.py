@@ -33,7 +33,7 @@ class Confirmations:
 
     Attributes:
         unconfirmed: keys of subscriptions without a message yet, grouped by topic.
-        next_due: monotonic time at which the next command has to be sent again.
+        next_due: monotonic time when the next command has to be sent again.
     """
 
     def __init__(self, timing: Timing, random: Callable[[], float]) -> None:

@@ -50,11 +50,11 @@ def plain_messages(data: bytes, start: int, put: Callable[[bytes], object]) -> i
 
 
 def frame_end(data: bytes, start: int, longest: int) -> int:
-    """Return the position at which the frame that begins at `start` ends.
+    """Return the position where the frame that begins at `start` ends.
 
     The frame may be incomplete; the result is then beyond the end of `data`.
 
-    If the header of the frame is incomplete, the result is the position at which the header ends,
+    If the header of the frame is incomplete, the result is the position where the header ends,
     as far as that is known. For a frame that a server must not send, or that is longer than
     `longest` bytes, the result is the end of `data`.
     """

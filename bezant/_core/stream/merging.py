@@ -97,7 +97,7 @@ def merge_fields(known: S | None, update: S, derived: Mapping[str, str] | None =
     """Return a message with the fields of an update, and the other fields of the last message.
 
     Args:
-        known: the last complete message; None if there is none.
+        known: the last complete message; None without one.
         update: message with one row as received. If `known` is None, this object is the result.
         derived: names of additional fields that count as sent if the row has a certain key; key:
             the key in the row, value: name of the field.

@@ -78,7 +78,7 @@ class StreamState:
         phase: phase of the connection.
         received: number of WebSocket messages received.
         reconnects: number of connections made after the first one.
-        last_heard: monotonic time at which the last message came.
+        last_heard: monotonic time when the last message came.
         end_reason: reason why the stream ended; empty while it is open.
         orders: the order book, which has each order with all its known fields.
         order_check: decides which orders to request from REST after an interruption.
@@ -650,7 +650,7 @@ class StreamState:
         self._confirmations.add(key, now)
 
     def next_outgoing(self, now: float) -> str | Secret | None:
-        """Return the next command to send, and remove it from the queue; None if there is none."""
+        """Return the next command to send, and remove it from the queue; None without one."""
         if self._tokens:
             return self._tokens.popleft()
         if self.phase is not Phase.READY:

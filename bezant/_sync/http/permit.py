@@ -104,7 +104,7 @@ class Permit:
         Args:
             queued: the call.
             denied: the store's denial, which says how many seconds to wait.
-            asked_at: time at which the store was asked for a slot, by the monotonic clock.
+            asked_at: time when the store was asked for a slot, by the monotonic clock.
 
         Returns:
             The minimum number of seconds that the call still has to wait.

@@ -204,7 +204,7 @@ def _table() -> list[tuple[str, re.Pattern[str], OperationEntry]]:
 
 
 def find(method: str, path: str) -> OperationEntry | None:
-    """Return the operation that has the HTTP method and the path; None if there is none.
+    """Return the operation that has the HTTP method and the path; None without one.
 
     If several operations match, the one with the fewest path parameters is returned.
     """

@@ -60,7 +60,7 @@ class MarketControls:
             contract: symbol of a stock, or conid.
             last: the new last price.
             size: how many units can be bought, and how many can be sold, until the market's next
-                step (the next moment at which prices may change).
+                step (the next moment when prices may change).
 
         Raises:
             ValueError: the contract does not exist, or a number is out of range.

@@ -45,7 +45,7 @@ class Injected:
 
     Attributes:
         kind: kind of the fault.
-        when: for `drop` and `silence`, the moment at which the fault hit the request; for other
+        when: for `drop` and `silence`, the moment when the fault hit the request; for other
             kinds always "before".
         method: HTTP method of the request that the fault hit; empty if it hit no request.
         path: path of this request, including `/v1/api`; empty if the fault hit no request.
@@ -72,7 +72,7 @@ class Fault:
         kind: kind of the fault.
         path: the fault hits requests whose path ends with this text; empty for all requests.
         method: HTTP method of the requests that the fault hits; None for any.
-        when: for `drop` and `silence`, the moment at which the fault hits a request.
+        when: for `drop` and `silence`, the moment when the fault hits a request.
         hits: number of times the fault has happened.
     """
 

@@ -190,7 +190,7 @@ def next_bound(when: float) -> float:
 
 
 def end_of_day(when: float, *, extended: bool = False) -> float:
-    """Return the time at which a day order expires if it is placed at `when`.
+    """Return the time when a day order expires if it is placed at `when`.
 
     With `extended`, the order also trades in extended hours and expires at their end.
     """
@@ -205,7 +205,7 @@ def end_of_day(when: float, *, extended: bool = False) -> float:
 
 
 def end_of_next_quarter(when: float) -> float:
-    """Return the time at which a GTC order expires if it is placed at `when`.
+    """Return the time when a GTC order expires if it is placed at `when`.
 
     This is 16:00 in New York on the last day of the next calendar quarter.
     """

@@ -19,7 +19,7 @@ class OrderType:
         shown: the type's name in a list of orders.
         original: the type's name in the field `origOrderType` of a list of orders, and in the field
             `order_type` of an order's status.
-        alias: another name of the type that requests may use; empty if there is none.
+        alias: another name of the type that requests may use; empty without one.
         limit: name of the request field with the limit price; empty for types without one.
         stop: name of the request field with the stop price; empty for types without one.
         needs_price: whether these two fields are required.

@@ -173,7 +173,7 @@ class Market:
         return int((now - self._start) / self._interval + 1e-6)
 
     def time_of(self, step: int) -> float:
-        """Return the time at which a step starts."""
+        """Return the time when a step starts."""
         return self._start + step * self._interval
 
     def is_open(self, now: float, *, extended: bool = False) -> bool:

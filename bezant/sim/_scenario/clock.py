@@ -28,7 +28,7 @@ class Clock:
     Args:
         speed: simulated seconds per real second. 1 is real time; with 60, a simulated hour takes a
             real minute; with 0, only `advance` moves the clock.
-        start: simulated time at which the clock starts, in seconds since 1970; now by default.
+        start: simulated time when the clock starts, in seconds since 1970; now by default.
 
     Raises:
         ValueError: `speed` is negative, or a number is not finite.
@@ -51,7 +51,7 @@ class Clock:
         """Return a clock that only `advance` moves.
 
         Args:
-            start: simulated time at which the clock starts, in seconds since 1970. The default is a
+            start: simulated time when the clock starts, in seconds since 1970. The default is a
                 fixed moment of a trading day, so that a test sees the same prices each time.
         """
         return cls(speed=0.0, start=start)

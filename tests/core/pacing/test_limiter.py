@@ -92,7 +92,7 @@ def test_no_window_is_ever_exceeded(
 def test_no_window_is_exceeded_where_requests_arrive(
     steps: list[tuple[Operation, float, float, float, bool]],
 ) -> None:
-    """Requests keep every limit when the gateway counts them by the times at which they arrive.
+    """Requests keep every limit when the gateway counts them by the times when they arrive.
 
     The limiter assumes that a response takes half of the shortest response time to come back. In
     this test it takes at least as long.
