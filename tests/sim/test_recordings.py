@@ -503,7 +503,9 @@ def test_the_simulated_response_is_like_the_recorded_ones(
     assert [each for each in found if each not in explained] == []
 
 
-@pytest.mark.skipif(not RECORDED, reason="reference data is not here")
+@pytest.mark.skipif(
+    not RECORDED, reason="users' recordings belong to their authors and are not in this repository"
+)
 def test_every_explanation_is_needed() -> None:
     assert EXPLAINED.keys() <= {operation for operation, _ in RECORDED}
 
