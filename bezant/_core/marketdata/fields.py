@@ -39,7 +39,7 @@ class MarketDataFields:
             )
         if not isinstance(codes, Iterable):
             raise InvalidRequest(
-                f"codes must be a list of field ids such as '31', not {shown(codes)}"
+                f"codes must be a list of field ids such as ['31', '84'], not {shown(codes)}"
             )
         found: dict[str, None] = {}
         for code in codes:

@@ -22,11 +22,10 @@ MARGIN: Final = 0.05
 
 
 def latest_arrival(sent_at: float, now: float, return_time: float = 0.0) -> float:
-    """Return the latest time when a request can have arrived at IBKR.
+    """Return the latest time when a request can have arrived at IBKR, less `MARGIN`.
 
-    The result is earlier by `MARGIN` than the time calculated from the response, but never before
-    `sent_at`. Callers add the period of a rate limit plus `MARGIN` to the result, to get the time
-    until which the request counts against the limit.
+    The result is never before `sent_at`. The request counts against a rate limit until the result
+    plus `MARGIN` plus the limit's period. Callers add these two.
 
     Args:
         sent_at: time when the request was sent.

@@ -242,13 +242,13 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         try:
             # without this check, `start_tls` would wait for a handshake on a closed connection
             if plain.is_closing():
-                raise ConnectionAbortedError("closed before the TLS handshake")  # noqa: TRY301
+                raise ConnectionAbortedError("the connection was closed before the TLS handshake")  # noqa: TRY301
             async with asyncio.timeout(timeout):
                 transport = await self._loop.start_tls(
                     plain, self, ssl_context, server_hostname=server_hostname
                 )
             if transport is None or self._aborted:  # uvloop may return a transport that is closed
-                raise ConnectionAbortedError("closed during the TLS handshake")  # noqa: TRY301
+                raise ConnectionAbortedError("the connection was closed in the TLS handshake")  # noqa: TRY301
         # closes the connection, because httpcore does not do so after this error
         except BaseException as error:
             await self.aclose()

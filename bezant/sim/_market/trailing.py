@@ -16,7 +16,7 @@ _ZERO = Decimal(0)
 
 
 def follow(spec: OrderSpec, last: Decimal) -> OrderSpec:
-    """Return the order after its stop price, and limit price if any, have followed the market.
+    """Return the order with the stop price moved after the market, and with it a limit price.
 
     If the stop price does not move, the result is `spec` itself.
 

@@ -133,7 +133,8 @@ def test_market_data(open_ws: Open) -> None:
     ws.send(smd(265598, *fields))
     full = ws.message("smd+265598")
     assert full.keys() == SMD_META | set(fields)
-    # The gateway sends the first values twice, the second time with its keys in another order.
+    # The gateway sends the message with the first values twice. In the second message, the keys are
+    # in another order.
     again = ws.message("smd+265598")
     assert again == full
     assert list(again) != list(full)
