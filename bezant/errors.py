@@ -618,7 +618,8 @@ class WsProtocolError(WsError):
 class OrdersUnknown(WsError):
     """``ws.orders`` has no current list of orders; ``ws.orders.wait()`` waits for the list.
 
-    The orders are not known until the gateway has sent its list, and again after each interruption.
+    The orders are unknown until the gateway has sent its list. After each interruption, they are
+    unknown again until the gateway has sent a new list.
     """
 
     retryable = True

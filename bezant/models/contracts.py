@@ -375,7 +375,7 @@ class ContractInfoAndRules(Model, frozen=True, kw_only=True):
 
 
 class CurrencyPair(Model, frozen=True, kw_only=True):
-    """Value in the dict in the response of `client.api.contracts.get_currency_pairs`.
+    """Item of the dict of lists in the response of `client.api.contracts.get_currency_pairs`.
 
     Endpoint: ``GET /iserver/currency/pairs``. Purpose of the call: return the currency pairs that
     can be traded with a currency; the result has them under the currency's name.
@@ -567,7 +567,7 @@ class ExchangeListing(Model, frozen=True, kw_only=True):
 
 
 class FutureContract(Model, frozen=True, kw_only=True, rename="camel"):
-    """Value in the dict in the response of `client.api.contracts.get_futures_by_symbol`.
+    """Item of the dict of lists in the response of `client.api.contracts.get_futures_by_symbol`.
 
     Endpoint: ``GET /trsrv/futures``. Purpose of the call: return the futures that have not expired;
     the keys of the result are the root symbols.

@@ -140,7 +140,7 @@ class ForecastMarket(Model, frozen=True, kw_only=True):
 
     Attributes:
         exchange: exchange, such as ``NASDAQ``.
-        payout: payout of a contract.
+        payout: amount that a contract pays out.
         symbol: symbol of the contract.
     """
 
@@ -178,7 +178,7 @@ class ForecastRules(Model, frozen=True, kw_only=True):
         asset_class: kind of contract, such as ``STK``.
         exchange_time_zone: time zone of the exchange (JSON name: ``exchange_timezone``).
         last_trade_time: time when trading in the contract ends; in UTC.
-        payout: payout of a contract.
+        payout: amount that a contract pays out.
         payout_time: time when the contract pays out; in UTC.
         release_time: time when the result is published; in UTC.
         price_increments: smallest step between two prices, for each range of prices.

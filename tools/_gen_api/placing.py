@@ -62,6 +62,8 @@ def _roots(plan: Plan, operation: Operation) -> list[tuple[Shape, bool]]:
             MapOf: "Value in the dict in the response",
             OneOf: "One form of the response",
         }.get(type(operation.answer), "Response")
+        if isinstance(operation.answer, MapOf) and isinstance(operation.answer.value, ListOf):
+            place = "Item of the dict of lists in the response"
         for record in direct(operation.answer):
             plan.places.setdefault(id(record), f"{place} of {method}")
     for each in operation.parameters:

@@ -129,7 +129,7 @@ def _tidy(shared: Shared, now: float) -> tuple[str, ...]:
     """End the turns whose leases have expired; return the warnings to log about them."""
     notices: list[str] = []
     for token, turn in list(shared.turns.items()):
-        turn.since = min(turn.since, now)  # later if the clock was set back
+        turn.since = min(turn.since, now)  # `since` is later if the clock was set back
         if turn.since + turn.lease <= now:
             del shared.turns[token]
             names = f" ({', '.join(turn.names)})" if turn.names else ""

@@ -33,9 +33,10 @@ class Readiness:
         self._probe_at = now + self._timing.ready_timeout
 
     def advance(self, now: float) -> float | None:
-        """Return the seconds until the next check is due; None if the stream has waited too long.
+        """Return how many seconds to wait until the next check of the gateway.
 
-        The result is at most the seconds until the limit of the wait, `Timing.queue_limit`.
+        Return None if the stream has waited for `Timing.queue_limit` seconds, which is the limit.
+        The method also sets `probe_due`, which says whether a check is due now.
         """
         left = self._since + self._timing.queue_limit - now
         if left <= 0:

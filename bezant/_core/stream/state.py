@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 
-from ..._wire.redaction import Secret, redact
+from ..._wire.redaction import Secret, redact, shown
 from ...errors import InvalidRequest
 from ...models.stream import (
     ErrorMessage,
@@ -638,7 +638,7 @@ class StreamState:
         """
         if not isinstance(text, str) or not text:
             raise InvalidRequest(
-                f"a command must be text such as 'tic' and not empty, not {type(text).__name__}"
+                f"a command must be text such as 'tic' that is not empty; you passed {shown(text)}"
             )
         check_command(text)
         (self._outgoing if self.phase is Phase.READY else self._held).append(text)

@@ -193,7 +193,10 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         return b""
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Send bytes, or buffer them until the operating system accepts them."""
+        """Send bytes, or buffer them until the operating system accepts them.
+
+        The method waits while the buffer is full. The timeout of the whole call limits the wait.
+        """
         if not buffer:
             return
         transport = self._transport
@@ -267,7 +270,7 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         """Return a property of the connection for httpcore."""
-        if info == "is_readable":  # if this is True, httpcore does not reuse an idle connection
+        if info == "is_readable":  # httpcore does not reuse an idle connection that is readable
             return not self._is_silent
         if self._transport is None:
             return None

@@ -112,7 +112,11 @@ class FileStore:
 
 
 class RedisStore:
-    """Store under one key of a Redis server, changed by optimistic transactions."""
+    """The state of the rate limits, under one key of a Redis server.
+
+    Each change is an optimistic transaction: if another process has changed the key in between, the
+    change starts again.
+    """
 
     def __init__(self, place: PacingStore) -> None:
         try:

@@ -273,7 +273,12 @@ class Stream(httpcore.NetworkStream):
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Send bytes before the deadline."""
+        """Send bytes, within ``timeout`` seconds and before the deadline of the whole call.
+
+        Raises:
+            httpcore.WriteTimeout: the time was not enough.
+            httpcore.WriteError: the connection is lost.
+        """
         if not buffer:
             return
         deadline = self._deadline(timeout, httpcore.WriteTimeout)
@@ -336,7 +341,7 @@ class Stream(httpcore.NetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         """Return a property of the connection for httpcore."""
-        if info == "is_readable":  # if this is True, httpcore does not reuse an idle connection
+        if info == "is_readable":  # httpcore does not reuse an idle connection that is readable
             return not self.is_clean
         if info == "ssl_object":
             return self._pipe.object if isinstance(self._pipe, _Tls) else None

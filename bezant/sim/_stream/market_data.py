@@ -95,7 +95,7 @@ class MarketData:
         now = self._state.clock.elapsed()
         for conid, subscription in list(self._subscriptions.items()):
             if now >= subscription.ends:
-                # No message tells the client: IBKR sends none, either.
+                # The client gets no message about the end, because IBKR sends none, either.
                 del self._subscriptions[conid]
         fields = self._state.session.fields
         rows = list(self._subscriptions.items())
