@@ -65,5 +65,5 @@ async def test_an_order_whose_response_is_lost(
                 await place()
         else:
             [answer] = await place()
-            assert answer.status == "Filled"
+            assert answer.status == "PreSubmitted"
         assert len(gateway.executions) == 1

@@ -510,6 +510,24 @@ def test_every_explanation_is_needed() -> None:
     assert EXPLAINED.keys() <= {operation for operation, _ in RECORDED}
 
 
+def test_the_status_of_a_new_order_is_a_recorded_one(sim: Simulated) -> None:
+    recorded = {
+        row["order_status"]
+        for situation, found in RECORDED.items()
+        for each in found
+        if situation[1] == "placed" and not each.documented
+        for row in (each.body if isinstance(each.body, list) else [each.body])
+    }
+    if not recorded:
+        pytest.skip("users' recordings belong to their authors and are not in this repository")
+    for responses in (
+        sim.place(),
+        sim.place(orderType="MKT"),
+        SITUATIONS["POST /iserver/reply/{replyId}", "placed"](sim),
+    ):
+        assert {row["order_status"] for row in responses.json()} <= recorded
+
+
 # Topics that the simulation does not send: IBKR sends them of its own accord, or for exercises.
 NOT_SENT = {"shs", "inp", "blt"}
 # Every difference of frames that stays, by topic.
@@ -587,3 +605,38 @@ def test_the_simulated_frames_are_like_the_recorded_ones(
         simulated.add(body)
     explained = FRAMES_EXPLAINED.get(topic, {})
     assert [each for each in differences(simulated, real, allowed) if each not in explained] == []
+
+
+# Values of an order's rows that say how far the order is.
+PROGRESS = ("status", "order_ccp_status", "sizeAndFills", "bgColor", "fgColor")
+
+
+def test_the_rows_of_an_order_have_the_recorded_statuses(
+    sim: Simulated, open_ws: Callable[..., Ws]
+) -> None:
+    """Place an order and cancel it, as in the recording."""
+    recorded = [
+        {name: row[name] for name in PROGRESS if name in row}
+        for body, documented in FRAMES_RECORDED.get("sor", [])
+        if not documented
+        for row in body["args"]
+    ]
+    if not recorded:
+        pytest.skip("users' recordings belong to their authors and are not in this repository")
+    ws = open_ws(url=sim.gateway.ws_url)
+    ws.send("sor+{}")
+    ws.drain()
+    number = sim.placed()
+    sim.gateway.clock.advance(1)
+    rows = [ws.message("sor")["args"][0] for _ in range(4)]
+    # The stream's next update comes during the 0.25 s that a cancellation takes.
+    sim.gateway.clock.advance(0.4)
+    sim.ask("DELETE", f"/iserver/account/ACCOUNT/order/{number}")
+    for seconds in (0.1, 0.5):
+        sim.gateway.clock.advance(seconds)
+        rows.append(ws.message("sor")["args"][0])
+    assert rows[3]["status"] == "Submitted"  # in the recording's description, not in its frames
+    del rows[3]
+    shown = [{name: row[name] for name in PROGRESS if name in row} for row in rows]
+    assert shown == recorded
+    assert rows[3].keys() >= rows[0].keys() - {"outsideRTH"}

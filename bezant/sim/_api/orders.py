@@ -21,13 +21,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .._market.exchange import Exchange
-    from .._market.orders import Order, OrderSpec
+    from .._market.orders import Order, OrderSpec, Status
     from .._state.state import State
     from .call import Routes
 
 _DAY = 86_400.0
 _MAX_DAYS = 7
 _ALL = -1
+# The status in the response to every new order, whatever becomes of the order: IBKR responds before
+# the exchange does. Recorded from paper accounts, also of orders that were filled at once.
+_JUST_PLACED: Status = "PreSubmitted"
 _NO_ORDER = "1000000001"
 _NO_SIZE = "Order size 0 is not valid. Please enter size greater than 0."
 _BLIND = "21/There is no market data for this contract yet."
@@ -206,7 +209,9 @@ class OrderApi:
             return self._ask(
                 exchange,
                 specs,
-                lambda: [_placed(each) for each in _children_first(self._entered(specs))],
+                lambda: [
+                    _placed(each, _JUST_PLACED) for each in _children_first(self._entered(specs))
+                ],
                 by_money=by_money,
             )
 
@@ -291,7 +296,8 @@ class OrderApi:
 
             def act() -> list[dict[str, Any]]:
                 with self._trading.now() as later:
-                    return [_placed(later.modify(order_id, spec))]
+                    changed = later.modify(order_id, spec)
+                    return [_placed(changed, changed.status)]
 
             return self._ask(exchange, [spec], act, by_money=by_money)
 
@@ -433,10 +439,10 @@ def _children_first(orders: list[Order]) -> list[Order]:
     return sorted(orders, key=lambda order: order.parent_id is None)
 
 
-def _placed(order: Order) -> dict[str, Any]:
+def _placed(order: Order, status: Status) -> dict[str, Any]:
     body = {
         "order_id": str(order.order_id),
-        "order_status": order.status,
+        "order_status": status,
         "encrypt_message": "1",
     }
     if order.spec.client_id:

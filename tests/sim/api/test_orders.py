@@ -82,7 +82,7 @@ def test_accounts_come_first(api: httpx.Client) -> None:
 def test_an_order_that_fills(gateway: SimulatedGateway, trader: httpx.Client) -> None:
     [placed] = place(trader, row(kind="MKT", cOID="first"))
     assert placed == {
-        "order_id": str(gateway.orders[0].order_id), "order_status": "Filled",
+        "order_id": str(gateway.orders[0].order_id), "order_status": "PreSubmitted",
         "encrypt_message": "1", "local_order_id": "first",
     }  # fmt: skip
     number = int(placed["order_id"])
@@ -207,9 +207,8 @@ def test_bracket(gateway: SimulatedGateway, trader: httpx.Client) -> None:
         row("SELL", kind="STP", price=240, parentId="entry", tif="GTC"),
     )
     assert gain["parent_order_id"] == loss["parent_order_id"] == parent["order_id"]
-    assert [each["order_status"] for each in (parent, gain, loss)] == [
-        "Submitted", "PreSubmitted", "PreSubmitted",
-    ]  # fmt: skip
+    assert {each["order_status"] for each in (parent, gain, loss)} == {"PreSubmitted"}
+    assert statuses(gateway) == ["Submitted", "PreSubmitted", "PreSubmitted"]
     gateway.set_price("AAPL", "248.5")
     gateway.set_price("AAPL", 230)
     rows = orders(trader)
@@ -245,7 +244,7 @@ def test_questions_in_a_chain(gateway: SimulatedGateway, trader: httpx.Client) -
         assert gateway.orders == []
         [asked] = trader.post(f"/iserver/reply/{asked['id']}", json={"confirmed": True}).json()
     assert kinds == ["o163", "o383", "o10153"]
-    assert asked["order_status"] == "Submitted"
+    assert asked["order_status"] == "PreSubmitted"
     [asked] = place(trader, row(price=249))
     assert asked["messageIds"] == ["p12"]
     assert "order_id" in place(trader, row(price=249))[0]
@@ -305,7 +304,8 @@ def test_questions_that_went(gateway: SimulatedGateway, trader: httpx.Client) ->
     assert reply(third["id"]).status_code == 503
     trader.get("/iserver/accounts")
     [fourth] = place(trader, row(price=300, quantity=20))
-    assert reply(fourth["id"]).json()[0]["order_status"] == "Filled"
+    assert reply(fourth["id"]).json()[0]["order_status"] == "PreSubmitted"
+    assert statuses(gateway) == ["Filled"]
     assert reply(fourth["id"]).status_code == 503
     assert len(gateway.orders) == 1
 
@@ -351,7 +351,7 @@ def test_midprice(gateway: SimulatedGateway, trader: httpx.Client) -> None:
     assert (shown["orderType"], shown["avgPrice"]) == ("MidPrice", "250.00")
     # For MIDPRICE, `price` is a cap. A cap far from the market raises no question.
     [waiting] = place(trader, row(kind="MIDPRICE", price=100))
-    assert waiting["order_status"] == "Submitted"
+    assert orders(trader)[int(waiting["order_id"])]["status"] == "Submitted"
     [future, *_] = gateway._state.catalogue.futures("ES")
     more: dict[str, Any] = {"conid": future.conid, "manualIndicator": True, "extOperator": "me"}
     refused = place(trader, row(kind="MIDPRICE", **more))["error"]
@@ -512,9 +512,9 @@ def test_streams_report_an_order(
     [placed] = place(trader, row(kind="MKT", cOID="now"))
     gateway.clock.advance(0.1)
     number = int(placed["order_id"])
-    assert placed["order_status"] == "Submitted"
+    assert placed["order_status"] == "PreSubmitted"
     [new] = ws.message("sor")["args"]
-    assert (new["orderId"], new["sizeAndFills"], new["filledQuantity"]) == (number, "10", 0.0)
+    assert (new["orderId"], new["sizeAndFills"], new["filledQuantity"]) == (number, "0/10", 0.0)
     assert (new["status"], new["order_ccp_status"]) == ("Inactive", "Pending Submit")
     for state in ("PendingSubmit", "PreSubmitted"):
         [step] = ws.message("sor")["args"]
@@ -600,6 +600,7 @@ def test_market_hours() -> None:
             assert asked["messageIds"] == ["o10151"]
             [placed] = api.post(f"/iserver/reply/{asked['id']}", json={"confirmed": True}).json()
             assert placed["order_status"] == "PreSubmitted"
+            assert statuses(gateway) == ["PreSubmitted"]
             gateway.clock.advance(2 * 86_400)
             assert gateway.orders[0].status == "Filled"
             [shown] = api.get("/iserver/marketdata/snapshot", params=params).json()
@@ -616,6 +617,7 @@ def test_a_halt(gateway: SimulatedGateway, trader: httpx.Client) -> None:
     assert (shown["31"], shown["84"]) == ("H250.00", "249.99")
     [placed] = place(trader, row(kind="MKT"))
     assert placed["order_status"] == "PreSubmitted"
+    assert statuses(gateway) == ["PreSubmitted"]
     gateway.resume("AAPL")
     assert statuses(gateway) == ["Filled"]
     [shown] = trader.get("/iserver/marketdata/snapshot", params=params).json()
