@@ -31,7 +31,7 @@ ACCOUNT = "DU1234567"
 @pytest.fixture
 def gateway(_no_threads_left: None) -> Iterator[SimulatedGateway]:
     """Simulated gateway with fixed prices and a stopped clock."""
-    scenario = Scenario(held=[Held("AAPL", 100, 200)], orders=[], cash={"USD": 100_000})
+    scenario = Scenario(held=[Held("AAPL", 100, 200)], cash={"USD": 100_000})
     with SimulatedGateway(
         scenario=scenario, clock=Clock.by_hand(), quote_interval=0.1
     ) as simulated:

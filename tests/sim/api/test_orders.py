@@ -27,7 +27,6 @@ Until = Callable[[Callable[[], object]], None]
 def gateway() -> Iterator[SimulatedGateway]:
     scenario = Scenario(
         held=[Held("AAPL", 100, 200), Held("SIE", 5)],
-        orders=[],
         cash={"USD": 100_000, "EUR": "500.5"},
         prices={"AAPL": 250, 272093: "400"},
         value_limit=100_000,
@@ -417,7 +416,8 @@ def test_bodies_that_are_refused(gateway: SimulatedGateway, trader: httpx.Client
         answer = trader.post(ORDERS, content=body)
         assert answer.status_code == 400, body
     assert trader.post(ORDERS.replace(ACCOUNT, "DU1"), json={"orders": [row()]}).status_code == 400
-    future = row(conid=600_000_013, price=6890)
+    [contract, *_] = trader.get("/trsrv/futures", params={"symbols": "ES"}).json()["ES"]
+    future = row(conid=contract["conid"], price=6890)
     answer = trader.post(ORDERS, json={"orders": [future]})
     assert (answer.status_code, answer.content) == (400, b"")
     place(trader, row(price=249, cOID="twice"))
@@ -586,7 +586,7 @@ def test_market_data_follows_the_price(gateway: SimulatedGateway, open_ws: Open)
 
 
 def test_market_hours() -> None:
-    scenario = Scenario(held=[], orders=[], hours="regular")
+    scenario = Scenario(held=[], hours="regular")
     # The clock starts on a Saturday, when the market is closed.
     clock = Clock.by_hand(Clock.by_hand().now() + 3 * 86_400)
     with SimulatedGateway(scenario=scenario, clock=clock) as gateway:
@@ -706,14 +706,16 @@ def test_scenarios_that_cannot_be(scenario: Scenario, text: str) -> None:
         SimulatedGateway(scenario=scenario)
 
 
-def test_no_invented_orders_without_funds_or_with_given_positions() -> None:
-    assert SimulatedGateway(positions=0, scenario=Scenario(cash={})).orders == []
-    assert SimulatedGateway(scenario=Scenario(held=[])).orders == []
-    assert len(SimulatedGateway(positions=0).orders) == 2
+def test_an_account_without_funds_has_no_demo_orders() -> None:
+    assert SimulatedGateway(scenario=Scenario(demo_orders=True, cash={})).orders == []
+    given = [Working("KO", "BUY", 1, limit=9)]
+    gateway = SimulatedGateway(scenario=Scenario(demo_orders=True, orders=given))
+    assert len(gateway.orders) == 3
 
 
 def test_the_two_orders_change_until_the_client_does_it() -> None:
-    gateway = SimulatedGateway(clock=Clock.by_hand(), scenario=Scenario(prices={"MSFT": 467}))
+    scenario = Scenario(demo_orders=True, prices={"MSFT": 467})
+    gateway = SimulatedGateway(clock=Clock.by_hand(), scenario=scenario)
     filled, repriced = gateway.orders
     assert (filled.filled, repriced.spec.limit) == (Decimal(0), Decimal(455))
     gateway.clock.advance(10)
@@ -728,7 +730,8 @@ def test_the_two_orders_change_until_the_client_does_it() -> None:
 def test_the_order_that_is_repriced_costs_no_look_at_the_whole_account(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    gateway = SimulatedGateway(clock=Clock.by_hand())
+    scenario = Scenario(demo_orders=True)
+    gateway = SimulatedGateway(clock=Clock.by_hand(), scenario=scenario)
     before = gateway.orders[1].spec.limit
 
     def looked(books: Books) -> None:
@@ -740,10 +743,10 @@ def test_the_order_that_is_repriced_costs_no_look_at_the_whole_account(
 
 
 def test_a_new_gateway_is_quick() -> None:
-    SimulatedGateway()
+    SimulatedGateway(positions=250)
     begin = time.process_time()
     for _ in range(10):
-        SimulatedGateway()
+        SimulatedGateway(positions=250)
     # Making a gateway takes about 10 ms. The limit of 100 ms leaves time for tests that run in
     # parallel.
     assert (time.process_time() - begin) / 10 < 0.1
