@@ -14,7 +14,7 @@ from .._market.orders import OrderRefused
 from .._state.questions import MAX_SUPPRESSED
 from .._wire_forms.account import amount
 from .._wire_forms.orders import execution_row, order_row, plain, status_body
-from .call import Call, Json, error
+from .call import INVENTED, Call, Json, error
 from .order_requests import BadOrder, Request, read
 
 if TYPE_CHECKING:
@@ -453,10 +453,11 @@ def _placed(order: Order, status: Status) -> dict[str, Any]:
 
 
 def _refused(why: BadOrder | OrderRefused) -> Response:
-    status = why.status if isinstance(why, BadOrder) else 200
-    if not str(why):
-        return Response(status_code=status)
-    return Json({"error": str(why)}, status)
+    if isinstance(why, OrderRefused):
+        return Json({"error": str(why)})
+    if not why.text:
+        return Response(status_code=why.status)
+    return Json({"error": why.text}, why.status, INVENTED if why.invented else None)
 
 
 def _is_empty(row: object) -> bool:

@@ -58,7 +58,7 @@ class Held:
 STARTING: Mapping[str, tuple[str, ...]] = {
     kind: tuple(name for name in ("limit", "stop") if getattr(row, name))
     for kind, row in ORDER_TYPES.items()
-    if row.needs_price and not row.trails
+    if row.needs_price and not row.trails and not row.at_close
 }
 
 

@@ -52,7 +52,8 @@ def venue(contract: Contract) -> str:
 def _prices(order: Order) -> str:
     spec = order.spec
     shown = [money(each) for each in (spec.stop, spec.limit) if each is not None]
-    return " ".join([ORDER_TYPES[spec.kind].shown, *shown])
+    order_type = ORDER_TYPES[spec.kind]
+    return " ".join([order_type.described or order_type.shown, *shown])
 
 
 def option_text(contract: Contract) -> str:

@@ -376,7 +376,9 @@ def test_suppressing_needs_kinds(gateway: SimulatedGateway, trader: httpx.Client
         (row(conid=99, price=5), 200, "no sec defs returned forSecDef 99"),
         (row("HOLD"), 400, "Invalid Side"),
         (row(kind="SOMEHOW"), 400, "Unknown order type"),
-        (row(kind="MOC"), 200, "Order type MOC is not supported for this contract"),
+        (row(kind="MOC", tif="GTC"), 200, '"BUY 10 AAPL NASDAQ.NMS"\nInvalid time-in-force'),
+        (row(kind="LOC", tif="IOC", price=250), 200, "Invalid time-in-force for at-the-closing"),
+        (row(kind="LOC"), 200, "Invalid order price fields"),
         (row(kind="MIDPRICE", price=0), 200, "Invalid order price fields"),
         (row(kind="TRAIL"), 200, "Invalid trailing amount or type"),
         (row(kind="TRAIL", trailingAmt=1), 200, "Invalid trailing amount or type"),
@@ -409,6 +411,43 @@ def test_refusals(
     assert answer.status_code == status
     assert answer.json()["error"].startswith(text) or text in answer.json()["error"]
     assert gateway.orders == []
+
+
+@pytest.mark.parametrize("kind", ["MIT", "LIT", "REL"])
+def test_the_refusal_of_a_type_that_ibkr_accepts_is_marked_as_invented(
+    gateway: SimulatedGateway, trader: httpx.Client, kind: str
+) -> None:
+    refused = trader.post(ORDERS, json={"orders": [row(kind=kind, price=250)]})
+    assert refused.json()["error"] == f"Order type {kind} is not supported for this contract"
+    assert refused.headers["x-simulated"] == "invented"
+    assert [each.path for each in gateway.invented] == [f"/v1/api{ORDERS}"]
+
+
+def test_orders_at_the_close(gateway: SimulatedGateway, trader: httpx.Client) -> None:
+    [market] = place(trader, row(kind="MOC", quantity=45))
+    [limit] = place(trader, row(kind="LOC", price="249.50"))
+    [low] = place(trader, row("SELL", kind="LOC", price="250.50"))
+    shown = orders(trader)[int(market["order_id"])]
+    # These values are recorded.
+    assert {name: shown[name] for name in RECORDED_AT_CLOSE} == RECORDED_AT_CLOSE
+    status = trader.get(f"/iserver/account/order/status/{limit['order_id']}").json()
+    assert (status["order_type"], status["limit_price"]) == ("LIMITONCLOSE", "249.50")
+    gateway.clock.advance(5 * 3600)  # 15:00 in New York
+    assert statuses(gateway) == ["Submitted"] * 3
+    gateway.set_price("AAPL", 249, size=1)
+    gateway.clock.advance(3601)
+    assert statuses(gateway) == ["Filled", "Filled", "Cancelled"]
+    assert {each.price for each in gateway.executions} == {Decimal(249)}
+    assert orders(trader)[int(low["order_id"])]["status"] == "Cancelled"
+    assert gateway.position("AAPL") == 155
+
+
+RECORDED_AT_CLOSE = {
+    "orderDesc": "Buy 45 AAPL MKT CLS, Day", "orderType": "MARKETONCLOSE",
+    "origOrderType": "MARKETONCLOSE", "status": "Submitted", "order_ccp_status": "Submitted",
+    "sizeAndFills": "0/45", "price": "", "timeInForce": "CLOSE", "bgColor": "#000000",
+    "fgColor": "#00F000",
+}  # fmt: skip
 
 
 def test_bodies_that_are_refused(gateway: SimulatedGateway, trader: httpx.Client) -> None:
