@@ -99,7 +99,12 @@ def _parser() -> argparse.ArgumentParser:
         ),
     )
     sim.add_argument("--port", type=_port, default=5000, metavar="N", help="0 for any (5000)")
-    sim.add_argument("--positions", type=_count, default=250, metavar="N", help="(250)")
+    sim.add_argument(
+        "--positions", type=_count, default=0, metavar="N", help="random positions (0)"
+    )
+    sim.add_argument(
+        "--demo-orders", action="store_true", help="two orders that change from time to time"
+    )
     sim.add_argument("--seed", type=int, default=0, metavar="N", help="seed of its random data (0)")
     sim.add_argument(
         "--scenario", metavar="FILE", help="TOML file with positions, prices, cash and orders"
@@ -199,6 +204,7 @@ def _sim(options: argparse.Namespace) -> int:
     return sim.run(
         options.port,
         positions=options.positions,
+        demo_orders=options.demo_orders,
         seed=options.seed,
         scenario=options.scenario,
         time=options.time,

@@ -32,7 +32,6 @@ clients' pacing; `client={"retries": 2}` passes arguments to the clients, here `
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
@@ -55,8 +54,7 @@ class IbkrOptions(TypedDict, total=False):
     """Options of the marker `ibkr` and of the fixture `ibkr_options`.
 
     Attributes:
-        positions: number of positions in the account; 0 by default. The account has no orders,
-            unless the option `scenario` names some.
+        positions: number of random positions in the account; 0 by default.
         seed: seed of the random contracts, positions and prices; 0 by default.
         account_id: id of the account.
         time: the gateway's clock. `live` (the default) is real time; `hand` moves only by
@@ -87,7 +85,7 @@ class IbkrOptions(TypedDict, total=False):
     client: Mapping[str, Any]
 
 
-_DEFAULTS: IbkrOptions = {"positions": 0, "quote_interval": 0.02}
+_DEFAULTS: IbkrOptions = {"quote_interval": 0.02}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -172,22 +170,11 @@ def _gateway(options: Mapping[str, Any], folder: Path) -> SimulatedGateway:
         scenario = own.get("scenario")
         if isinstance(scenario, (str, os.PathLike)):
             scenario = load_scenario(folder / scenario)
-        # By default the scenario has orders; a test starts with none, unless it asks for some.
-        own["scenario"] = _without_orders(scenario)
+        own["scenario"] = scenario
         time = options.get("time", "live")
         if not isinstance(time, str):
             raise TypeError(f"time must be live, hand or fast=N, not {time!r}")
         return SimulatedGateway(clock=clock_of(time), **own)
-
-
-def _without_orders(scenario: object) -> object:
-    from bezant.sim import Scenario
-
-    if scenario is None:
-        return Scenario(orders=())
-    if isinstance(scenario, Scenario) and scenario.orders is None:
-        return dataclasses.replace(scenario, orders=())
-    return scenario
 
 
 @contextlib.contextmanager

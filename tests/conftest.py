@@ -19,7 +19,7 @@ import trustme
 from hypothesis import HealthCheck, settings
 
 from bezant._runtime._shared import limiters, order_turns
-from bezant.sim import SimulatedGateway
+from bezant.sim import Scenario, SimulatedGateway
 from tests.support.raw import RawGateway
 
 # hypothesis must not fail tests for their duration, which depends on the machine.
@@ -96,8 +96,9 @@ def no_old_garbage() -> Iterator[None]:
 
 @pytest.fixture
 def gateway(_no_threads_left: None) -> Iterator[SimulatedGateway]:
-    """Simulated gateway, logged in, with frequent quotes."""
-    with SimulatedGateway(quote_interval=0.02) as simulated:
+    """Simulated gateway, logged in, with frequent quotes, 250 positions and two demo orders."""
+    scenario = Scenario(demo_orders=True)
+    with SimulatedGateway(positions=250, scenario=scenario, quote_interval=0.02) as simulated:
         yield simulated
 
 

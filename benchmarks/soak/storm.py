@@ -67,7 +67,7 @@ def figures(*, quick: bool, calls: int | None = None) -> Iterator[Figure]:
 
 def storm(twin: Twin, number: int, workers: int = 8) -> Figure:
     """Run the blocking or the async client through a storm of faults, and check its results."""
-    scenario = Scenario(held=[Held("AAPL", 100, 200)], orders=[], cash={"USD": 10_000_000})
+    scenario = Scenario(held=[Held("AAPL", 100, 200)], cash={"USD": 10_000_000})
     began = time.monotonic()
     log = Log()
     with SimulatedGateway(scenario=scenario, quote_interval=60) as gateway:

@@ -21,7 +21,7 @@ from benchmarks.soak._twin import TWINS, Script, Twin, check, close
 from bezant._core.stream.buffer import MessageBuffer
 from bezant._core.stream.phases import Timing
 from bezant.models.orders import OrderTicket
-from bezant.sim import Clock, SimulatedGateway
+from bezant.sim import Clock, Scenario, SimulatedGateway
 
 WEEK = 604_800.0
 FACTOR = 4_032  # a week passes in 150 seconds
@@ -84,7 +84,8 @@ def stream(twin: Twin, seconds: float) -> Figure:
     tracemalloc.start()
     try:
         with SimulatedGateway(
-            positions=5, quote_interval=60, heartbeat_interval=200, market_data_lifetime=1200,
+            positions=5, scenario=Scenario(demo_orders=True), quote_interval=60,
+            heartbeat_interval=200, market_data_lifetime=1200,
             clock=Clock(speed=FACTOR, start=1_772_636_400.0),
         ) as gateway:  # fmt: skip
             stats = twin.run(_stream(twin, gateway, log, seconds))

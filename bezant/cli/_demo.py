@@ -39,10 +39,11 @@ def run(gateway: str | None, *, seconds: float, positions: int, verify: str | bo
     with contextlib.ExitStack() as stack:
         simulated = gateway is None
         if gateway is None:
-            from ..sim import SimulatedGateway
+            from ..sim import Scenario, SimulatedGateway
 
             simulation = SimulatedGateway(
                 positions=positions,
+                scenario=Scenario(demo_orders=True),
                 account_id=account_id or "DU1234567",
                 quote_interval=_QUOTE_INTERVAL,
             )

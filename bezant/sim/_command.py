@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from ._edge.paths import CONTROL
 from ._gateway import SimulatedGateway
 from ._scenario.files import clock_of, load_scenario
+from ._scenario.scenario import Scenario
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +22,8 @@ def run(
     port: int,
     *,
     host: str = "127.0.0.1",
-    positions: int = 250,
+    positions: int = 0,
+    demo_orders: bool = False,
     seed: int = 0,
     scenario: str | Path | None = None,
     time: str = "live",
@@ -31,7 +34,9 @@ def run(
     Args:
         port: port to listen on; 0 for any free port.
         host: address to listen on.
-        positions: how many positions the account holds.
+        positions: how many random positions the account holds, unless the scenario lists some.
+        demo_orders: whether the account has two orders that change from time to time, in addition
+            to the scenario's orders.
         seed: seed from which contracts, positions and prices are generated.
         scenario: path of a TOML file with positions, prices, cash and orders.
         time: `live` for real time, `fast=60` for 60 simulated seconds per second, or `hand` for
@@ -44,12 +49,13 @@ def run(
         time is invalid.
     """
     try:
+        start = Scenario() if scenario is None else load_scenario(scenario)
         gateway = SimulatedGateway(
             host=host,
             port=port,
             positions=positions,
             seed=seed,
-            scenario=None if scenario is None else load_scenario(scenario),
+            scenario=replace(start, demo_orders=start.demo_orders or demo_orders),
             clock=clock_of(time),
             pacing=pacing,
         )

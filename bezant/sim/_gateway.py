@@ -38,13 +38,14 @@ _MAX_CLOSED = 1000
 class SimulatedGateway(MarketControls, SessionControls):
     """Simulated Client Portal Gateway on a real socket, with an invented account.
 
-    The gateway starts logged in, with an open brokerage session. Start it with `with`, or with
-    `start` and `stop`. All methods are thread-safe.
+    The gateway starts logged in, with an open brokerage session. The account has cash, and no
+    positions, orders or trades; `positions` and `scenario` fill it. Start the gateway with `with`,
+    or with `start` and `stop`. All methods are thread-safe.
 
     Args:
         host: address to listen on.
         port: port to listen on; 0 for any free port.
-        positions: how many positions the account holds.
+        positions: how many random positions the account holds, unless `scenario` lists some.
         seed: seed from which contracts, positions and prices are generated.
         account_id: the account's id.
         tls: whether to use TLS, as IBKR's gateway does.
@@ -55,8 +56,7 @@ class SimulatedGateway(MarketControls, SessionControls):
             the WebSocket accepts subscriptions.
         market_data_lifetime: simulated seconds until a market data subscription ends. As at IBKR,
             no message tells the client.
-        scenario: what the account holds, and how the simulated exchange behaves; None draws the
-            positions from the seed.
+        scenario: what the account holds, and how the simulated exchange behaves.
         clock: the clock of the simulation: `Clock()` for real time, `Clock(speed=60)` for faster
             time, `Clock.by_hand()` for time that only the test moves. Real time by default.
         pacing: `enforced` refuses requests beyond IBKR's rate limits with 429, as
@@ -72,7 +72,7 @@ class SimulatedGateway(MarketControls, SessionControls):
         *,
         host: str = "127.0.0.1",
         port: int = 0,
-        positions: int = 250,
+        positions: int = 0,
         seed: int = 0,
         account_id: str = "DU1234567",
         tls: bool = True,

@@ -56,12 +56,13 @@ class SimulatedUpstream(SimulatedGateway):
         host: address to listen on.
         port: port to listen on; 0 for any free port. After `stop`, `start` uses the same port
             again.
-        positions: how many positions the account holds.
+        positions: how many random positions the account holds, unless `scenario` lists some.
         seed: seed from which contracts, positions and prices are generated.
         account_id: the account's id.
         quote_interval: seconds between two changes of prices, and between two updates of a
             WebSocket's subscriptions.
         heartbeat_interval: seconds between two heartbeats of a WebSocket.
+        scenario: what the account holds, and how the simulated exchange behaves.
     """
 
     def __init__(
@@ -69,11 +70,12 @@ class SimulatedUpstream(SimulatedGateway):
         *,
         host: str = "127.0.0.1",
         port: int = 0,
-        positions: int = 250,
+        positions: int = 0,
         seed: int = 0,
         account_id: str = "DU1234567",
         quote_interval: float = 0.5,
         heartbeat_interval: float = 10.0,
+        scenario: Scenario | None = None,
     ) -> None:
         super().__init__(
             host=host,
@@ -84,6 +86,7 @@ class SimulatedUpstream(SimulatedGateway):
             tls=False,
             quote_interval=quote_interval,
             heartbeat_interval=heartbeat_interval,
+            scenario=scenario,
         )
         self._upstream = UpstreamEdge(
             self._api, self._session, self._serve_websocket, self._faults, self._pacing

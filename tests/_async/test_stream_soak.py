@@ -22,7 +22,7 @@ from bezant._core.stream import order_check
 from bezant._core.stream.buffer import MessageBuffer
 from bezant._core.stream.phases import Timing
 from bezant._runtime._async.concurrency import connecting
-from bezant.sim import SimulatedGateway
+from bezant.sim import Scenario, SimulatedGateway
 from tests.support._async import pause, until
 
 SECONDS = 3.0
@@ -37,8 +37,9 @@ async def test_nothing_is_lost_without_a_gap(monkeypatch: pytest.MonkeyPatch) ->
     message_buffer = MessageBuffer(2_000)
     found: list[Message] = []
     with SimulatedGateway(
-        positions=5, quote_interval=0.01, heartbeat_interval=0.04, market_data_lifetime=0.3
-    ) as gateway:
+        scenario=Scenario(demo_orders=True), quote_interval=0.01, heartbeat_interval=0.04,
+        market_data_lifetime=0.3,
+    ) as gateway:  # fmt: skip
         async with AsyncClient(gateway.base_url, pacing=False) as client:
             async with connecting(
                 AsyncWsClient._open(client, timing, message_buffer, reconnect=True)

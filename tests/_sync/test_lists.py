@@ -36,7 +36,7 @@ TRADES = "/iserver/account/trades"
 @pytest.fixture
 def gateway(_no_threads_left: None) -> Iterator[SimulatedGateway]:
     """Simulated gateway with fixed prices and a stopped clock."""
-    scenario = Scenario(held=[Held("AAPL", 100, 200)], orders=[], cash={"USD": 100_000})
+    scenario = Scenario(held=[Held("AAPL", 100, 200)], cash={"USD": 100_000})
     with SimulatedGateway(scenario=scenario, clock=Clock.by_hand()) as simulated:
         simulated.set_price("AAPL", 250)
         yield simulated

@@ -23,7 +23,7 @@ from bezant._core.stream import order_check
 from bezant._core.stream.buffer import MessageBuffer
 from bezant._core.stream.phases import Timing
 from bezant._runtime._sync.concurrency import connecting
-from bezant.sim import SimulatedGateway
+from bezant.sim import Scenario, SimulatedGateway
 from tests.support._sync import pause, until
 
 SECONDS = 3.0
@@ -38,8 +38,9 @@ def test_nothing_is_lost_without_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:
     message_buffer = MessageBuffer(2_000)
     found: list[Message] = []
     with SimulatedGateway(
-        positions=5, quote_interval=0.01, heartbeat_interval=0.04, market_data_lifetime=0.3
-    ) as gateway:
+        scenario=Scenario(demo_orders=True), quote_interval=0.01, heartbeat_interval=0.04,
+        market_data_lifetime=0.3,
+    ) as gateway:  # fmt: skip
         with Client(gateway.base_url, pacing=False) as client:
             with connecting(WsClient._open(client, timing, message_buffer, reconnect=True)) as ws:
                 quotes = [ws.quote(conid) for conid in (265598, 272093)]

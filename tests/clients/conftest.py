@@ -54,7 +54,7 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def gateway() -> Iterator[SimulatedGateway]:
-    scenario = Scenario(held=[Held("AAPL", 100), Held("MSFT", 10)], orders=[])
+    scenario = Scenario(held=[Held("AAPL", 100), Held("MSFT", 10)])
     with SimulatedGateway(scenario=scenario, quote_interval=0.05) as running:
         running.set_price("AAPL", 250)
         yield running

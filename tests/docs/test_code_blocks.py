@@ -28,7 +28,7 @@ def blocks() -> Iterator[ParameterSet]:
 
 @pytest.mark.parametrize("code", list(blocks()))
 def test_code_block(code: str) -> None:
-    with SimulatedGateway(quote_interval=0.02) as gateway:
+    with SimulatedGateway(positions=250, quote_interval=0.02) as gateway:
         done = subprocess.run(
             [sys.executable, "-W", "error", "-c", code],
             env={

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from bezant.sim import Scenario
 from tests.gateway.chain import Chain
 from tests.gateway.real import RealGateway, Unavailable
 from tests.gateway.twins import Twin, forget_questions
@@ -36,7 +37,12 @@ def chain() -> Iterator[Chain]:
 
     All tests share it, because its login is slow.
     """
-    with Chain(quote_interval=0.02, heartbeat_interval=0.2) as upstream:
+    with Chain(
+        positions=250,
+        scenario=Scenario(demo_orders=True),
+        quote_interval=0.02,
+        heartbeat_interval=0.2,
+    ) as upstream:
         try:
             upstream.real = RealGateway(upstream.upstream_port)
         except Unavailable as reason:

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from bezant.sim import SimulatedGateway
+from bezant.sim import Scenario, SimulatedGateway
 from bezant.sim._transport.certificate import certificate
 
 INTERVAL = 0.01
@@ -28,7 +28,12 @@ def no_thread_is_left() -> Iterator[None]:
 
 @pytest.fixture
 def gateway() -> Iterator[SimulatedGateway]:
-    with SimulatedGateway(quote_interval=INTERVAL, heartbeat_interval=0.05) as running:
+    with SimulatedGateway(
+        positions=250,
+        scenario=Scenario(demo_orders=True),
+        quote_interval=INTERVAL,
+        heartbeat_interval=0.05,
+    ) as running:
         yield running
 
 

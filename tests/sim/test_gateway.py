@@ -62,7 +62,7 @@ def test_start_after_the_first_is_quick() -> None:
     # The slow part of the first start is the creation of the keys.
     made = certificate._mint.cache_info().misses
     for _ in range(5):
-        with SimulatedGateway():
+        with SimulatedGateway(positions=250):
             pass
     assert certificate._mint.cache_info().misses == made
 

@@ -1,8 +1,8 @@
 """Table of field reports: the number of each report, and the test that covers it.
 
 A field report is a public report by a user of the Client Portal API (CPAPI). The tests are named
-after the behaviour that they show. Tests of reports about the simulated gateway (numbers with
-``p``) are in ``tests/sim``.
+after the behaviour that they show. Numbers with ``r`` and ``s`` are reports about the client, and
+numbers with ``p`` are reports about the simulated gateway.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Final
 
 # Key: the number of a report. Value: the module in `tests/_async` and `tests/_sync`, and the name
-# of the test.
-REPORTS: Final[dict[str, tuple[str, str]]] = {
+# of a test.
+CLIENT: Final[dict[str, tuple[str, str]]] = {
     "r01": (
         "test_account_lists",
         "test_an_empty_list_is_believed_only_after_a_request_per_account",
@@ -61,4 +61,12 @@ REPORTS: Final[dict[str, tuple[str, str]]] = {
     "s24": ("test_field_reports", "test_the_replies_to_a_bracket_say_which_is_which"),
     "s25": ("test_reported_responses", "test_a_window_without_trades_has_no_bars"),
     "s26": ("test_reported_responses", "test_the_status_of_the_parts_of_a_bracket"),
+}
+
+# Key: the number of a report. Value: the module in `tests/sim`, and the name of a test.
+SIMULATION: Final[dict[str, tuple[str, str]]] = {
+    "p01": ("test_field_reports", "test_a_client_with_an_ordinary_cookie_jar_stays_logged_in"),
+    "p02": ("test_field_reports", "test_lookups_are_responded_to_as_recorded"),
+    "p02b": ("test_field_reports", "test_orders_and_logins_are_responded_to_as_recorded"),
+    "p03": ("test_field_reports", "test_a_stream_begins_as_recorded"),
 }

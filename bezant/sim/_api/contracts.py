@@ -228,7 +228,7 @@ class ContractApi:
         stock = contract.asset_class == "STK"
         types = ["limit", "market", "stop", "stop_limit", "trailing_stop", "trailing_stop_limit"]
         if stock:
-            types.append("midprice")
+            types += ["midprice", "marketonclose", "limitonclose"]
         return {
             "algoEligible": stock,
             "allOrNoneEligible": stock,

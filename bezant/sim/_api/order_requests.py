@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._market.order_types import NAMES, NOT_SIMULATED, ORDER_TYPES
 from .._market.orders import OrderSpec
+from .._wire_forms.orders import plain, venue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,12 +29,14 @@ class BadOrder(Exception):
     Args:
         text: the error message.
         status: the HTTP status of the response.
+        invented: whether IBKR accepts such an order, and only the simulation refuses it.
     """
 
-    def __init__(self, text: str, status: int = 400) -> None:
+    def __init__(self, text: str, status: int = 400, *, invented: bool = False) -> None:
         super().__init__(text)
         self.text = text
         self.status = status
+        self.invented = invented
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +132,11 @@ def read(row: Mapping[str, Any], account: str, contracts: Mapping[int, Contract]
     name = str(row.get("orderType") or "").upper()
     kind = NAMES.get(name)
     if kind is None:
-        known = name in NOT_SIMULATED
-        msg = f"Order type {name} is not supported for this contract" if known else ""
-        raise BadOrder(msg or "Unknown order type", 200 if known else 400)
+        if name in NOT_SIMULATED:
+            msg = f"Order type {name} is not supported for this contract"
+            raise BadOrder(msg, 200, invented=True)
+        msg = "Unknown order type"
+        raise BadOrder(msg)
     order_type = ORDER_TYPES[kind]
     tif = _TIFS.get(str(row.get("tif") or "").upper())
     if tif is None:
@@ -154,6 +159,10 @@ def read(row: Mapping[str, Any], account: str, contracts: Mapping[int, Contract]
     if order_type.stocks_only and contract is not None and contract.asset_class != "STK":
         msg = f"Order type {name} is not supported for this contract"
         raise BadOrder(msg, 200)
+    if order_type.at_close and contract is not None and tif != "DAY":
+        order = f'"{side} {plain(quantity or Decimal(1))} {contract.symbol} {venue(contract)}"'
+        msg = f"{order}\nInvalid time-in-force for at-the-closing order."  # the wording of IBKR
+        raise BadOrder(msg, 200)
     trail, percent = _trail(row) if order_type.trails else (None, False)
     spec = OrderSpec(
         conid=conid,
@@ -163,7 +172,7 @@ def read(row: Mapping[str, Any], account: str, contracts: Mapping[int, Contract]
         limit=_price_of(row, order_type.limit, needed=order_type.needs_price),
         stop=_price_of(row, order_type.stop, needed=order_type.needs_price),
         tif=tif,
-        outside_rth=row.get("outsideRTH") is True,
+        outside_rth=row.get("outsideRTH") is True and not order_type.at_close,
         client_id=client_id,
         parent=str(row.get("parentId") or ""),
         group=row.get("isSingleGroup") is True,

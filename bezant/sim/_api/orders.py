@@ -14,20 +14,23 @@ from .._market.orders import OrderRefused
 from .._state.questions import MAX_SUPPRESSED
 from .._wire_forms.account import amount
 from .._wire_forms.orders import execution_row, order_row, plain, status_body
-from .call import Call, Json, error
+from .call import INVENTED, Call, Json, error
 from .order_requests import BadOrder, Request, read
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .._market.exchange import Exchange
-    from .._market.orders import Order, OrderSpec
+    from .._market.orders import Order, OrderSpec, Status
     from .._state.state import State
     from .call import Routes
 
 _DAY = 86_400.0
 _MAX_DAYS = 7
 _ALL = -1
+# The status in the response to every new order, whatever becomes of the order: IBKR responds before
+# the exchange does. Recorded from paper accounts, also of orders that were filled at once.
+_JUST_PLACED: Status = "PreSubmitted"
 _NO_ORDER = "1000000001"
 _NO_SIZE = "Order size 0 is not valid. Please enter size greater than 0."
 _BLIND = "21/There is no market data for this contract yet."
@@ -206,7 +209,9 @@ class OrderApi:
             return self._ask(
                 exchange,
                 specs,
-                lambda: [_placed(each) for each in _children_first(self._entered(specs))],
+                lambda: [
+                    _placed(each, _JUST_PLACED) for each in _children_first(self._entered(specs))
+                ],
                 by_money=by_money,
             )
 
@@ -291,7 +296,8 @@ class OrderApi:
 
             def act() -> list[dict[str, Any]]:
                 with self._trading.now() as later:
-                    return [_placed(later.modify(order_id, spec))]
+                    changed = later.modify(order_id, spec)
+                    return [_placed(changed, changed.status)]
 
             return self._ask(exchange, [spec], act, by_money=by_money)
 
@@ -433,10 +439,10 @@ def _children_first(orders: list[Order]) -> list[Order]:
     return sorted(orders, key=lambda order: order.parent_id is None)
 
 
-def _placed(order: Order) -> dict[str, Any]:
+def _placed(order: Order, status: Status) -> dict[str, Any]:
     body = {
         "order_id": str(order.order_id),
-        "order_status": order.status,
+        "order_status": status,
         "encrypt_message": "1",
     }
     if order.spec.client_id:
@@ -447,10 +453,11 @@ def _placed(order: Order) -> dict[str, Any]:
 
 
 def _refused(why: BadOrder | OrderRefused) -> Response:
-    status = why.status if isinstance(why, BadOrder) else 200
-    if not str(why):
-        return Response(status_code=status)
-    return Json({"error": str(why)}, status)
+    if isinstance(why, OrderRefused):
+        return Json({"error": str(why)})
+    if not why.text:
+        return Response(status_code=why.status)
+    return Json({"error": why.text}, why.status, INVENTED if why.invented else None)
 
 
 def _is_empty(row: object) -> bool:

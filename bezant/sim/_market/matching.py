@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from . import calendar, costs, trailing
 from .books import Books
+from .order_types import ORDER_TYPES
 from .orders import ZERO, Execution, Order
 from .prices import CENT
 
@@ -148,7 +149,7 @@ class Matching:
         return wake
 
     def _idle_until(self, order: Order) -> float:
-        if order.parent_id in self._working:
+        if order.parent_id in self._working or ORDER_TYPES[order.spec.kind].at_close:
             return math.inf
         spec = order.spec
         buying = spec.side == "BUY"
@@ -180,15 +181,32 @@ class Matching:
             if order.cancels_at is not None and order.cancels_at <= now:
                 ends.append((order.cancels_at, order.order_id, ""))
         for when, order_id, reason in sorted(ends):
-            if not self.orders[order_id].done:
+            order = self.orders[order_id]
+            if not order.done:
                 self.now = max(self.now, when)
-                self._cancel(self.orders[order_id], reason)
+                if not (reason and self._trade_at_close(order)):
+                    self._cancel(order, reason)
         self.now = max(self.now, now)
         if self.now >= self._day_ends:
             self._day = calendar.last_session(self.now)
             self._day_ends = calendar.following(self._day).opens
             self._day_base = None
             self.books.new_day()
+
+    def _trade_at_close(self, order: Order) -> bool:
+        """Fill an order at the close, if it is for the close; return whether it was filled.
+
+        The whole quantity trades at the last price: an auction has no bid and ask.
+        """
+        spec = order.spec
+        held = order.parent_id in self._working or self.market.is_halted(spec.conid)
+        if held or not ORDER_TYPES[spec.kind].at_close:
+            return False
+        price, limit = self.market.quote(spec.conid, self.now).last, spec.limit
+        if limit is not None and (price > limit if spec.side == "BUY" else price < limit):
+            return False
+        self._fill(order, order.remaining, price)
+        return True
 
     def _match(self) -> None:
         """Let every working order trade with the current market."""
@@ -215,6 +233,10 @@ class Matching:
         ):
             if not cancelling:
                 self._set(order, "PreSubmitted")
+            return False
+        if ORDER_TYPES[spec.kind].at_close:
+            if not cancelling:
+                self._set(order, "Submitted")
             return False
         quote = self.market.quote(spec.conid, self.now)
         buying = spec.side == "BUY"

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Kind = Literal["MKT", "LMT", "STP", "STOP_LIMIT", "TRAIL", "TRAILLMT", "MIDPRICE"]
+Kind = Literal[
+    "MKT", "LMT", "STP", "STOP_LIMIT", "TRAIL", "TRAILLMT", "MIDPRICE", "MOC", "LOC"
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,22 +21,26 @@ class OrderType:
         shown: the type's name in a list of orders.
         original: the type's name in the field `origOrderType` of a list of orders, and in the field
             `order_type` of an order's status.
+        described: the type's name in an order's description; empty if it is `shown`.
         alias: another name of the type that requests may use; empty without one.
         limit: name of the request field with the limit price; empty for types without one.
         stop: name of the request field with the stop price; empty for types without one.
         needs_price: whether these two fields are required.
         trails: whether the stop price follows the market.
         stocks_only: whether the type is for stocks only.
+        at_close: whether the order trades only at the close of the regular session.
     """
 
     shown: str
     original: str
+    described: str = ""
     alias: str = ""
     limit: str = ""
     stop: str = ""
     needs_price: bool = True
     trails: bool = False
     stocks_only: bool = False
+    at_close: bool = False
 
 
 ORDER_TYPES: Mapping[Kind, OrderType] = {
@@ -65,11 +71,27 @@ ORDER_TYPES: Mapping[Kind, OrderType] = {
         needs_price=False,
         stocks_only=True,
     ),
+    "MOC": OrderType(
+        shown="MARKETONCLOSE",
+        original="MARKETONCLOSE",
+        described="MKT CLS",
+        stocks_only=True,
+        at_close=True,
+    ),
+    # The description of this type is not recorded.
+    "LOC": OrderType(
+        shown="LIMITONCLOSE",
+        original="LIMITONCLOSE",
+        described="LMT CLS",
+        limit="price",
+        stocks_only=True,
+        at_close=True,
+    ),
 }
 NAMES: Mapping[str, Kind] = {
     name: kind for kind, row in ORDER_TYPES.items() for name in (kind, row.alias) if name
 }
 """Order types by their names in a request."""
 
-NOT_SIMULATED = frozenset({"LOC", "MOC", "RELATIVE"})
-"""Names of order types that the gateway knows and no contract supports."""
+NOT_SIMULATED = frozenset({"MIT", "LIT", "REL"})
+"""Names of order types that IBKR accepts and the simulated exchange refuses."""

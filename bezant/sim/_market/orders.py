@@ -30,7 +30,7 @@ class OrderSpec:
         side: `BUY` or `SELL`.
         kind: the order's type.
         quantity: the quantity.
-        limit: limit price of `LMT`, `STOP_LIMIT` and `TRAILLMT`; price cap of `MIDPRICE`.
+        limit: limit price of `LMT`, `STOP_LIMIT`, `TRAILLMT` and `LOC`; price cap of `MIDPRICE`.
         stop: stop price of `STP`, `STOP_LIMIT`, `TRAIL` and `TRAILLMT`. The stop price of `TRAIL`
             and `TRAILLMT` follows the market, and the limit price of `TRAILLMT` follows the stop
             price.

@@ -101,8 +101,6 @@ def scenario_of(given: Mapping[str, Any], where: str = "scenario") -> Scenario:
     values = _read(given, _TOP, where)
     if "positions" in values:
         values["held"] = values.pop("positions")
-    # `Scenario` would add two orders for demonstrations. A file without orders means no orders.
-    values.setdefault("orders", [])
     return Scenario(**values)
 
 
@@ -272,6 +270,7 @@ _TOP: Mapping[str, Callable[[Any, str], Any]] = {
     "cash": _amounts(_number),
     "prices": _prices,
     "orders": _list_of(_working),
+    "demo_orders": _flag,
     "hours": _one_of(*_HOURS),
     "commissions": _flag,
     "cancel_delay": _seconds,

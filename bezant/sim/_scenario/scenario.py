@@ -58,7 +58,7 @@ class Held:
 STARTING: Mapping[str, tuple[str, ...]] = {
     kind: tuple(name for name in ("limit", "stop") if getattr(row, name))
     for kind, row in ORDER_TYPES.items()
-    if row.needs_price and not row.trails
+    if row.needs_price and not row.trails and not row.at_close
 }
 
 
@@ -133,14 +133,14 @@ class Scenario:
     Attributes:
         contracts: contracts in addition to the built-in ones.
         held: the positions. If None, random positions are drawn from the gateway's seed, as many as
-            the gateway's argument `positions` says.
+            the gateway's argument `positions` says: none by default.
         cash: cash by currency: USD, EUR, GBP, CHF, CAD, MXN, JPY.
         prices: prices at the start, by symbol or conid. Other contracts start at the price that
             they have by default.
-        orders: the working orders. If None and `held` is None, two orders are created that change
-            from time to time, so that a stream of orders has updates: one is filled share by share,
-            and the limit price of the other changes. If None and `held` is given, there are no
-            orders.
+        orders: the working orders.
+        demo_orders: whether there are two more orders that change from time to time, so that a
+            stream of orders has updates: one is filled share by share, and the limit price of the
+            other changes. An account with too little margin for them starts without them.
         hours: `always`, or `regular` for the sessions of US stocks: 09:30 to 16:00 in New York,
             without weekends and holidays. Outside these hours prices do not change.
         commissions: whether executions cost a commission.
@@ -158,7 +158,8 @@ class Scenario:
     held: Sequence[Held] | None = None
     cash: Mapping[str, Amount] = field(default_factory=_some_cash)
     prices: Mapping[str | int, Amount] = field(default_factory=_no_prices)
-    orders: Sequence[Working] | None = None
+    orders: Sequence[Working] = ()
+    demo_orders: bool = False
     hours: Hours = "always"
     commissions: bool = True
     cancel_delay: float = 0.25

@@ -84,7 +84,7 @@ class StateFactory:
         Args:
             session: login and brokerage session of the gateway.
             clock: the clock of the simulation.
-            scenario: what the account holds; None draws the positions from the seed.
+            scenario: what the account holds; None for `Scenario()`.
 
         Raises:
             ValueError: the scenario names a contract that does not exist.

@@ -87,7 +87,7 @@ class Trading:
                 market.quote(contract.conid, now).last if price is None else exact(price),
                 exact(each.realized),
             )
-        for order in scenario.orders or ():
+        for order in scenario.orders:
             try:
                 exchange.place([order.spec(find(catalogue, order.contract))])
             except OrderRefused as why:
@@ -95,9 +95,8 @@ class Trading:
                 raise ValueError(msg) from why
         self._days: dict[int, TradingDay] = {}
         self._activity: _Activity | None = None
-        if scenario.orders is None and scenario.held is None:
-            # If the account has too little margin for the two demonstration orders, it starts
-            # without them.
+        if scenario.demo_orders:
+            # If the account has too little margin for the demo orders, it starts without them.
             with contextlib.suppress(OrderRefused):
                 self._activity = _Activity(exchange, catalogue)
 

@@ -30,7 +30,11 @@ _STEPS = (
 
 
 class Orders:
-    """Subscription to orders. An order's first row has all values, later rows only the changes."""
+    """Subscription to orders.
+
+    An order's first row and the row of a pending cancellation have all values, other rows only the
+    changes.
+    """
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -119,7 +123,8 @@ class Orders:
         contract = self._state.catalogue.contracts[order.spec.conid]
         row = order_row(order, contract, self._state.account_id)
         self._sent[order.order_id] = (version, row)
-        old = sent[1] if sent is not None else {}
+        # As recorded, the row that says `PendingCancel` has all values again.
+        old = {} if sent is None or order.status == "PendingCancel" else sent[1]
         delta = {key: value for key, value in row.items() if old.get(key) != value}
         head = {"acct": self._state.account_id, "orderId": order.order_id}
         return head | delta if delta else None

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from .messages import Message
 
 _DAY = 86_400.0
+# Keys of the list of trades that no recorded frame has.
+_ONLY_LISTED = ("open_close", "submitter")
 
 
 class Trades:
@@ -60,17 +62,20 @@ class Trades:
             fresh = exchange.executions[self._sent :]
             self._sent = len(exchange.executions)
             rows = [
-                execution_row(
-                    each, contracts[each.conid], account, exchange.books.position(each.conid)
+                _without(
+                    execution_row(
+                        each, contracts[each.conid], account, exchange.books.position(each.conid)
+                    ),
+                    *_ONLY_LISTED,
                 )
                 for each in fresh
                 if each.when >= self._since
             ]
         if rows:
             # IBKR sends each execution twice, first without the commission, which it learns later.
-            yield {"topic": "str", "args": [_without_commission(row) for row in rows]}
+            yield {"topic": "str", "args": [_without(row, "commission") for row in rows]}
             yield {"topic": "str", "args": rows}
 
 
-def _without_commission(row: Message) -> Message:
-    return {key: value for key, value in row.items() if key != "commission"}
+def _without(row: Message, *keys: str) -> Message:
+    return {key: value for key, value in row.items() if key not in keys}

@@ -11,17 +11,25 @@ from .._market.order_types import ORDER_TYPES
 from .._market.orders import ZERO
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from decimal import Decimal
 
     from .._market.catalogue import Contract
-    from .._market.orders import Execution, Order
+    from .._market.orders import Execution, Order, Status
 
 _TIFS = {"DAY": ("Day", "CLOSE"), "GTC": ("GTC", "GTC"), "IOC": ("IOC", "IOC")}
 # Key: an order status. Value: the code of the FIX protocol for it, which the response to the status
 # call contains as `order_ccp_status`.
 _CODES = {"Filled": "2", "Cancelled": "4", "PendingCancel": "6"}
 _CHARTS = "#R|1"
-_COLOURS = {"Filled": ("#FFFFFF", "#000000"), "Cancelled": ("#FFFFFF", "#808080")}
+# Background and foreground colour of an order by its status, as recorded.
+_COLOURS: Mapping[Status, tuple[str, str]] = {
+    "PreSubmitted": ("#FFFFFF", "#997EE5"),
+    "Submitted": ("#000000", "#00F000"),
+    "PendingCancel": ("#000000", "#FF64FF"),
+    "Filled": ("#FFFFFF", "#000000"),
+    "Cancelled": ("#FFFFFF", "#AA0000"),
+}
 _FIRM = "SIMULATED"
 
 
@@ -44,7 +52,8 @@ def venue(contract: Contract) -> str:
 def _prices(order: Order) -> str:
     spec = order.spec
     shown = [money(each) for each in (spec.stop, spec.limit) if each is not None]
-    return " ".join([ORDER_TYPES[spec.kind].shown, *shown])
+    order_type = ORDER_TYPES[spec.kind]
+    return " ".join([order_type.described or order_type.shown, *shown])
 
 
 def option_text(contract: Contract) -> str:
@@ -72,7 +81,7 @@ def describe(order: Order, contract: Contract) -> str:
 
 def _sizes(order: Order) -> str:
     total = plain(order.spec.quantity)
-    return f"{plain(order.filled)}/{total}" if order.filled and order.remaining else total
+    return f"{plain(order.filled)}/{total}" if order.remaining else total
 
 
 def fresh(order: Order) -> Order:
@@ -86,7 +95,7 @@ def order_row(order: Order, contract: Contract, account: str) -> dict[str, Any]:
     """Return an order in the form of the list of orders and of the WebSocket topic `sor`."""
     spec = order.spec
     price = spec.limit if spec.limit is not None else spec.stop
-    background, foreground = _COLOURS.get(order.status, ("#000000", "#00F000"))
+    background, foreground = _COLOURS[order.status]
     row: dict[str, Any] = {
         "acct": account,
         "conidex": str(contract.conid),
@@ -105,7 +114,8 @@ def order_row(order: Order, contract: Contract, account: str) -> dict[str, Any]:
         "totalSize": float(spec.quantity),
         "companyName": contract.name,
         "status": order.status,
-        "order_ccp_status": order.status,
+        # While a cancellation is pending, IBKR's backend still has the order as submitted.
+        "order_ccp_status": "Submitted" if order.status == "PendingCancel" else order.status,
         "origOrderType": ORDER_TYPES[spec.kind].original,
         "supportsTaxOpt": "1",
         "lastExecutionTime": time.strftime("%y%m%d%H%M%S", time.gmtime(order.updated)),
@@ -139,7 +149,7 @@ def status_body(order: Order, contract: Contract, account: str) -> dict[str, Any
     In this form, prices and quantities are text.
     """
     spec = order.spec
-    background, foreground = _COLOURS.get(order.status, ("#000000", "#00F000"))
+    background, foreground = _COLOURS[order.status]
     price = spec.limit if spec.limit is not None else spec.stop
     description = describe(order, contract)
     code = _CODES.get(order.status, "1" if order.filled else "0")

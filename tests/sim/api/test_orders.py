@@ -27,7 +27,6 @@ Until = Callable[[Callable[[], object]], None]
 def gateway() -> Iterator[SimulatedGateway]:
     scenario = Scenario(
         held=[Held("AAPL", 100, 200), Held("SIE", 5)],
-        orders=[],
         cash={"USD": 100_000, "EUR": "500.5"},
         prices={"AAPL": 250, 272093: "400"},
         value_limit=100_000,
@@ -82,7 +81,7 @@ def test_accounts_come_first(api: httpx.Client) -> None:
 def test_an_order_that_fills(gateway: SimulatedGateway, trader: httpx.Client) -> None:
     [placed] = place(trader, row(kind="MKT", cOID="first"))
     assert placed == {
-        "order_id": str(gateway.orders[0].order_id), "order_status": "Filled",
+        "order_id": str(gateway.orders[0].order_id), "order_status": "PreSubmitted",
         "encrypt_message": "1", "local_order_id": "first",
     }  # fmt: skip
     number = int(placed["order_id"])
@@ -207,9 +206,8 @@ def test_bracket(gateway: SimulatedGateway, trader: httpx.Client) -> None:
         row("SELL", kind="STP", price=240, parentId="entry", tif="GTC"),
     )
     assert gain["parent_order_id"] == loss["parent_order_id"] == parent["order_id"]
-    assert [each["order_status"] for each in (parent, gain, loss)] == [
-        "Submitted", "PreSubmitted", "PreSubmitted",
-    ]  # fmt: skip
+    assert {each["order_status"] for each in (parent, gain, loss)} == {"PreSubmitted"}
+    assert statuses(gateway) == ["Submitted", "PreSubmitted", "PreSubmitted"]
     gateway.set_price("AAPL", "248.5")
     gateway.set_price("AAPL", 230)
     rows = orders(trader)
@@ -245,7 +243,7 @@ def test_questions_in_a_chain(gateway: SimulatedGateway, trader: httpx.Client) -
         assert gateway.orders == []
         [asked] = trader.post(f"/iserver/reply/{asked['id']}", json={"confirmed": True}).json()
     assert kinds == ["o163", "o383", "o10153"]
-    assert asked["order_status"] == "Submitted"
+    assert asked["order_status"] == "PreSubmitted"
     [asked] = place(trader, row(price=249))
     assert asked["messageIds"] == ["p12"]
     assert "order_id" in place(trader, row(price=249))[0]
@@ -305,7 +303,8 @@ def test_questions_that_went(gateway: SimulatedGateway, trader: httpx.Client) ->
     assert reply(third["id"]).status_code == 503
     trader.get("/iserver/accounts")
     [fourth] = place(trader, row(price=300, quantity=20))
-    assert reply(fourth["id"]).json()[0]["order_status"] == "Filled"
+    assert reply(fourth["id"]).json()[0]["order_status"] == "PreSubmitted"
+    assert statuses(gateway) == ["Filled"]
     assert reply(fourth["id"]).status_code == 503
     assert len(gateway.orders) == 1
 
@@ -351,7 +350,7 @@ def test_midprice(gateway: SimulatedGateway, trader: httpx.Client) -> None:
     assert (shown["orderType"], shown["avgPrice"]) == ("MidPrice", "250.00")
     # For MIDPRICE, `price` is a cap. A cap far from the market raises no question.
     [waiting] = place(trader, row(kind="MIDPRICE", price=100))
-    assert waiting["order_status"] == "Submitted"
+    assert orders(trader)[int(waiting["order_id"])]["status"] == "Submitted"
     [future, *_] = gateway._state.catalogue.futures("ES")
     more: dict[str, Any] = {"conid": future.conid, "manualIndicator": True, "extOperator": "me"}
     refused = place(trader, row(kind="MIDPRICE", **more))["error"]
@@ -377,7 +376,9 @@ def test_suppressing_needs_kinds(gateway: SimulatedGateway, trader: httpx.Client
         (row(conid=99, price=5), 200, "no sec defs returned forSecDef 99"),
         (row("HOLD"), 400, "Invalid Side"),
         (row(kind="SOMEHOW"), 400, "Unknown order type"),
-        (row(kind="MOC"), 200, "Order type MOC is not supported for this contract"),
+        (row(kind="MOC", tif="GTC"), 200, '"BUY 10 AAPL NASDAQ.NMS"\nInvalid time-in-force'),
+        (row(kind="LOC", tif="IOC", price=250), 200, "Invalid time-in-force for at-the-closing"),
+        (row(kind="LOC"), 200, "Invalid order price fields"),
         (row(kind="MIDPRICE", price=0), 200, "Invalid order price fields"),
         (row(kind="TRAIL"), 200, "Invalid trailing amount or type"),
         (row(kind="TRAIL", trailingAmt=1), 200, "Invalid trailing amount or type"),
@@ -412,12 +413,50 @@ def test_refusals(
     assert gateway.orders == []
 
 
+@pytest.mark.parametrize("kind", ["MIT", "LIT", "REL"])
+def test_the_refusal_of_a_type_that_ibkr_accepts_is_marked_as_invented(
+    gateway: SimulatedGateway, trader: httpx.Client, kind: str
+) -> None:
+    refused = trader.post(ORDERS, json={"orders": [row(kind=kind, price=250)]})
+    assert refused.json()["error"] == f"Order type {kind} is not supported for this contract"
+    assert refused.headers["x-simulated"] == "invented"
+    assert [each.path for each in gateway.invented] == [f"/v1/api{ORDERS}"]
+
+
+def test_orders_at_the_close(gateway: SimulatedGateway, trader: httpx.Client) -> None:
+    [market] = place(trader, row(kind="MOC", quantity=45))
+    [limit] = place(trader, row(kind="LOC", price="249.50"))
+    [low] = place(trader, row("SELL", kind="LOC", price="250.50"))
+    shown = orders(trader)[int(market["order_id"])]
+    # These values are recorded.
+    assert {name: shown[name] for name in RECORDED_AT_CLOSE} == RECORDED_AT_CLOSE
+    status = trader.get(f"/iserver/account/order/status/{limit['order_id']}").json()
+    assert (status["order_type"], status["limit_price"]) == ("LIMITONCLOSE", "249.50")
+    gateway.clock.advance(5 * 3600)  # 15:00 in New York
+    assert statuses(gateway) == ["Submitted"] * 3
+    gateway.set_price("AAPL", 249, size=1)
+    gateway.clock.advance(3601)
+    assert statuses(gateway) == ["Filled", "Filled", "Cancelled"]
+    assert {each.price for each in gateway.executions} == {Decimal(249)}
+    assert orders(trader)[int(low["order_id"])]["status"] == "Cancelled"
+    assert gateway.position("AAPL") == 155
+
+
+RECORDED_AT_CLOSE = {
+    "orderDesc": "Buy 45 AAPL MKT CLS, Day", "orderType": "MARKETONCLOSE",
+    "origOrderType": "MARKETONCLOSE", "status": "Submitted", "order_ccp_status": "Submitted",
+    "sizeAndFills": "0/45", "price": "", "timeInForce": "CLOSE", "bgColor": "#000000",
+    "fgColor": "#00F000",
+}  # fmt: skip
+
+
 def test_bodies_that_are_refused(gateway: SimulatedGateway, trader: httpx.Client) -> None:
     for body in (b"no json", b"[]", b'{"orders":5}', b'{"orders":[]}', b'{"orders":[5]}'):
         answer = trader.post(ORDERS, content=body)
         assert answer.status_code == 400, body
     assert trader.post(ORDERS.replace(ACCOUNT, "DU1"), json={"orders": [row()]}).status_code == 400
-    future = row(conid=600_000_013, price=6890)
+    [contract, *_] = trader.get("/trsrv/futures", params={"symbols": "ES"}).json()["ES"]
+    future = row(conid=contract["conid"], price=6890)
     answer = trader.post(ORDERS, json={"orders": [future]})
     assert (answer.status_code, answer.content) == (400, b"")
     place(trader, row(price=249, cOID="twice"))
@@ -512,9 +551,9 @@ def test_streams_report_an_order(
     [placed] = place(trader, row(kind="MKT", cOID="now"))
     gateway.clock.advance(0.1)
     number = int(placed["order_id"])
-    assert placed["order_status"] == "Submitted"
+    assert placed["order_status"] == "PreSubmitted"
     [new] = ws.message("sor")["args"]
-    assert (new["orderId"], new["sizeAndFills"], new["filledQuantity"]) == (number, "10", 0.0)
+    assert (new["orderId"], new["sizeAndFills"], new["filledQuantity"]) == (number, "0/10", 0.0)
     assert (new["status"], new["order_ccp_status"]) == ("Inactive", "Pending Submit")
     for state in ("PendingSubmit", "PreSubmitted"):
         [step] = ws.message("sor")["args"]
@@ -586,7 +625,7 @@ def test_market_data_follows_the_price(gateway: SimulatedGateway, open_ws: Open)
 
 
 def test_market_hours() -> None:
-    scenario = Scenario(held=[], orders=[], hours="regular")
+    scenario = Scenario(held=[], hours="regular")
     # The clock starts on a Saturday, when the market is closed.
     clock = Clock.by_hand(Clock.by_hand().now() + 3 * 86_400)
     with SimulatedGateway(scenario=scenario, clock=clock) as gateway:
@@ -600,6 +639,7 @@ def test_market_hours() -> None:
             assert asked["messageIds"] == ["o10151"]
             [placed] = api.post(f"/iserver/reply/{asked['id']}", json={"confirmed": True}).json()
             assert placed["order_status"] == "PreSubmitted"
+            assert statuses(gateway) == ["PreSubmitted"]
             gateway.clock.advance(2 * 86_400)
             assert gateway.orders[0].status == "Filled"
             [shown] = api.get("/iserver/marketdata/snapshot", params=params).json()
@@ -616,6 +656,7 @@ def test_a_halt(gateway: SimulatedGateway, trader: httpx.Client) -> None:
     assert (shown["31"], shown["84"]) == ("H250.00", "249.99")
     [placed] = place(trader, row(kind="MKT"))
     assert placed["order_status"] == "PreSubmitted"
+    assert statuses(gateway) == ["PreSubmitted"]
     gateway.resume("AAPL")
     assert statuses(gateway) == ["Filled"]
     [shown] = trader.get("/iserver/marketdata/snapshot", params=params).json()
@@ -704,14 +745,16 @@ def test_scenarios_that_cannot_be(scenario: Scenario, text: str) -> None:
         SimulatedGateway(scenario=scenario)
 
 
-def test_no_invented_orders_without_funds_or_with_given_positions() -> None:
-    assert SimulatedGateway(positions=0, scenario=Scenario(cash={})).orders == []
-    assert SimulatedGateway(scenario=Scenario(held=[])).orders == []
-    assert len(SimulatedGateway(positions=0).orders) == 2
+def test_an_account_without_funds_has_no_demo_orders() -> None:
+    assert SimulatedGateway(scenario=Scenario(demo_orders=True, cash={})).orders == []
+    given = [Working("KO", "BUY", 1, limit=9)]
+    gateway = SimulatedGateway(scenario=Scenario(demo_orders=True, orders=given))
+    assert len(gateway.orders) == 3
 
 
 def test_the_two_orders_change_until_the_client_does_it() -> None:
-    gateway = SimulatedGateway(clock=Clock.by_hand(), scenario=Scenario(prices={"MSFT": 467}))
+    scenario = Scenario(demo_orders=True, prices={"MSFT": 467})
+    gateway = SimulatedGateway(clock=Clock.by_hand(), scenario=scenario)
     filled, repriced = gateway.orders
     assert (filled.filled, repriced.spec.limit) == (Decimal(0), Decimal(455))
     gateway.clock.advance(10)
@@ -726,7 +769,8 @@ def test_the_two_orders_change_until_the_client_does_it() -> None:
 def test_the_order_that_is_repriced_costs_no_look_at_the_whole_account(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    gateway = SimulatedGateway(clock=Clock.by_hand())
+    scenario = Scenario(demo_orders=True)
+    gateway = SimulatedGateway(clock=Clock.by_hand(), scenario=scenario)
     before = gateway.orders[1].spec.limit
 
     def looked(books: Books) -> None:
@@ -738,10 +782,10 @@ def test_the_order_that_is_repriced_costs_no_look_at_the_whole_account(
 
 
 def test_a_new_gateway_is_quick() -> None:
-    SimulatedGateway()
+    SimulatedGateway(positions=250)
     begin = time.process_time()
     for _ in range(10):
-        SimulatedGateway()
+        SimulatedGateway(positions=250)
     # Making a gateway takes about 10 ms. The limit of 100 ms leaves time for tests that run in
     # parallel.
     assert (time.process_time() - begin) / 10 < 0.1

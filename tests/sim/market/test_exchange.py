@@ -535,3 +535,39 @@ def test_a_day_with_an_order_far_from_the_market_is_short(monkeypatch: pytest.Mo
     monkeypatch.setattr(Path, "last", counted)
     here.advance(NOON + 900)
     assert looked < 10
+
+
+def test_an_order_at_the_close_trades_at_the_close_only() -> None:
+    here = exchange(hours="regular")
+    before, cancelled, child = place(
+        here,
+        spec(kind="MOC", client_id="a"),
+        spec("SELL", kind="LOC", limit=99, client_id="b"),
+        spec(kind="MOC", parent="b"),
+    )
+    close = calendar.end_of_day(NOON)
+    assert before.expires == close
+    here.advance(close - 1)
+    assert (status(before), status(cancelled), status(child)) == (
+        "Submitted", "Submitted", "PreSubmitted",
+    )  # fmt: skip
+    here.cancel(cancelled.order_id)
+    here.advance(close + 3600)
+    assert (status(before), status(cancelled), status(child)) == (
+        "Filled", "Cancelled", "Cancelled",
+    )  # fmt: skip
+    [done] = here.executions
+    assert (done.when, done.price, done.quantity) == (close, Decimal(100), Decimal(10))
+    # An order after the close is for the next day.
+    [later] = place(here, spec(kind="MOC"))
+    assert status(later) == "PreSubmitted"
+    assert later.expires == calendar.end_of_day(close + 3600) > close + 3600
+
+
+def test_an_order_at_the_close_of_a_halted_contract_ends_unfilled() -> None:
+    here = exchange(hours="regular")
+    [order] = place(here, spec(kind="MOC"))
+    here.market.halt(1, here.now)
+    here.advance(order.expires)
+    assert (status(order), filled(order)) == ("Cancelled", 0)
+    assert here.executions == []

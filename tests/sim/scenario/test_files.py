@@ -125,8 +125,9 @@ def test_everything(tmp_path: Path) -> None:
 
 def test_defaults_of_a_scenario() -> None:
     scenario = parse_scenario("")
+    assert scenario == Scenario()
     assert scenario.held is None
-    assert scenario.orders == []
+    assert (scenario.orders, scenario.demo_orders) == ((), False)
 
 
 @pytest.mark.parametrize(

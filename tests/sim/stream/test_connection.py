@@ -277,7 +277,7 @@ def test_account_summary_and_ledger(open_ws: Open) -> None:
 
 def test_an_unchanged_ledger_is_sent_with_its_keys_only(open_ws: Open) -> None:
     with SimulatedGateway(
-        quote_interval=0.01, scenario=Scenario(held=[], orders=[], cash={"USD": 5})
+        quote_interval=0.01, scenario=Scenario(held=[], cash={"USD": 5})
     ) as gateway:
         ws = open_ws(url=gateway.ws_url)
         ws.send(f'sld+{ACCOUNT}+{{"keys":["LedgerListUSD"],"fields":["cashbalance"]}}')

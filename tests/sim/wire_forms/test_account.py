@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bezant.sim import Clock, SimulatedGateway
+from bezant.sim import Clock, Scenario, SimulatedGateway
 
 ACCOUNT = "DU1234567"
 SHORT_KEYS = {
@@ -59,7 +59,8 @@ RULES = {"incrementRules", "displayRule"}
 @pytest.fixture
 def gateway() -> Iterator[SimulatedGateway]:
     # The clock is stopped, so that prices do not move and equal requests get equal responses.
-    with SimulatedGateway(clock=Clock.by_hand()) as running:
+    scenario = Scenario(demo_orders=True)
+    with SimulatedGateway(positions=250, scenario=scenario, clock=Clock.by_hand()) as running:
         yield running
 
 
