@@ -22,6 +22,7 @@ from ._version import __version__
 if TYPE_CHECKING:
     from ._async.bulk import AsyncBulk
     from ._async.client import AsyncClient
+    from ._async.contracts.contracts import AsyncContracts
     from ._async.contracts.symbols import AsyncSymbolCache
     from ._async.session.events import AsyncSessionEvents
     from ._async.session.keepalive import AsyncKeepalive
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from ._core.session.state import BrokerageState, LoginState, SessionChange, SessionState
     from ._sync.bulk import Bulk
     from ._sync.client import Client
+    from ._sync.contracts.contracts import Contracts
     from ._sync.contracts.symbols import SymbolCache
     from ._sync.session.events import SessionEvents
     from ._sync.session.keepalive import Keepalive
@@ -104,6 +106,7 @@ if TYPE_CHECKING:
         AuthStatus,
         BarsUpdate,
         Bulletin,
+        Contract,
         ErrorMessage,
         Gap,
         Heartbeat,
@@ -136,6 +139,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "_async.bulk": ("AsyncBulk",),
     "_async.client": ("AsyncClient",),
+    "_async.contracts.contracts": ("AsyncContracts",),
     "_async.contracts.symbols": ("AsyncSymbolCache",),
     "_async.session.events": ("AsyncSessionEvents",),
     "_async.session.keepalive": ("AsyncKeepalive",),
@@ -161,6 +165,7 @@ _HOMES = {
     ),
     "_sync.bulk": ("Bulk",),
     "_sync.client": ("Client",),
+    "_sync.contracts.contracts": ("Contracts",),
     "_sync.contracts.symbols": ("SymbolCache",),
     "_sync.session.events": ("SessionEvents",),
     "_sync.session.keepalive": ("Keepalive",),
@@ -234,6 +239,7 @@ _HOMES = {
         "AuthStatus",
         "BarsUpdate",
         "Bulletin",
+        "Contract",
         "ErrorMessage",
         "Gap",
         "Heartbeat",
@@ -275,6 +281,7 @@ __all__ = [
     "ApiError",
     "AsyncBulk",
     "AsyncClient",
+    "AsyncContracts",
     "AsyncKeepalive",
     "AsyncOrders",
     "AsyncQuote",
@@ -297,6 +304,8 @@ __all__ = [
     "CompetingSession",
     "ConnectFailed",
     "ConnectionLost",
+    "Contract",
+    "Contracts",
     "CredentialsUnavailable",
     "DecodeError",
     "Drift",
