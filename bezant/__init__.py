@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from ._async.session.session import AsyncSession
     from ._async.stream.client import AsyncWsClient
     from ._async.stream.handles import AsyncOrders, AsyncQuote, AsyncSubscription
+    from ._core.contracts.hours import MarketHours, OpenHours
+    from ._core.contracts.increments import PriceIncrements
+    from ._core.contracts.rules import TradingRules
     from ._core.decoding.drift import Drift
     from ._core.http.captured import CapturedResponses, RawResponse
     from ._core.http.files import BinaryResponse
@@ -150,6 +153,12 @@ _HOMES = {
         "AsyncQuote",
         "AsyncSubscription",
     ),
+    "_core.contracts.hours": (
+        "MarketHours",
+        "OpenHours",
+    ),
+    "_core.contracts.increments": ("PriceIncrements",),
+    "_core.contracts.rules": ("TradingRules",),
     "_core.decoding.drift": ("Drift",),
     "_core.http.captured": (
         "CapturedResponses",
@@ -327,6 +336,7 @@ __all__ = [
     "Malformed",
     "MarketData",
     "MarketDataFields",
+    "MarketHours",
     "Message",
     "MissingValue",
     "NoAccounts",
@@ -336,6 +346,7 @@ __all__ = [
     "NotFound",
     "Notice",
     "OAuthRequired",
+    "OpenHours",
     "OrderFilter",
     "OrderStatusName",
     "OrderType",
@@ -351,6 +362,7 @@ __all__ = [
     "Position",
     "PrerequisiteFailed",
     "PreviewRefused",
+    "PriceIncrements",
     "Progress",
     "Prompt",
     "Quote",
@@ -379,6 +391,7 @@ __all__ = [
     "TimeInForce",
     "TlsFailed",
     "TradeUpdate",
+    "TradingRules",
     "UnexpectedRedirect",
     "UpstreamError",
     "WrongContext",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -80,3 +82,30 @@ async def test_contracts_by_conid(gateway: SimulatedGateway) -> None:
             await client.contracts.by_conid(1)
         with pytest.raises(InvalidRequest, match="a conid must be"):
             await client.contracts.by_conids(["AAPL"])  # type: ignore[list-item]
+
+
+async def test_trading_hours(gateway: SimulatedGateway) -> None:
+    async with AsyncClient(gateway.base_url) as client:
+        hours = await client.contracts.hours(265598)
+        now = datetime.now(UTC)
+        assert hours.time_zone == "US/Eastern"
+        assert len(hours.liquid) == 5
+        opens = hours.next_open(now, liquid=True)
+        assert opens is not None
+        assert opens > now
+        assert hours.is_open(opens)
+        assert opens.strftime("%H:%M") == "09:30"
+
+
+async def test_trading_rules(gateway: SimulatedGateway) -> None:
+    async with AsyncClient(gateway.base_url) as client:
+        aapl = await client.contracts.stock("AAPL")
+        rules = await client.contracts.rules(aapl, side="SELL")
+        assert "LMT" in rules.order_types
+        assert rules.times_in_force == ("IOC", "GTC", "DAY")
+        assert rules.price_increments.allows(Decimal("255.31"))
+        assert json.loads(gateway.requests[-1].body) == {"conid": 265598, "isBuy": False}
+        algorithms = await client.contracts.algorithms(aapl)
+        assert {each.id for each in algorithms} >= {"Adaptive", "Vwap"}
+        with pytest.raises(InvalidRequest, match="side must be"):
+            await client.contracts.rules(aapl, side="LONG")

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -81,3 +83,30 @@ def test_contracts_by_conid(gateway: SimulatedGateway) -> None:
             client.contracts.by_conid(1)
         with pytest.raises(InvalidRequest, match="a conid must be"):
             client.contracts.by_conids(["AAPL"])  # type: ignore[list-item]
+
+
+def test_trading_hours(gateway: SimulatedGateway) -> None:
+    with Client(gateway.base_url) as client:
+        hours = client.contracts.hours(265598)
+        now = datetime.now(UTC)
+        assert hours.time_zone == "US/Eastern"
+        assert len(hours.liquid) == 5
+        opens = hours.next_open(now, liquid=True)
+        assert opens is not None
+        assert opens > now
+        assert hours.is_open(opens)
+        assert opens.strftime("%H:%M") == "09:30"
+
+
+def test_trading_rules(gateway: SimulatedGateway) -> None:
+    with Client(gateway.base_url) as client:
+        aapl = client.contracts.stock("AAPL")
+        rules = client.contracts.rules(aapl, side="SELL")
+        assert "LMT" in rules.order_types
+        assert rules.times_in_force == ("IOC", "GTC", "DAY")
+        assert rules.price_increments.allows(Decimal("255.31"))
+        assert json.loads(gateway.requests[-1].body) == {"conid": 265598, "isBuy": False}
+        algorithms = client.contracts.algorithms(aapl)
+        assert {each.id for each in algorithms} >= {"Adaptive", "Vwap"}
+        with pytest.raises(InvalidRequest, match="side must be"):
+            client.contracts.rules(aapl, side="LONG")

@@ -4,12 +4,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 from ..._core.contracts import contract as rules
 from ..._core.contracts import symbols as lookup
+from ..._core.contracts.hours import SCHEDULE, MarketHours, read_hours
+from ..._core.contracts.rules import ALGOS, RULES, TradingRules, is_buy, read_rules
+from ..._core.http.request import fill_path
 from ..._core.settings.settings import Settings
+from ..._runtime import _sync as rt
 from ...models._contract import Contract
 from ...models._listing import Listing
+from ...models.contracts import Algo, Algos, ContractRules, TradingHours
 from ..http.pipeline import Pipeline
 from .resolver import Resolver
 
@@ -128,6 +134,64 @@ class Contracts:
         conids = self._resolver.conids_for(symbols, exchange, currency)
         found = self.by_conids(conids.values())
         return dict(zip(conids, found, strict=True))
+
+    def hours(self, contract: Contract | int, *, exchange: str | None = None) -> MarketHours:
+        """Return when a contract trades, on about six days around the current trading day.
+
+        ``GET /contract/trading-schedule``. One request; the result is not kept.
+
+        Args:
+            contract: the contract, or its conid.
+            exchange: exchange whose hours to return; None for the contract's primary exchange.
+
+        Raises:
+            MissingValue: some of the hours are missing or cannot be read.
+            InvalidRequest: an argument is invalid.
+        """
+        conid = rules.conid_of(contract)
+        venue = rules.check_text("exchange", exchange, "NASDAQ")
+        response = self._resolver.call(SCHEDULE, TradingHours, conid=conid, exchange=venue)
+        return read_hours(response, datetime.fromtimestamp(rt.wall_time(), UTC))
+
+    def rules(self, contract: Contract | int, *, side: str = "BUY") -> TradingRules:
+        """Return which orders a contract allows: prices, sizes, order types, times in force.
+
+        ``POST /iserver/contract/rules``. One request; the result is not kept.
+
+        Args:
+            contract: the contract, or its conid.
+            side: side of the orders, ``BUY`` or ``SELL``.
+
+        Raises:
+            MissingValue: IBKR sent no price increments, or they cannot be read.
+            InvalidRequest: an argument is invalid.
+        """
+        conid, buy = rules.conid_of(contract), is_buy(side)
+        response = self._pipeline.call(
+            RULES, ContractRules, self._settings, json={"conid": conid, "isBuy": buy}
+        )
+        return read_rules(conid, buy, response)
+
+    def algorithms(self, contract: Contract | int) -> list[Algo]:
+        """Return IBKR's order algorithms that a contract allows, with their parameters.
+
+        ``GET /iserver/contract/{conid}/algos``.
+
+        Args:
+            contract: the contract, or its conid.
+
+        Raises:
+            InvalidRequest: the contract is invalid.
+        """
+        path = fill_path(ALGOS.path, {"conid": rules.conid_of(contract)})
+        response = self._pipeline.call(
+            ALGOS,
+            Algos,
+            self._settings,
+            path=path,
+            params={"addDescription": 1, "addParams": 1},
+        )
+        return response.algos
 
     def listings(self, symbol: str) -> list[Listing]:
         """Return all listings of a stock's symbol, so that you can choose one.
