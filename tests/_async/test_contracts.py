@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -16,6 +16,8 @@ from bezant import (
     SymbolNotFound,
 )
 from bezant.sim import SimulatedGateway
+from tests.support.raw import RawGateway
+from tests.support.scripted import Call, ScriptedGateway
 
 
 async def test_a_stock(gateway: SimulatedGateway) -> None:
@@ -109,3 +111,71 @@ async def test_trading_rules(gateway: SimulatedGateway) -> None:
         assert {each.id for each in algorithms} >= {"Adaptive", "Vwap"}
         with pytest.raises(InvalidRequest, match="side must be"):
             await client.contracts.rules(aapl, side="LONG")
+
+
+async def test_the_front_month(gateway: SimulatedGateway) -> None:
+    async with AsyncClient(gateway.base_url) as client:
+        es = await client.contracts.future("es")
+        assert (es.symbol, es.sec_type, es.exchange, es.currency) == ("ES", "FUT", "CME", "USD")
+        assert es.multiplier == 50
+        assert len(gateway.requests) == 2
+        assert es.roll is not None
+        assert es.expiry is not None
+        assert es.roll.expiry is not None
+        assert es.roll.expiry > es.expiry
+        later = await client.contracts.future("ES", expiry=es.roll.expiry, multiplier=50)
+        assert later == es.roll
+        curve = await client.contracts.futures("ES", exchange="CME", currency="USD")
+        assert curve[:2] == [es, later]
+        with pytest.raises(SymbolNotFound, match="future 'ES' with exchange=EUREX"):
+            await client.contracts.futures("ES", exchange="EUREX")
+        with pytest.raises(SymbolNotFound, match="future 'ZZ'"):
+            await client.contracts.future("ZZ")
+
+
+async def test_the_date_at_the_exchange_decides(raw: RawGateway) -> None:
+    """A future that expires today has expired in Kiritimati (UTC+14) long before UTC-12."""
+    today = datetime.now(UTC)
+    days = [(today + timedelta(days=number)).strftime("%Y%m%d") for number in (-1, 90)]
+    rows = [
+        {"symbol": "X", "conid": conid, "underlyingConid": 9, "expirationDate": int(day),
+         "ltd": int(day)}
+        for conid, day in enumerate(days, 1)
+    ]  # fmt: skip
+    zone = "Etc/GMT+12"
+
+    def answer(call: Call) -> object:
+        if call.path == "/trsrv/futures":
+            return {"X": rows}
+        if call.path == "/contract/trading-schedule":
+            return {"exchange_time_zone": zone, "schedules": {}}
+        return {"secdef": []}
+
+    scripted = ScriptedGateway(raw, answer)
+    here = datetime.now(UTC) - timedelta(hours=12)
+    async with AsyncClient(scripted.base_url) as client:
+        front = await client.contracts.future("X")
+        yesterday_is_over = here.strftime("%Y%m%d") > days[0]
+        assert front.conid == (2 if yesterday_is_over else 1)
+        zone = "Etc/GMT-14"
+        async with AsyncClient(scripted.base_url) as other:
+            assert (await other.contracts.future("X")).conid == 2
+
+
+async def test_indices_currencies_and_cryptocurrencies(gateway: SimulatedGateway) -> None:
+    async with AsyncClient(gateway.base_url) as client:
+        spx = await client.contracts.index("spx")
+        assert (spx.conid, spx.sec_type, spx.exchange) == (416904, "IND", "CBOE")
+        with pytest.raises(SymbolNotFound, match="IBKR knows no index 'SPX' with exchange=NYSE"):
+            await client.contracts.index("SPX", exchange="NYSE")
+        with pytest.raises(SymbolNotFound, match="no index 'ZZZZ'"):
+            await client.contracts.index("ZZZZ")
+        assert (await client.contracts.crypto("BTC")).sec_type == "CRYPTO"
+        euro = await client.contracts.forex("EUR", "usd")
+        assert (euro.conid, euro.symbol, euro.currency) == (12087792, "EUR", "USD")
+        with pytest.raises(
+            SymbolNotFound, match=r"no currency pair CHF.USD; it knows USD CASH CHF"
+        ):
+            await client.contracts.forex("CHF", "USD")
+        with pytest.raises(SymbolNotFound, match=r"no currency pair XXX.USD$"):
+            await client.contracts.forex("XXX", "USD")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 
 from ..._core.contracts import contract as rules
+from ..._core.contracts import found, futures
 from ..._core.contracts import symbols as lookup
-from ..._core.contracts.hours import SCHEDULE, MarketHours, read_hours
+from ..._core.contracts.hours import SCHEDULE, MarketHours, exchange_zone, read_hours
 from ..._core.contracts.rules import ALGOS, RULES, TradingRules, is_buy, read_rules
 from ..._core.http.request import fill_path
 from ..._core.settings.settings import Settings
@@ -74,12 +76,12 @@ class AsyncContracts:
             InvalidRequest: a conid is not a whole number above 0.
         """
         wanted = [rules.check_conid(conid) for conid in conids]
-        found = await self._resolver.definitions(wanted)
+        known = await self._resolver.definitions(wanted)
         for conid in wanted:
-            if conid not in found:
+            if conid not in known:
                 wish = f"contract with the conid {conid}"
                 raise rules.missing(str(conid), wish, (), lookup.DEFINITIONS.name)
-        return [found[conid] for conid in wanted]
+        return [known[conid] for conid in wanted]
 
     async def stock(
         self, symbol: str, *, exchange: str | None = None, currency: str | None = None
@@ -131,8 +133,164 @@ class AsyncContracts:
             InvalidRequest: an argument is invalid; nothing was sent.
         """
         conids = await self._resolver.conids_for(symbols, exchange, currency)
-        found = await self.by_conids(conids.values())
-        return dict(zip(conids, found, strict=True))
+        return dict(zip(conids, await self.by_conids(conids.values()), strict=True))
+
+    async def future(
+        self,
+        symbol: str,
+        *,
+        expiry: date | str | None = None,
+        exchange: str | None = None,
+        currency: str | None = None,
+        multiplier: Decimal | int | None = None,
+    ) -> Contract:
+        """Return the front month of a future, or the future with a given expiry.
+
+        The front month is the first future that has not expired, by the date at its exchange. The
+        result's ``roll`` is the next future. The first lookup costs two requests (``GET
+        /trsrv/futures`` and ``GET /trsrv/secdef``), and a third one for the exchange's time zone if
+        a future expires within a day of now.
+
+        Args:
+            symbol: the root symbol, such as ``ES``.
+            expiry: day of the expiry, or its month, such as ``DEC26``; None for the front month.
+            exchange: exchange, such as ``CME``; None for any.
+            currency: currency, such as ``USD``; None for any.
+            multiplier: multiplier, such as 50; None for any.
+
+        Raises:
+            SymbolNotFound: no future matches.
+            AmbiguousSymbol: futures of several products match, or several with this expiry.
+            MissingValue: the expiry of a future is missing in the response.
+            InvalidRequest: an argument is invalid.
+        """
+        wanted = futures.check_expiry(expiry)
+        root = rules.check_symbol(symbol)
+        curve = await self.futures(
+            root, exchange=exchange, currency=currency, multiplier=multiplier
+        )
+        wish = rules.wish_for(
+            "future",
+            root,
+            expiry=expiry,
+            exchange=exchange,
+            currency=currency,
+            multiplier=multiplier,
+        )
+        return futures.pick(root, wish, curve, wanted)
+
+    async def futures(
+        self,
+        symbol: str,
+        *,
+        exchange: str | None = None,
+        currency: str | None = None,
+        multiplier: Decimal | int | None = None,
+    ) -> list[Contract]:
+        """Return the futures of a product that have not expired, in order of their expiry.
+
+        Costs the same requests as `future`.
+
+        Args:
+            symbol: the root symbol, such as ``ES``.
+            exchange: exchange, such as ``CME``; None for any.
+            currency: currency, such as ``USD``; None for any.
+            multiplier: multiplier, such as 50; None for any.
+
+        Raises:
+            SymbolNotFound: no future matches.
+            AmbiguousSymbol: futures of several products match; the error lists one of each.
+            MissingValue: the expiry of a future is missing in the response.
+            InvalidRequest: an argument is invalid.
+        """
+        root = rules.check_symbol(symbol)
+        venue = rules.check_text("exchange", exchange, "CME")
+        money = rules.check_text("currency", currency, "USD")
+        size = rules.check_multiplier(multiplier)
+        wish = rules.wish_for("future", root, exchange=venue, currency=money, multiplier=size)
+        every = await self._resolver.curve(root)
+        curve = rules.matching(every, exchange=venue, currency=money, multiplier=size)
+        now = datetime.fromtimestamp(rt.wall_time(), UTC)
+        if curve and futures.needs_zone(curve, now):
+            zone = await self._resolver.zone_of(curve[0].conid)
+            curve = futures.live(curve, now, exchange_zone(zone))
+        else:
+            curve = futures.live(curve, now, None)
+        if not curve:
+            raise rules.missing(root, wish, every, futures.FUTURES.name)
+        futures.check_product(root, wish, curve)
+        return curve
+
+    async def index(
+        self, symbol: str, *, exchange: str | None = None, currency: str | None = None
+    ) -> Contract:
+        """Return the contract of an index, such as ``SPX``.
+
+        The lookup costs two requests (``GET /iserver/secdef/search`` and ``GET /trsrv/secdef``).
+
+        Args:
+            symbol: the symbol.
+            exchange: exchange, such as ``CBOE``; None for any.
+            currency: currency, such as ``USD``; None for any.
+
+        Raises:
+            SymbolNotFound: no index matches.
+            AmbiguousSymbol: several indices match.
+            InvalidRequest: an argument is invalid.
+        """
+        return await self._searched("index", "IND", symbol, exchange, currency)
+
+    async def crypto(
+        self, symbol: str, *, exchange: str | None = None, currency: str | None = None
+    ) -> Contract:
+        """Return the contract of a cryptocurrency, such as ``BTC``.
+
+        The lookup costs two requests (``GET /iserver/secdef/search`` and ``GET /trsrv/secdef``).
+
+        Args:
+            symbol: the symbol.
+            exchange: exchange, such as ``PAXOS``; None for any.
+            currency: currency, such as ``USD``; None for any.
+
+        Raises:
+            SymbolNotFound: no cryptocurrency matches.
+            AmbiguousSymbol: several contracts match.
+            InvalidRequest: an argument is invalid.
+        """
+        return await self._searched("cryptocurrency", "CRYPTO", symbol, exchange, currency)
+
+    async def _searched(
+        self, kind: str, sec_type: str, symbol: str, exchange: str | None, currency: str | None
+    ) -> Contract:
+        name = rules.check_symbol(symbol)
+        venue = rules.check_text("exchange", exchange, "CBOE")
+        money = rules.check_text("currency", currency, "USD")
+        hits = found.hits_of(await self._resolver.search(name), name, sec_type)
+        known = await self._resolver.definitions(each.conid for each in hits)
+        every = [known.get(each.conid, each) for each in hits]
+        fitting = rules.matching(every, exchange=venue, currency=money)
+        wish = rules.wish_for(kind, name, exchange=venue, currency=money)
+        return rules.one(name, wish, fitting, every, rules.SEARCH.name)
+
+    async def forex(self, symbol: str, currency: str) -> Contract:
+        """Return the contract of a currency pair, such as ``EUR`` in ``USD``.
+
+        The lookup costs one request (``GET /iserver/currency/pairs``). Each pair exists in one
+        direction only: IBKR trades ``USD.CHF``, and no ``CHF.USD``.
+
+        Args:
+            symbol: currency that is bought and sold, such as ``EUR``.
+            currency: currency in which the price is, such as ``USD``.
+
+        Raises:
+            SymbolNotFound: IBKR has no such pair; the error lists the pairs with this currency.
+            InvalidRequest: an argument is invalid.
+        """
+        base, quote = rules.check_symbol(symbol), rules.check_symbol(currency)
+        pairs = found.pairs_of(await self._resolver.pairs(base), base)
+        fitting = [each for each in pairs if (each.symbol, each.currency) == (base, quote)]
+        wish = f"currency pair {base}.{quote}"
+        return rules.one(base, wish, fitting, pairs, rules.PAIRS.name)
 
     async def hours(self, contract: Contract | int, *, exchange: str | None = None) -> MarketHours:
         """Return when a contract trades, on about six days around the current trading day.

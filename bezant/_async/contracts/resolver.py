@@ -6,15 +6,26 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from ..._core.contracts import symbols as rules
-from ..._core.contracts.contract import all_defined
+from ..._core.contracts.contract import PAIRS, all_defined
+from ..._core.contracts.futures import FUTURES, with_rows
+from ..._core.contracts.hours import SCHEDULE
 from ..._core.http.operation import Operation
 from ..._core.settings.settings import Settings
 from ..._runtime import _async as rt
 from ..._wire.redaction import shown
-from ...errors import AmbiguousSymbol, InvalidRequest, MissingValue, SymbolNotFound
+from ...errors import (
+    AmbiguousSymbol,
+    BadRequest,
+    InvalidRequest,
+    MissingValue,
+    NotFound,
+    SymbolNotFound,
+)
 from ...models._contract import Contract
 from ...models._contracts import ContractDefinitions, StockCompany
 from ...models._listing import Listing
+from ...models.contracts import CurrencyPair, FutureContract, SearchHit, TradingHours
+from ..api.contracts import AsyncContractsApi
 from ..http.pipeline import AsyncPipeline
 from ..http.single_flight import AsyncSingleFlight
 
@@ -44,6 +55,8 @@ class AsyncResolver:
         self.table = rules.SymbolTable(forget_misses_after)
         self.contracts: dict[int, Contract] = {}
         self.flights: AsyncSingleFlight[int] = AsyncSingleFlight()
+        self.api = AsyncContractsApi(pipeline, settings)
+        self._zones: dict[int, str] = {}
         if other is not None:
             self.contracts = other.contracts
 
@@ -61,6 +74,36 @@ class AsyncResolver:
             response = await self.call(rules.DEFINITIONS, ContractDefinitions, conids=part)
             self.contracts.update((each.conid, each) for each in all_defined(response))
         return {conid: self.contracts[conid] for conid in wanted if conid in self.contracts}
+
+    async def curve(self, symbol: str) -> list[Contract]:
+        """Return all futures with a root symbol, in order of their expiry."""
+        response = await self.call(FUTURES, dict[str, list[FutureContract]], symbols=[symbol])
+        rows = response.get(symbol) or []
+        return with_rows(rows, await self.definitions(row.conid for row in rows))
+
+    async def zone_of(self, conid: int) -> str:
+        """Return the name of the time zone of a contract's exchange."""
+        zone = self._zones.get(conid)
+        if zone is None:
+            response = await self.call(SCHEDULE, TradingHours, conid=conid)
+            zone = self._zones[conid] = response.exchange_time_zone
+        return zone
+
+    async def search(self, symbol: str) -> list[SearchHit]:
+        """Search for a symbol; an unknown symbol has no results."""
+        try:
+            hits = await self.api.search_contracts(symbol=symbol)
+        except (BadRequest, NotFound):
+            return []
+        return hits
+
+    async def pairs(self, currency: str) -> list[CurrencyPair]:
+        """Return the pairs with a currency; an unknown currency has none."""
+        try:
+            response = await self.call(PAIRS, dict[str, list[CurrencyPair]], currency=currency)
+        except (BadRequest, NotFound):
+            return []
+        return [row for rows in response.values() for row in rows]
 
     async def conid_for(self, key: rules.Key) -> int:
         """Return the conid of a stock, from the cache or the gateway."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
 from decimal import Decimal
-from typing import Final, TypeVar
+from typing import Final
 
 from ..._wire.redaction import shown
 from ...errors import AmbiguousSymbol, InvalidRequest, SymbolNotFound
@@ -16,35 +15,14 @@ from ...models.contracts import ContractRow
 from ..operations.contracts import (
     GET_CONTRACT_INFO,
     GET_CURRENCY_PAIRS,
-    GET_FUTURES_BY_SYMBOL,
     SEARCH_CONTRACTS,
 )
 
-FUTURES: Final = GET_FUTURES_BY_SYMBOL.operation
 PAIRS: Final = GET_CURRENCY_PAIRS.operation
 SEARCH: Final = SEARCH_CONTRACTS.operation
 INFO: Final = GET_CONTRACT_INFO.operation
 
 _RIGHTS: Final = {"C": "C", "CALL": "C", "P": "P", "PUT": "P"}
-_MONTHS: Final = (
-    "JAN",
-    "FEB",
-    "MAR",
-    "APR",
-    "MAY",
-    "JUN",
-    "JUL",
-    "AUG",
-    "SEP",
-    "OCT",
-    "NOV",
-    "DEC",
-)
-# No time zone is further from UTC than these.
-_EARLIEST: Final = timedelta(hours=-12)
-_LATEST: Final = timedelta(hours=14)
-
-V = TypeVar("V")
 
 
 def check_conid(conid: object) -> int:
@@ -65,6 +43,33 @@ def conid_of(contract: object) -> int:
         InvalidRequest: the value is neither of them.
     """
     return contract.conid if isinstance(contract, Contract) else check_conid(contract)
+
+
+def check_symbol(symbol: object) -> str:
+    """Return a symbol in upper case.
+
+    Raises:
+        InvalidRequest: the value is no text that can be a symbol.
+    """
+    text = symbol.strip().upper() if isinstance(symbol, str) else ""
+    if not text or len(text) > 40 or "," in text or not text.isprintable():
+        raise InvalidRequest(f"a symbol must be text such as 'ES', not {shown(symbol)}")
+    return text
+
+
+def check_multiplier(value: object) -> Decimal | None:
+    """Return a multiplier; None if it is None.
+
+    Raises:
+        InvalidRequest: the value is no number above 0.
+    """
+    if value is None:
+        return None
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        number = Decimal(value)
+        if number.is_finite() and number > 0:
+            return number
+    raise InvalidRequest(f"multiplier must be a number above 0 such as 50, not {shown(value)}")
 
 
 def check_text(name: str, value: object, example: str) -> str | None:

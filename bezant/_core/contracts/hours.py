@@ -107,11 +107,25 @@ class MarketHours(Record, frozen=True):
             )
 
 
+def exchange_zone(name: str) -> tzinfo:
+    """Return a time zone.
+
+    Raises:
+        InvalidRequest: this machine does not know the time zone.
+    """
+    try:
+        return ZoneInfo(name)
+    except (LookupError, ValueError, OSError) as error:  # Windows has no time zone database
+        raise InvalidRequest(
+            f"this system does not know the time zone {name[:60]!r}; run: pip install tzdata"
+        ) from error
+
+
 def zone_of(name: str) -> tzinfo:
     """Return a time zone; UTC if this machine does not know it."""
     try:
-        return ZoneInfo(name)
-    except (LookupError, ValueError, OSError):
+        return exchange_zone(name)
+    except InvalidRequest:
         return UTC
 
 
