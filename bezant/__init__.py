@@ -22,12 +22,16 @@ from ._version import __version__
 if TYPE_CHECKING:
     from ._async.bulk import AsyncBulk
     from ._async.client import AsyncClient
+    from ._async.contracts.contracts import AsyncContracts
     from ._async.contracts.symbols import AsyncSymbolCache
     from ._async.session.events import AsyncSessionEvents
     from ._async.session.keepalive import AsyncKeepalive
     from ._async.session.session import AsyncSession
     from ._async.stream.client import AsyncWsClient
     from ._async.stream.handles import AsyncOrders, AsyncQuote, AsyncSubscription
+    from ._core.contracts.hours import MarketHours, OpenHours
+    from ._core.contracts.increments import PriceIncrements
+    from ._core.contracts.rules import TradingRules
     from ._core.decoding.drift import Drift
     from ._core.http.captured import CapturedResponses, RawResponse
     from ._core.http.files import BinaryResponse
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
     from ._core.session.state import BrokerageState, LoginState, SessionChange, SessionState
     from ._sync.bulk import Bulk
     from ._sync.client import Client
+    from ._sync.contracts.contracts import Contracts
     from ._sync.contracts.symbols import SymbolCache
     from ._sync.session.events import SessionEvents
     from ._sync.session.keepalive import Keepalive
@@ -104,6 +109,7 @@ if TYPE_CHECKING:
         AuthStatus,
         BarsUpdate,
         Bulletin,
+        Contract,
         ErrorMessage,
         Gap,
         Heartbeat,
@@ -136,6 +142,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "_async.bulk": ("AsyncBulk",),
     "_async.client": ("AsyncClient",),
+    "_async.contracts.contracts": ("AsyncContracts",),
     "_async.contracts.symbols": ("AsyncSymbolCache",),
     "_async.session.events": ("AsyncSessionEvents",),
     "_async.session.keepalive": ("AsyncKeepalive",),
@@ -146,6 +153,12 @@ _HOMES = {
         "AsyncQuote",
         "AsyncSubscription",
     ),
+    "_core.contracts.hours": (
+        "MarketHours",
+        "OpenHours",
+    ),
+    "_core.contracts.increments": ("PriceIncrements",),
+    "_core.contracts.rules": ("TradingRules",),
     "_core.decoding.drift": ("Drift",),
     "_core.http.captured": (
         "CapturedResponses",
@@ -161,6 +174,7 @@ _HOMES = {
     ),
     "_sync.bulk": ("Bulk",),
     "_sync.client": ("Client",),
+    "_sync.contracts.contracts": ("Contracts",),
     "_sync.contracts.symbols": ("SymbolCache",),
     "_sync.session.events": ("SessionEvents",),
     "_sync.session.keepalive": ("Keepalive",),
@@ -234,6 +248,7 @@ _HOMES = {
         "AuthStatus",
         "BarsUpdate",
         "Bulletin",
+        "Contract",
         "ErrorMessage",
         "Gap",
         "Heartbeat",
@@ -275,6 +290,7 @@ __all__ = [
     "ApiError",
     "AsyncBulk",
     "AsyncClient",
+    "AsyncContracts",
     "AsyncKeepalive",
     "AsyncOrders",
     "AsyncQuote",
@@ -297,6 +313,8 @@ __all__ = [
     "CompetingSession",
     "ConnectFailed",
     "ConnectionLost",
+    "Contract",
+    "Contracts",
     "CredentialsUnavailable",
     "DecodeError",
     "Drift",
@@ -318,6 +336,7 @@ __all__ = [
     "Malformed",
     "MarketData",
     "MarketDataFields",
+    "MarketHours",
     "Message",
     "MissingValue",
     "NoAccounts",
@@ -327,6 +346,7 @@ __all__ = [
     "NotFound",
     "Notice",
     "OAuthRequired",
+    "OpenHours",
     "OrderFilter",
     "OrderStatusName",
     "OrderType",
@@ -342,6 +362,7 @@ __all__ = [
     "Position",
     "PrerequisiteFailed",
     "PreviewRefused",
+    "PriceIncrements",
     "Progress",
     "Prompt",
     "Quote",
@@ -370,6 +391,7 @@ __all__ = [
     "TimeInForce",
     "TlsFailed",
     "TradeUpdate",
+    "TradingRules",
     "UnexpectedRedirect",
     "UpstreamError",
     "WrongContext",

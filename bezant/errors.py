@@ -58,7 +58,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .models import AuthStatus, Listing
+    from .models import AuthStatus, Contract, Listing
     from .models.orders import OrderPreview
 
 __all__ = [
@@ -630,7 +630,7 @@ class SymbolError(BezantError):
 
     Attributes:
         symbol: the symbol in IBKR's spelling, such as ``BRK B``.
-        candidates: the listings that were found, whether or not they match.
+        candidates: the listings or contracts that were found, whether or not they match.
     """
 
     def __init__(
@@ -639,19 +639,19 @@ class SymbolError(BezantError):
         *,
         operation: str | None = None,
         symbol: str = "",
-        candidates: Sequence[Listing] = (),
+        candidates: Sequence[Listing | Contract] = (),
     ) -> None:
         super().__init__(message, operation=operation)
         self.symbol = symbol
-        self.candidates: tuple[Listing, ...] = tuple(candidates)
+        self.candidates: tuple[Listing | Contract, ...] = tuple(candidates)
 
 
 class SymbolNotFound(SymbolError):
-    """IBKR knows no stock or fund with that symbol, exchange and currency."""
+    """IBKR knows no contract with that symbol and the other values that you passed."""
 
 
 class AmbiguousSymbol(SymbolError):
-    """Several listings match the symbol. Pass an exchange or a currency to choose one.
+    """Several contracts match the symbol. Pass an exchange or a currency to choose one.
 
-    ``candidates`` has the listings.
+    ``candidates`` has the listings or contracts.
     """

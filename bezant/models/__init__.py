@@ -8,6 +8,7 @@ from .. import _load
 from ._base import Model
 
 if TYPE_CHECKING:
+    from ._contract import Contract
     from ._contracts import (
         ContractDefinition,
         ContractDefinitions,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
+    "_contract": ("Contract",),
     "_contracts": (
         "ContractDefinition",
         "ContractDefinitions",
@@ -101,6 +103,7 @@ __all__ = [
     "AuthStatus",
     "BarsUpdate",
     "Bulletin",
+    "Contract",
     "ContractDefinition",
     "ContractDefinitions",
     "ErrorMessage",

@@ -106,7 +106,7 @@ async def test_a_failed_lookup_is_shared_and_not_remembered(
         cache = AsyncSymbolCache(client)
         first = later(lambda: cache.conid_for("X"))
         await until(lambda: raw.requests)
-        [flight] = cache._flights._flights.values()
+        [flight] = cache._resolver.flights._flights.values()
         wait = flight.done.wait
 
         async def noting() -> None:
@@ -218,7 +218,7 @@ async def test_many_symbols_in_a_currency(gateway: SimulatedGateway) -> None:
     async with AsyncClient(gateway.base_url) as client:
         cache = AsyncSymbolCache(client)
         found = await cache.conids_for(["AAPL", "MSFT"], currency="USD", exchange="NASDAQ")
-        alone = AsyncSymbolCache(client)
+        alone = AsyncSymbolCache(client, forget_misses_after=60.0)
         for name, conid in found.items():
             assert await alone.conid_for(name, currency="USD", exchange="NASDAQ") == conid
     assert gateway.count("GET", "/trsrv/stocks") == 3

@@ -107,7 +107,7 @@ def test_a_failed_lookup_is_shared_and_not_remembered(
         cache = SymbolCache(client)
         first = later(lambda: cache.conid_for("X"))
         until(lambda: raw.requests)
-        [flight] = cache._flights._flights.values()
+        [flight] = cache._resolver.flights._flights.values()
         wait = flight.done.wait
 
         def noting() -> None:
@@ -217,7 +217,7 @@ def test_many_symbols_in_a_currency(gateway: SimulatedGateway) -> None:
     with Client(gateway.base_url) as client:
         cache = SymbolCache(client)
         found = cache.conids_for(["AAPL", "MSFT"], currency="USD", exchange="NASDAQ")
-        alone = SymbolCache(client)
+        alone = SymbolCache(client, forget_misses_after=60.0)
         for name, conid in found.items():
             assert alone.conid_for(name, currency="USD", exchange="NASDAQ") == conid
     assert gateway.count("GET", "/trsrv/stocks") == 3

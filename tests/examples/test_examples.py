@@ -17,6 +17,7 @@ from bezant.sim import SimulatedGateway
 FOLDER = Path(__file__).parents[2] / "examples"
 # Key: the file of an example. Value: its arguments, and text that it prints if it succeeds.
 EXAMPLES = {
+    "front_month.py": (["ES"], "front month: ES FUT 20"),
     "health.py": ([], "The session is ready."),
     "list_positions.py": ([], "250 positions in DU1234567"),
     "portfolio_report.py": ([], "250 positions in DU1234567"),

@@ -10,12 +10,8 @@ from urllib.parse import quote
 from ..._wire.redaction import shown
 from ...errors import AmbiguousSymbol, InvalidRequest, MissingValue, SymbolNotFound
 from ...models._base import Model, peek
-from ...models._contracts import (
-    ContractDefinition,
-    ContractDefinitions,
-    StockCompany,
-    StockListing,
-)
+from ...models._contract import Contract
+from ...models._contracts import ContractDefinition, StockCompany, StockListing
 from ...models._listing import Listing
 from ..operations.contracts import GET_INSTRUMENT_DEFINITION, GET_STOCKS_BY_SYMBOL
 
@@ -112,10 +108,9 @@ def listings(symbol: str, response: Mapping[str, list[StockCompany]]) -> list[Li
     return list(found.values())
 
 
-def with_currencies(found: Sequence[Listing], response: ContractDefinitions) -> list[Listing]:
-    """Return copies of the listings, with the currencies that the contract definitions give."""
-    rows: list[ContractDefinition] = peek(response, "secdef") or []
-    currencies = {peek(each, "conid"): peek(each, "currency") for each in rows}
+def with_currencies(found: Sequence[Listing], contracts: Mapping[int, Contract]) -> list[Listing]:
+    """Return copies of the listings, with the currencies of their contracts."""
+    currencies = {conid: each.currency for conid, each in contracts.items()}
     return [
         Listing(
             conid=each.conid,
@@ -155,8 +150,8 @@ def choose(key: Key, candidates: Sequence[Listing]) -> Listing:
             _refuse_unknown(each, "currency", each.currency, currency, ContractDefinition)
         others = f"; its listings are {_list(candidates)}" if candidates else ""
         raise SymbolNotFound(
-            f"IBKR knows no stock {symbol!r}{wish}{others}. For options, futures, bonds and "
-            "currencies use client.api.contracts",
+            f"IBKR knows no stock {symbol!r}{wish}{others}. For futures, options, indices and "
+            "currencies use the other methods of client.contracts",
             operation=STOCKS.name,
             symbol=symbol,
             candidates=candidates,

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bezant import AmbiguousSymbol, InvalidRequest, Listing, MissingValue, SymbolNotFound
+from bezant import (
+    AmbiguousSymbol,
+    Contract,
+    InvalidRequest,
+    Listing,
+    MissingValue,
+    SymbolNotFound,
+)
 from bezant._core.contracts.symbols import (
     DEFINITIONS,
     STOCKS,
@@ -20,7 +27,7 @@ from bezant._core.contracts.symbols import (
     normalise,
     with_currencies,
 )
-from bezant.models import ContractDefinition, ContractDefinitions, StockCompany, StockListing
+from bezant.models import StockCompany, StockListing
 
 from ..samples import some
 
@@ -141,16 +148,14 @@ def test_no_listing_matches_only_if_the_exchange_and_the_currency_are_known() ->
     assert choose(("ACME", "", ""), [unknown]) is unknown
 
 
-def test_currencies_come_from_the_definitions() -> None:
-    answer = ContractDefinitions(
-        secdef=[
-            some(ContractDefinition, conid=1, currency="USD"),
-            some(ContractDefinition, conid=3, currency=""),
-        ]
-    )
+def test_currencies_come_from_the_contracts() -> None:
+    known = {
+        1: Contract(conid=1, symbol="ACME", sec_type="STK", currency="USD"),
+        3: Contract(conid=3, symbol="ACME", sec_type="STK"),
+    }
     found = [listing(1, "NYSE"), listing(3, "MEXI"), listing(4, "EBS")]
-    assert [each.currency for each in with_currencies(found, answer)] == ["USD", None, None]
-    assert with_currencies(found, some(ContractDefinitions)) == found
+    assert [each.currency for each in with_currencies(found, known)] == ["USD", None, None]
+    assert with_currencies(found, {}) == found
 
 
 @pytest.mark.parametrize(
@@ -183,7 +188,7 @@ def test_none_fits(key: Key, candidates: list[Listing]) -> None:
     assert caught.value.symbol == "ACME"
     assert caught.value.candidates == tuple(candidates)
     assert caught.value.operation == STOCKS.name
-    assert "client.api.contracts" in str(caught.value)
+    assert "client.contracts" in str(caught.value)
     for each in candidates:
         assert str(each) in str(caught.value)
     for wish in key[1:]:

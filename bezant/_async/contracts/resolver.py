@@ -1,0 +1,205 @@
+"""`AsyncResolver`: looks up contracts, and keeps what it has found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+from ..._core.contracts import symbols as rules
+from ..._core.contracts.contract import PAIRS, all_defined
+from ..._core.contracts.futures import FUTURES, with_rows
+from ..._core.contracts.hours import SCHEDULE
+from ..._core.http.operation import Operation
+from ..._core.settings.settings import Settings
+from ..._runtime import _async as rt
+from ..._wire.redaction import shown
+from ...errors import (
+    AmbiguousSymbol,
+    BadRequest,
+    InvalidRequest,
+    MissingValue,
+    NotFound,
+    SymbolNotFound,
+)
+from ...models._contract import Contract
+from ...models._contracts import ContractDefinitions, StockCompany
+from ...models._listing import Listing
+from ...models.contracts import CurrencyPair, FutureContract, SearchHit, TradingHours
+from ..api.contracts import AsyncContractsApi
+from ..http.pipeline import AsyncPipeline
+from ..http.single_flight import AsyncSingleFlight
+
+T = TypeVar("T")
+
+
+class AsyncResolver:
+    """Looks up stocks by symbol and contracts by conid; each of them once.
+
+    Args:
+        pipeline: the pipeline of a client.
+        settings: the settings of the calls.
+        forget_misses_after: seconds for which an unknown symbol is not looked up again.
+        other: resolver whose contracts this one shares; None for none.
+    """
+
+    def __init__(
+        self,
+        pipeline: AsyncPipeline,
+        settings: Settings,
+        *,
+        forget_misses_after: float = rules.FORGET_MISSES_AFTER,
+        other: AsyncResolver | None = None,
+    ) -> None:
+        self._pipeline = pipeline
+        self._settings = settings
+        self.table = rules.SymbolTable(forget_misses_after)
+        self.contracts: dict[int, Contract] = {}
+        self.flights: AsyncSingleFlight[int] = AsyncSingleFlight()
+        self.api = AsyncContractsApi(pipeline, settings)
+        self._zones: dict[int, str] = {}
+        if other is not None:
+            self.contracts = other.contracts
+
+    async def call(self, operation: Operation, type_: type[T], **params: object) -> T:
+        """Make a call with query parameters; leave out those that are None."""
+        given = {name: value for name, value in params.items() if value is not None}
+        return await self._pipeline.call(operation, type_, self._settings, params=given)
+
+    async def definitions(self, conids: Iterable[int]) -> dict[int, Contract]:
+        """Return the contracts of many conids; conids that IBKR does not know are left out."""
+        wanted = list(dict.fromkeys(conids))
+        new = [conid for conid in wanted if conid not in self.contracts]
+        for first in range(0, len(new), rules.MAX_DEFINITIONS):
+            part = new[first : first + rules.MAX_DEFINITIONS]
+            response = await self.call(rules.DEFINITIONS, ContractDefinitions, conids=part)
+            self.contracts.update((each.conid, each) for each in all_defined(response))
+        return {conid: self.contracts[conid] for conid in wanted if conid in self.contracts}
+
+    async def curve(self, symbol: str) -> list[Contract]:
+        """Return all futures with a root symbol, in order of their expiry."""
+        response = await self.call(FUTURES, dict[str, list[FutureContract]], symbols=[symbol])
+        rows = response.get(symbol) or []
+        return with_rows(rows, await self.definitions(row.conid for row in rows))
+
+    async def zone_of(self, conid: int) -> str:
+        """Return the name of the time zone of a contract's exchange."""
+        zone = self._zones.get(conid)
+        if zone is None:
+            response = await self.call(SCHEDULE, TradingHours, conid=conid)
+            zone = self._zones[conid] = response.exchange_time_zone
+        return zone
+
+    async def search(self, symbol: str) -> list[SearchHit]:
+        """Search for a symbol; an unknown symbol has no results."""
+        try:
+            hits = await self.api.search_contracts(symbol=symbol)
+        except (BadRequest, NotFound):
+            return []
+        return hits
+
+    async def pairs(self, currency: str) -> list[CurrencyPair]:
+        """Return the pairs with a currency; an unknown currency has none."""
+        try:
+            response = await self.call(PAIRS, dict[str, list[CurrencyPair]], currency=currency)
+        except (BadRequest, NotFound):
+            return []
+        return [row for rows in response.values() for row in rows]
+
+    async def conid_for(self, key: rules.Key) -> int:
+        """Return the conid of a stock, from the cache or the gateway."""
+        conid = self.table.get(key, rt.monotonic())
+        if conid is not None:
+            return conid
+
+        async def look_up() -> int:
+            return await self._look_up(key)
+
+        return await self.flights.run(key, look_up)
+
+    async def conids_for(
+        self, symbols: Iterable[str], exchange: str | None, currency: str | None
+    ) -> dict[str, int]:
+        """Return the conids of many stocks, by the symbols as they were passed."""
+        if isinstance(symbols, str):
+            raise InvalidRequest("symbols must be a list of texts, not one text")
+        if not isinstance(symbols, Iterable):
+            raise InvalidRequest(f"symbols must be a list of texts, not {shown(symbols)}")
+        keys = {symbol: rules.key_for(symbol, exchange, currency) for symbol in symbols}
+        now = rt.monotonic()
+        missing = {key[0]: key for key in keys.values() if not self.table.knows(key, now)}
+        unclear: dict[rules.Key, AmbiguousSymbol | MissingValue] = {}
+        for chunk in rules.chunks(missing):
+            unclear |= await self._look_up_many([missing[symbol] for symbol in chunk])
+        conids: dict[str, int] = {}
+        for symbol, key in keys.items():
+            if key in unclear:
+                raise unclear[key]
+            conid = self.table.get(key, rt.monotonic())
+            conids[symbol] = await self._look_up(key) if conid is None else conid
+        return conids
+
+    async def _look_up_many(
+        self, keys: list[rules.Key]
+    ) -> dict[rules.Key, AmbiguousSymbol | MissingValue]:
+        """Look up symbols with one call and cache their contracts; return the errors by symbol."""
+        response = await self.call(
+            rules.STOCKS, dict[str, list[StockCompany]], symbols=[symbol for symbol, _, _ in keys]
+        )
+        unclear: dict[rules.Key, AmbiguousSymbol | MissingValue] = {}
+        found: dict[rules.Key, list[Listing]] = {}
+        for key in keys:
+            try:
+                found[key] = rules.listings(key[0], response)
+            except MissingValue as error:
+                unclear[key] = error
+        if keys[0][2]:
+            every = [each for candidates in found.values() for each in candidates]
+            known = {each.conid: each for each in await self._with_currencies(every)}
+            found = {key: [known[each.conid] for each in rows] for key, rows in found.items()}
+        for key, candidates in found.items():
+            try:
+                self.table.found(key, rules.choose(key, candidates).conid)
+            except SymbolNotFound as error:
+                self.table.missed(key, error, rt.monotonic())
+            except (AmbiguousSymbol, MissingValue) as error:
+                unclear[key] = error
+        return unclear
+
+    async def _look_up(self, key: rules.Key) -> int:
+        # Another caller may have found the contract since `conid_for` looked into the cache.
+        conid = self.table.get(key, rt.monotonic())
+        if conid is not None:
+            return conid
+        symbol, exchange, currency = key
+        candidates = await self.listings(symbol)
+        if currency and candidates:
+            if exchange:
+                there = [each for each in candidates if each.exchange.upper() == exchange]
+                candidates = there or candidates
+            candidates = await self._with_currencies(candidates)
+        try:
+            conid = rules.choose(key, candidates).conid
+        except SymbolNotFound as error:
+            self.table.missed(key, error, rt.monotonic())
+            raise
+        self.table.found(key, conid)
+        return conid
+
+    async def listings(self, symbol: str) -> list[Listing]:
+        """Return all listings of a symbol in IBKR's spelling."""
+        response = await self.call(rules.STOCKS, dict[str, list[StockCompany]], symbols=symbol)
+        return rules.listings(symbol, response)
+
+    async def _with_currencies(self, candidates: list[Listing]) -> list[Listing]:
+        return rules.with_currencies(
+            candidates, await self.definitions(each.conid for each in candidates)
+        )
+
+    def forget(self, symbol: str) -> None:
+        """Forget a symbol, so that it is looked up again."""
+        self.table.forget(symbol)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.table.clear()
+        self.contracts.clear()
