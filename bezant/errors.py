@@ -287,8 +287,9 @@ class AccountBusy(BezantError):
             first id.
         client_order_ids: the client order ids (``cOID``) of the other order; empty if the other
             order had none.
-        retry_after: seconds until the other order no longer blocks the account. 0 means that this
-            is not known, because the other order has no response yet.
+        retry_after: seconds until the other order no longer blocks the account. None means that
+            this is not known, because a request about the other order has no response yet: pause
+            for a second or more before you send your order again.
     """
 
     retryable = True
@@ -297,7 +298,7 @@ class AccountBusy(BezantError):
         super().__init__(message, operation=operation)
         self.question_ids: tuple[str, ...] = ()
         self.client_order_ids: tuple[str, ...] = ()
-        self.retry_after: float = 0.0
+        self.retry_after: float | None = None
 
 
 class ApiError(BezantError):

@@ -478,7 +478,6 @@ class AsyncClient(AsyncClientBase):
         polling = AsyncPolling(POLL, timeout)
         while True:
             for batch in quotes.batches():
-                self._pipeline.limiter.requested_lines(batch)
                 asked = {"conids": batch, "fields": quotes.codes}
                 rows = await self._pipeline.call(
                     GET_MD_SNAPSHOT.operation, list[object], self._settings, params=asked

@@ -475,7 +475,6 @@ class Client(ClientBase):
         polling = Polling(POLL, timeout)
         while True:
             for batch in quotes.batches():
-                self._pipeline.limiter.requested_lines(batch)
                 asked = {"conids": batch, "fields": quotes.codes}
                 rows = self._pipeline.call(
                     GET_MD_SNAPSHOT.operation, list[object], self._settings, params=asked

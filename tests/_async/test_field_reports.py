@@ -703,6 +703,29 @@ async def test_market_data_lines_are_counted_and_released(
     assert len(gateway.names("unsubscribe")) == 3
 
 
+async def test_market_data_lines_of_raw_calls_are_counted(raw: RawGateway) -> None:
+    def answer(call: Call) -> object:
+        if call.path == "/iserver/marketdata/snapshot":
+            return [{"conid": int(each)} for each in call.query["conids"].split(",")]
+        if call.path == "/iserver/marketdata/unsubscribe":
+            return {"success": True}
+        return {"unsubscribed": True} if call.path.endswith("/unsubscribeall") else None
+
+    ScriptedGateway(raw, answer)
+    snapshot, unsubscribe = "/iserver/marketdata/snapshot", "/iserver/marketdata/unsubscribe"
+    async with AsyncClient(raw.base_url, pacing=False) as client:
+        await client.request("GET", snapshot, params={"conids": "1,2,3", "fields": "31"})
+        assert client.market_data_lines == 3
+        await client.api.market_data.get_md_snapshot(conids=[3, 4], fields=["31"])
+        assert client.market_data_lines == 4
+        await client.request("POST", unsubscribe, json={"conid": 1})
+        assert client.market_data_lines == 3
+        await client.api.market_data.close_md_stream(conid=2)
+        assert client.market_data_lines == 2
+        await client.request("GET", unsubscribe + "all")
+        assert client.market_data_lines == 0
+
+
 async def test_quotes_that_another_session_has_are_an_error(raw: RawGateway) -> None:
     def answer(call: Call) -> object:
         if call.path.endswith("/snapshot"):

@@ -6,6 +6,7 @@ Two gateways share one name in the store. They stand for one gateway with two cl
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -109,6 +110,34 @@ def test_after_max_wait_the_error_names_its_question(
         assert caught.value.question_ids == ("q1",)
         assert posts(other) == 0
         reply(first, yes=False)
+        place(second)
+
+
+def test_without_a_response_nobody_knows_when_the_other_process_is_done(
+    raw: RawGateway, other: RawGateway, store: str
+) -> None:
+    over = [threading.Event(), threading.Event()]
+
+    def holds(event: threading.Event, body: bytes) -> Script:
+        def script(_: RawRequest, peer: Peer) -> None:
+            event.wait(60)
+            peer.json(body)
+
+        return script
+
+    serve(raw, holds(over[0], QUESTION), holds(over[1], PLACED))
+    with (
+        Client(raw.base_url, pacing=store, timeout=60) as first,
+        Client(other.base_url, pacing=store, max_wait=0.1) as second,
+    ):
+        for number, call in enumerate((lambda: place(first), lambda: reply(first))):
+            waiting = later(call)
+            until(lambda: posts(raw) > number)  # noqa: B023
+            with pytest.raises(AccountBusy) as caught:
+                place(second)
+            assert caught.value.retry_after is None
+            over[number].set()
+            result(waiting)
         place(second)
 
 

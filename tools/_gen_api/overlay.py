@@ -23,7 +23,7 @@ OPERATION_KEYS = frozenset(
     {
         *("about_session", "added", "answer", "answer_any", "answer_like", "answer_schema"),
         *("binary", "call"),
-        *("effect", "first_answer", "group", "id", "idempotent", "like", "lists", "name"),
+        *("effect", "first_answer", "group", "id", "idempotent", "like", "lines", "lists", "name"),
         *("order", "parameters", "params", "priority", "raw", "refusal", "requires", "summary"),
         *("text", "texts", "wrap"),
     }
@@ -33,6 +33,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "about_session": ("login", "state"),
     "effect": ("none", "order", "account", "session"),
     "first_answer": ("may be empty", "empty until searched", "empty until ready", "never empty"),
+    "lines": ("uses", "releases", "releases all"),
     "lists": ("accounts", "orders", "order", "executions"),
     "order": ("place", "reply", "cancel"),
     "priority": ("tickle", "cancel", "order", "read"),

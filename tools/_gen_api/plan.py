@@ -83,6 +83,7 @@ class Operation:
     empty_until_ready: bool = False
     never_empty: bool = False
     lists: str = ""
+    lines: str = ""
     needs_oauth: bool = False
     parameters: list[Parameter] = field(default_factory=list)
     sends: str = ""
@@ -238,6 +239,7 @@ class Planner:
             empty_until_ready=entry.get("first_answer") == "empty until ready",
             never_empty=entry.get("first_answer") == "never empty",
             lists=str(entry.get("lists", "")),
+            lines=str(entry.get("lines", "")),
             needs_oauth=entry["group"] in self.plan.needs_oauth,
             refusal=str(entry.get("refusal", "")),
             source=call,

@@ -319,6 +319,8 @@ def _operation(operation: Operation) -> str:
         facts.append("never_empty=True")
     if operation.lists:
         facts.append(f'lists="{operation.lists}"')
+    if operation.lines:
+        facts.append(f'lines="{operation.lines}"')
     if operation.texts:
         facts.append(f'texts="{operation.texts}"')
     if operation.about_session:

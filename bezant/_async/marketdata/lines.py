@@ -17,7 +17,6 @@ _logger = logging.getLogger("bezant.http")
 async def release(pipeline: AsyncPipeline, settings: Settings, contracts: Iterable[str]) -> None:
     """End the subscriptions of contracts (``POST /iserver/marketdata/unsubscribe``)."""
     for contract in contracts:
-        pipeline.limiter.released_line(contract)
         try:
             await pipeline.call(
                 CLOSE_MD_STREAM.operation, type(None), settings, json={"conid": int(contract)}

@@ -50,6 +50,9 @@ class Operation(Record, frozen=True):
         never_empty: whether the client treats an empty response to this call as an error.
         lists: what the response contains, for the check whether an empty list can be trusted;
             ``order`` means a single order, and empty means that nothing is checked.
+        lines: what the call does with market data lines: ``uses`` one for each contract in its
+            query, ``releases`` that of the contract in its body, or ``releases all``; empty for
+            nothing.
         texts: key of the operation's own rows in the table of known error texts
             (`known_texts.OWN`); empty if it has none.
         about_session: what the call's errors say about the session. ``login``: status 401 means
@@ -76,6 +79,7 @@ class Operation(Record, frozen=True):
     empty_until_ready: bool = False
     never_empty: bool = False
     lists: Literal["", "accounts", "orders", "order", "executions"] = ""
+    lines: Literal["", "uses", "releases", "releases all"] = ""
     texts: str = ""
     about_session: Literal["", "login", "state"] = ""
     needs_oauth: bool = False

@@ -6,11 +6,14 @@ response, so the client releases lines of old snapshots when too many lines are 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from typing import Final
+from typing import Final, cast
+from urllib.parse import parse_qs
 
 from ..._wire.conid_ex import is_combination, without_exchange
+from ..decoding.decoder import loads
+from ..http.messages import Request
 
 # Number of lines that a user of IBKR has by default. Users can buy more.
 DEFAULT_LINES: Final = 100
@@ -31,6 +34,28 @@ class MarketDataLines:
     def __init__(self) -> None:
         # Time of the last snapshot request, by contract. The oldest request comes first.
         self._snapshots: dict[str, float] = {}
+
+    def sent(self, request: Request, now: float) -> None:
+        """Record that a request is sent, if it uses market data lines."""
+        if request.operation.lines == "uses":
+            query = parse_qs(request.target.partition("?")[2])
+            contracts = ",".join(query.get("conids", ())).split(",")
+            self.requested(filter(None, map(str.strip, contracts)), now)
+
+    def answered(self, request: Request, status: int) -> None:
+        """Record the response to a request, if the request releases market data lines.
+
+        Args:
+            request: the request.
+            status: the HTTP status of the response. IBKR responds with 500 if the subscription of a
+                contract has ended already.
+        """
+        if not 200 <= status < 300 and status != 500:
+            return
+        if request.operation.lines == "releases all":
+            self._snapshots.clear()
+        elif request.operation.lines == "releases":
+            self.released(_contract_in(request.body))
 
     def requested(self, contracts: Iterable[str], now: float) -> None:
         """Record a request for snapshots of contracts."""
@@ -79,3 +104,13 @@ class MarketDataLines:
                 break
             del self._snapshots[contract]
         return self._snapshots
+
+
+def _contract_in(body: bytes) -> str:
+    """Return the contract in the body of a request to unsubscribe; empty without one."""
+    try:
+        found: object = loads(body)
+    except (ValueError, RecursionError):
+        return ""
+    conid = cast("Mapping[str, object]", found).get("conid") if isinstance(found, Mapping) else None
+    return "" if conid is None else str(conid)

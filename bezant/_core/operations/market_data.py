@@ -80,6 +80,7 @@ GET_MD_SNAPSHOT = Endpoint(
         idempotent=True,
         requires="trading accounts",
         limit="GET /iserver/marketdata/snapshot",
+        lines="uses",
     ),
     response="list[market_data.Snapshot]",
     query={
@@ -92,7 +93,11 @@ CLOSE_MD_STREAM = Endpoint(
     id="closeMdStream",
     summary="End IBKR's stream of quotes for one contract, when you need no more snapshots of it.",
     operation=Operation(
-        "POST", "/iserver/marketdata/unsubscribe", idempotent=True, texts="subscription"
+        "POST",
+        "/iserver/marketdata/unsubscribe",
+        idempotent=True,
+        lines="releases",
+        texts="subscription",
     ),
     response="common.Success",
     body={
@@ -107,6 +112,8 @@ CLOSE_MD_STREAM = Endpoint(
 CLOSE_ALL_MD_STREAMS = Endpoint(
     id="closeAllMdStreams",
     summary="End all of IBKR's streams of quotes, when you need no more snapshots.",
-    operation=Operation("GET", "/iserver/marketdata/unsubscribeall", idempotent=True),
+    operation=Operation(
+        "GET", "/iserver/marketdata/unsubscribeall", idempotent=True, lines="releases all"
+    ),
     response="market_data.Unsubscribed",
 )

@@ -399,8 +399,7 @@ def busy(blocker: AccountTurn, operation: Operation, now: float) -> AccountBusy:
         names=blocker.names,
         questions=blocker.questions,
         orders=blocker.orders,
-        on_its_way=bool(blocker.calls),
-        seconds=blocker.seconds_left(now),
+        seconds=None if blocker.calls else blocker.seconds_left(now),
     )
 
 
@@ -411,8 +410,7 @@ def account_busy(
     names: tuple[str, ...],
     questions: Mapping[str, str],
     orders: int,
-    on_its_way: bool,
-    seconds: float,
+    seconds: float | None,
 ) -> AccountBusy:
     """Return the error for an order that was not sent because another order had the turn.
 
@@ -422,14 +420,14 @@ def account_busy(
         names: client order ids of the other turn's orders.
         questions: open questions about the other turn's orders, by id.
         orders: number of the other turn's orders without a result.
-        on_its_way: whether the other turn still waits for a response from IBKR.
-        seconds: seconds until the other turn expires; infinity if that is not known.
+        seconds: seconds until the other turn expires; None while one of its calls has no response
+            yet, because the turn does not expire before that.
     """
     of = "another order" + (f" ({', '.join(names)})" if names else "")
     account = ", ".join(sorted(accounts - {ANY}))
     if account:
         of += f" of account {account}"
-    wait = "" if math.isinf(seconds) else f", or send this one again in {seconds:.0f} s"
+    wait = "" if seconds is None else f", or send this one again in {seconds:.0f} s"
     if questions:
         name, text = next(iter(questions.items()))
         shown = f"{name!r} ({text})" if text else repr(name)
@@ -439,14 +437,14 @@ def account_busy(
             f"client.api.orders.confirm_order_reply(reply_id={name!r}, confirmed=True), decline it "
             f"with confirmed=False{wait}"
         )
-    elif on_its_way:
+    elif seconds is None:
         why = f"{of} has no response yet; send this one again after its response"
     else:
         why = f"IBKR has reported no result for {orders} of the orders in {of}; look for it{wait}"
     error = AccountBusy(f"nothing was sent: {why}", operation=operation.name)
     error.question_ids = tuple(questions)
     error.client_order_ids = names
-    error.retry_after = 0.0 if math.isinf(seconds) else seconds
+    error.retry_after = seconds
     return error
 
 

@@ -36,8 +36,9 @@ class SharedTurn(msgspec.Struct, array_like=True):
         orders: number of orders without a result, which is an order id, an error or a declined
             question.
         questions: IBKR's open questions about the orders, with their texts shortened, by id.
-        answered: whether one of the turn's calls has had a response.
         responded_at: time of the last response to one of the turn's calls.
+        calls: names of the turn's calls that have not ended: the call that places the orders, and
+            replies, also those of other processes.
     """
 
     accounts: list[str]
@@ -46,8 +47,8 @@ class SharedTurn(msgspec.Struct, array_like=True):
     names: list[str] = []
     orders: int = 1
     questions: dict[str, str] = {}
-    answered: bool = False
     responded_at: float = 0.0
+    calls: list[str] = []
 
 
 class TurnResult(Record, frozen=True):
@@ -72,7 +73,12 @@ def take_turn(shared: Shared, now: float, turn: AccountTurn, lease: float) -> Tu
     found = shared.turns.get(turn.token)
     if found is None:
         shared.turns[turn.token] = SharedTurn(
-            sorted(turn.accounts), now, lease, list(turn.names), turn.orders
+            sorted(turn.accounts),
+            now,
+            lease,
+            list(turn.names),
+            turn.orders,
+            calls=[turn.token],
         )
     else:
         found.since, found.lease = now, lease
@@ -118,8 +124,7 @@ def _busy(turn: SharedTurn, now: float) -> Callable[[Operation], AccountBusy]:
             names=tuple(turn.names),
             questions=turn.questions,
             orders=turn.orders,
-            on_its_way=not turn.answered,
-            seconds=left,
+            seconds=None if turn.calls else left,
         )
 
     return error
@@ -153,14 +158,24 @@ def _find(shared: Shared, token: str, question: str) -> str:
     return next(found, "")
 
 
-def extend_turn(shared: Shared, now: float, token: str, question: str, lease: float) -> None:
-    """Extend the lease of a turn, so that it lasts at least `lease` seconds from now.
+def begin_reply(
+    shared: Shared, now: float, token: str, question: str, lease: float, call: str
+) -> None:
+    """Record that a reply to a question is sent: the turn lasts at least `lease` more seconds.
 
-    This keeps the turn alive while a reply to a question is in flight.
+    Args:
+        shared: the shared state.
+        now: the current time.
+        token: unique name of the turn; empty to find the turn by the question.
+        question: id of the order question.
+        lease: minimum number of seconds until the turn may end.
+        call: unique name of the call that sends the reply.
     """
     found = _find(shared, token, question)
     if found:
         turn = shared.turns[found]
+        if call not in turn.calls:
+            turn.calls.append(call)
         turn.lease = max(turn.since + turn.lease, now + lease) - now
         turn.since = now
 
@@ -172,6 +187,7 @@ def finish_turn(
     outcome: Outcome,
     results: OrderResults | None = None,
     question: str = "",
+    call: str = "",
 ) -> bool:
     """Record the result of a call of a turn; return False if the shared state has no such turn.
 
@@ -182,11 +198,14 @@ def finish_turn(
         outcome: result of the call.
         results: results in the call's response; None if the response could not be read.
         question: id of the order question that the call replies to; empty if it is not a reply.
+        call: unique name of the call; empty for the call that places the orders, whose name is that
+            of the turn.
     """
     found = _find(shared, token, question)
     if not found:
         return False
     turn = shared.turns[found]
+    turn.calls = [each for each in turn.calls if each != (call or found)]
     state = AccountTurn(
         frozenset(turn.accounts),
         None,
@@ -203,6 +222,5 @@ def finish_turn(
         state.responded_at,
     )
     if outcome is not Outcome.NOTHING:
-        turn.answered = True
         turn.since, turn.lease = now, order_turns.QUESTION_LIFETIME
     return True

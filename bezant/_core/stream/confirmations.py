@@ -19,6 +19,11 @@ class _Sent:
     failed: bool = False
     again: bool = False
     wait: float = 0.0
+    # Whether `due` is the time to check that messages still come; whether one has come since the
+    # last such check; whether one had come at the last such check.
+    watched: bool = False
+    heard: bool = False
+    steady: bool = False
 
 
 class Confirmations:
@@ -68,6 +73,9 @@ class Confirmations:
             self.unconfirmed[topic.key].add(key)
         else:
             sent.again = True
+        if sent.confirmed and topic.heartbeat is not None:
+            return
+        sent.watched = False
         if not (topic.expires if sent.confirmed else topic.responds):
             if sent.due != math.inf:
                 sent.due = math.inf
@@ -119,6 +127,43 @@ class Confirmations:
         sent.failed = True
         return True
 
+    def doubt(self, key: str, now: float) -> None:
+        """Expect a message of a subscription soon, because REST has something new about it."""
+        sent = self._sent[key]
+        sent.watched, sent.heard = True, False
+        sent.due = now + self._timing.confirm_after
+        self._plan()
+
+    def still_heard(self, key: str, now: float) -> bool:
+        """Check a subscription that is due: return whether a message has come as expected.
+
+        The result is False if no message was expected, or if none has come.
+        """
+        sent = self._sent[key]
+        if not sent.watched or not sent.heard:
+            return False
+        heartbeat = topic_of_key(key).heartbeat
+        if heartbeat is None:
+            sent.watched, sent.due = False, math.inf
+        else:
+            window = heartbeat * self._timing.heartbeats
+            # Pauses grow as long as a subscription sends one message after each command, and then
+            # no more.
+            sent.wait = 0.0 if sent.steady else sent.wait
+            sent.heard, sent.steady, sent.due = False, True, now + max(window, sent.wait)
+        self._plan()
+        return True
+
+    def stops(self, key: str, now: float) -> bool:
+        """Return whether a subscription that is due has fallen silent; it then is unconfirmed."""
+        sent = self._sent[key]
+        if not sent.watched:
+            return False
+        wait = min(max(sent.wait * 2, self._timing.confirm_after), self._timing.renew_to)
+        self.refused(key, now)
+        sent.watched, sent.steady, sent.wait = False, False, wait
+        return True
+
     def refused(self, key: str, now: float) -> bool:
         """Plan to send a subscription's command again: the gateway refused it or does not respond.
 
@@ -143,23 +188,37 @@ class Confirmations:
     def confirm(self, topic: Topic, message: Message) -> None:
         """Mark the subscriptions to which a message belongs as confirmed."""
         unconfirmed = self.unconfirmed[topic.key]
-        if not unconfirmed or topic.confirms is None:
+        if topic.confirms is None:
+            return
+        if topic.heartbeat is not None or topic.about_orders:
+            self._hear(topic.confirms(message))
+        if not unconfirmed:
             return
         for key in _matches(topic.confirms(message), unconfirmed):
             self._confirm(key)
             unconfirmed.discard(key)
 
+    def _hear(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            if key in self._sent:
+                self._sent[key].heard = True
+
     def confirm_empty(self, key: str) -> None:
         """Mark a subscription as confirmed, because the gateway has sent an empty list for it."""
+        self._hear((key,))
         if key in self._sent and not self._sent[key].confirmed:
             self._confirm(key)
             self.unconfirmed[topic_of_key(key).key].discard(key)
 
     def _confirm(self, key: str) -> None:
         sent = self._sent[key]
+        topic = topic_of_key(key)
         sent.confirmed = True
         sent.failed = False
-        if not topic_of_key(key).expires:
+        if topic.heartbeat is not None:
+            sent.watched = True
+        elif not topic.expires:
+            sent.watched = False
             sent.due, sent.wait = math.inf, 0.0
             self._plan()
         else:

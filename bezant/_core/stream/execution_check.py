@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 # Number of days for which executions are requested. In responses for 1 or 2 days, executions of the
 # current day have been seen to be missing.
 DAYS: Final = 7
+# In seconds. Executions are requested at this interval even if nothing has gone wrong, to notice
+# that the gateway no longer sends them: a calm subscription and a dead one look the same.
+CALM_INTERVAL: Final = 600.0
 _DAY: Final = 86_400.0
 _RETRY: Final = Backoff(5.0, 60.0)
 # In seconds. Executions from this long before the interruption are requested, too, because the
@@ -44,6 +47,7 @@ class ExecutionCheck:
     """State machine that decides when executions are requested from REST.
 
     Attributes:
+        periodic: whether the request that `next` returned last is one of the regular checks.
         changed: whether the plan has changed since the last call of `next`, so that a request may
             be due earlier than that call has returned.
     """
@@ -57,6 +61,7 @@ class ExecutionCheck:
         self._missing_since: float | None = None
         self._interrupted = False
         self._always = False
+        self.periodic: bool = False
         self.changed: bool = False
 
     def begin(self, arguments: Mapping[str, Any], wall: float) -> None:
@@ -89,7 +94,9 @@ class ExecutionCheck:
             now: monotonic time.
             patience: seconds that a new subscription may take to send its first message.
         """
-        if self._missing_since is not None:
+        if self._missing_since is None:
+            self._plan(now + CALM_INTERVAL)
+        else:
             self._plan(now + (QUIET if self._interrupted else patience))
 
     def missed(self, wall: float, now: float) -> None:
@@ -102,34 +109,42 @@ class ExecutionCheck:
 
     def _plan(self, due: float, *, always: bool = False) -> None:
         self._number += 1
+        self.periodic = False
         self._due = due
         self._failures = 0
         self._always = always
         self.changed = True
 
-    def next(self, now: float, *, confirmed: bool) -> ExecutionRequest | float | None:
+    def next(self, now: float, wall: float, *, confirmed: bool) -> ExecutionRequest | float | None:
         """Return the request to send now, or the seconds until a request is due.
 
         The result is None if no request is planned.
 
         Args:
             now: monotonic time.
+            wall: the current time in seconds since 1970.
             confirmed: whether the stream has sent executions since it subscribed.
         """
         self.changed = False
         if now < self._due:
             return None if self._due == math.inf else self._due - now
-        if confirmed and not self._realtime_only and not self._always:
-            self._finish()  # the stream itself has sent the executions
-            return None
+        self.periodic = self.periodic or self._missing_since is None
+        if self._missing_since is None:
+            self._missing_since = wall - CALM_INTERVAL - _MARGIN
+        elif confirmed and not self._realtime_only and not self._always and not self.periodic:
+            self._finish(now)  # the stream itself has sent the executions
+            return CALM_INTERVAL
         return ExecutionRequest(self._number)
 
-    def _finish(self) -> None:
-        self._due = math.inf
+    def _finish(self, now: float) -> None:
+        self._due = now + CALM_INTERVAL
         self._failures = 0
         self._missing_since = None
+        self.periodic = False
 
-    def take(self, request: ExecutionRequest, trades: list[Trade]) -> list[dict[str, Any]] | None:
+    def take(
+        self, request: ExecutionRequest, trades: list[Trade], now: float
+    ) -> list[dict[str, Any]] | None:
         """Return the executions in REST's response that the stream may lack, as rows of the stream.
 
         The result is None if the response has to be ignored, because there was another interruption
@@ -138,7 +153,7 @@ class ExecutionCheck:
         since = self._missing_since
         if request.number != self._number or since is None:
             return None
-        self._finish()
+        self._finish(now)
         rows = [_row(trade) for trade in trades]
         return [row for row in rows if row.get("trade_time_r", math.inf) >= since * 1000]
 

@@ -167,6 +167,19 @@ class OrderBook:
         self._checking = True
         self._newer.clear()
 
+    def has_missed(self, row: _Row) -> bool:
+        """Return whether a row from REST shows that the stream has not sent an order's last change.
+
+        This is the case for a working order that is not in the book, and for a final status of an
+        order that is working in the book. Other differences prove nothing, because the gateway
+        caches its list.
+        """
+        order_id, state = row["orderId"], _state(row)
+        if order_id not in self._rows:
+            return state.working
+        newer = "status" in self._newer.get(order_id, {})
+        return state.final and order_id in self._working and not newer
+
     def take_list(
         self, rows: Iterable[_Row], statuses: frozenset[str] | None, *, again: bool
     ) -> tuple[list[OrderUpdate], list[int]]:

@@ -32,6 +32,9 @@ QUIET: Final = 1.0
 # In seconds. If the subscription is limited to certain statuses, the list is requested from REST at
 # this interval, because the stream does not tell when an order changes to another status.
 FILTERED_INTERVAL: Final = 60.0
+# In seconds. Without such a limit, the list is requested at this interval, to notice that the
+# gateway no longer sends orders: a calm subscription and a dead one look the same.
+CALM_INTERVAL: Final = 600.0
 _RETRY: Final = Backoff(5.0, 60.0)
 # Pause between calls for single orders, in seconds. The gateway responds with errors after many
 # such calls in a short time.
@@ -160,23 +163,30 @@ class OrderCheck:
     def _finish(self, now: float) -> None:
         self._stage = _Stage.DONE
         self._again = True
-        self._due = math.inf if self._statuses is None else now + FILTERED_INTERVAL
+        self._due = now + (CALM_INTERVAL if self._statuses is None else FILTERED_INTERVAL)
         if self._book.unconfirmed:
             self._rounds += 1
             self._due = min(self._due, now + _UNCONFIRMED.delay(self._rounds))
         self._book.settle()
 
-    def take_list(self, request: OrderRequest, orders: Iterable[LiveOrder], now: float) -> None:
-        """Process the list of orders from REST."""
+    def take_list(self, request: OrderRequest, orders: Iterable[LiveOrder], now: float) -> bool:
+        """Process the list of orders from REST.
+
+        Returns:
+            Whether the list has something that the stream should have sent but has not sent yet.
+        """
         if request.number != self._number:
-            return
+            return False
         rows = [_list_row(order) for order in orders if isinstance(peek(order, "order_id"), int)]
+        calm = self._again and self._statuses is None
+        missed = calm and any(map(self._book.has_missed, rows))
         changed, doubtful = self._book.take_list(rows, self._statuses, again=self._again)
         self.updates += changed
         self._failures = 0
         self._to_request = deque(doubtful)
         self._stage = _Stage.STATUS
         self._due = now
+        return missed
 
     def take_status(self, request: OrderRequest, status: OrderStatus | None, now: float) -> None:
         """Process REST's response about one order; `status` is None if REST does not know it."""

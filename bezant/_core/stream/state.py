@@ -507,7 +507,9 @@ class StreamState:
     ) -> None:
         """Process the list of orders from REST."""
         listed = list(orders)
-        self.order_check.take_list(request, listed, now)
+        missed = self.order_check.take_list(request, listed, now)
+        if missed and ORDERS.key in self.confirmed:
+            self._confirmations.doubt(ORDERS.key, now)
         self._doubt_silence(listed, now)
         self._deliver_checked(now)
 
@@ -532,18 +534,23 @@ class StreamState:
 
         The result is None if no request is planned.
         """
-        return self.execution_check.next(now, confirmed=TRADES.key in self.confirmed)
+        wall = self.moment(now).timestamp()
+        return self.execution_check.next(now, wall, confirmed=TRADES.key in self.confirmed)
 
     def take_executions(
         self, request: ExecutionRequest, trades: Iterable[Trade], now: float
     ) -> None:
         """Deliver the executions from REST that the stream has not delivered yet."""
-        rows = self.execution_check.take(request, list(trades))
+        periodic = self.execution_check.periodic
+        rows = self.execution_check.take(request, list(trades), now)
         if rows is None:
             return
         updates = [self._live_state.complete(trade_from(row, self._report)) for row in rows]
         news = [each for each in updates if each is not None]
-        self._doubt_silence_of_executions(now, missing=bool(news))
+        if periodic and news:
+            self._confirmations.doubt(TRADES.key, now)
+        else:
+            self._doubt_silence_of_executions(now, missing=bool(news))
         moment = self.moment(now)
         for update in news:
             self.message_buffer.put(update, moment)
@@ -659,6 +666,11 @@ class StreamState:
             self._next_tic = now + self._timing.tic_interval
             self._outgoing.append("tic")
         for key in self._confirmations.due(now):
+            if self._confirmations.still_heard(key, now):
+                continue
+            if self._confirmations.stops(key, now):
+                reason = f"the gateway has stopped sending messages for s{key}"
+                self._report_gap(key, reason, now)
             if key == ORDERS.key:
                 self._subscribe_to_orders_again(now)
                 continue

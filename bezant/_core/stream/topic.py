@@ -119,6 +119,8 @@ class Topic(Record, frozen=True, kw_only=True):
             cannot subscribe to the topic.
         responds: whether the gateway sends a message soon after each command to subscribe. If none
             comes, the command was lost.
+        heartbeat: seconds between two messages of a subscription according to IBKR, which sends one
+            even if nothing has changed; None if a subscription may be silent for any time.
         expires: whether IBKR ends a subscription after some time, so that the stream has to send
             the command again before that.
         always_send: whether the command is sent again for each new subscriber, even if it does not
@@ -140,6 +142,7 @@ class Topic(Record, frozen=True, kw_only=True):
     server_id: Callable[[Any], object] | None = None
     confirms: Callable[[Any], tuple[str, ...]] | None = None
     responds: bool = False
+    heartbeat: float | None = None
     expires: bool = False
     always_send: bool = False
     limit: int | None = None

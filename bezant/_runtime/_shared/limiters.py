@@ -15,6 +15,7 @@ from ..._core.pacing.limiter import QueuedCall, RateLimiter
 from ..._core.pacing.limits import MAX_STREAMS
 
 if TYPE_CHECKING:
+    from ..._core.http.messages import Request
     from ..._core.marketdata.lines import MarketDataLines
     from ..._core.pacing.shared import Denied
 
@@ -207,9 +208,14 @@ class ProcessRateLimiter:
             return self._lines.count(self._streamed(), time.monotonic())
 
     @_changing
-    def requested_lines(self, contracts: list[str]) -> None:
-        """Record a request for snapshots of contracts, each of which uses a market data line."""
-        self._lines.requested(contracts, time.monotonic())
+    def lines_sent(self, request: Request) -> None:
+        """Record that a request is sent, if it uses market data lines."""
+        self._lines.sent(request, time.monotonic())
+
+    @_changing
+    def lines_answered(self, request: Request, status: int) -> None:
+        """Record the status of the response to a request, if it releases market data lines."""
+        self._lines.answered(request, status)
 
     @_changing
     def released_line(self, contract: str) -> None:

@@ -28,7 +28,7 @@ from ..._core.pacing.shared import Shared, StoreError
 from ..._core.pacing.shared_order_turns import (
     LONGEST_WAIT,
     TurnResult,
-    extend_turn,
+    begin_reply,
     finish_turn,
     questions_of,
     take_turn,
@@ -78,6 +78,8 @@ class OrderTurn:
         self._names = names
         self._question = question_of(request) if kind is OrderCall.REPLY else ""
         self._call = object()
+        # Names a reply in the shared state. The call that places the orders has its turn's name.
+        self._call_name = os.urandom(16).hex() if self._question else ""
         self._turn: AccountTurn | None = None
         self._outcome = Outcome.NOTHING
         self._results: OrderResults | None = None
@@ -184,7 +186,13 @@ class OrderTurn:
             lease = self._settings.timeout + _GRACE
             if self._question:
                 token = self._turn.token if self._turn is not None else ""
-                change = partial(extend_turn, token=token, question=self._question, lease=lease)
+                change = partial(
+                    begin_reply,
+                    token=token,
+                    question=self._question,
+                    lease=lease,
+                    call=self._call_name,
+                )
                 self._shared = True
                 self._tell_all(self._limit_store, change)
             elif self._turn is not None:
@@ -242,7 +250,9 @@ class OrderTurn:
         found: list[bool] = []
 
         def change(shared: Shared, now: float) -> None:
-            there = finish_turn(shared, now, token, self._outcome, self._results, self._question)
+            there = finish_turn(
+                shared, now, token, self._outcome, self._results, self._question, self._call_name
+            )
             found.append(there)
 
         self._tell_all(limit_store, change)

@@ -261,7 +261,11 @@ class Pipeline:
                     going = True
                     if turn is not None:
                         turn.sending()
+                    if operation.lines:
+                        self.limiter.lines_sent(request)
                     answer = self._send(request, settings, deadline - now)
+                    if operation.lines:
+                        self.limiter.lines_answered(request, answer.status)
                     if 200 <= answer.status < 300:
                         with self._lock:
                             self.evidence.answered(request, answer.body, rt.wall_time())

@@ -18,7 +18,6 @@ _logger = logging.getLogger("bezant.http")
 def release(pipeline: Pipeline, settings: Settings, contracts: Iterable[str]) -> None:
     """End the subscriptions of contracts (``POST /iserver/marketdata/unsubscribe``)."""
     for contract in contracts:
-        pipeline.limiter.released_line(contract)
         try:
             pipeline.call(
                 CLOSE_MD_STREAM.operation, type(None), settings, json={"conid": int(contract)}

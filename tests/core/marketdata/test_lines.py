@@ -2,9 +2,42 @@
 
 from __future__ import annotations
 
+from bezant._core.http.messages import Request
+from bezant._core.http.operation import Operation
 from bezant._core.marketdata.lines import DEFAULT_LINES, MarketDataLines
+from bezant._core.operations.market_data import (
+    CLOSE_ALL_MD_STREAMS,
+    CLOSE_MD_STREAM,
+    GET_MD_SNAPSHOT,
+)
+
+SNAPSHOT = GET_MD_SNAPSHOT.operation
+RELEASE = CLOSE_MD_STREAM.operation
+RELEASE_ALL = CLOSE_ALL_MD_STREAMS.operation
 
 SPREAD = "28812380;;;1/1,2/-1"
+
+
+def request(operation: Operation, query: str = "", body: bytes = b"") -> Request:
+    return Request(operation, f"/v1/api{operation.path}{query}", [], body)
+
+
+def test_requests_use_and_release_lines() -> None:
+    lines = MarketDataLines()
+    lines.sent(request(SNAPSHOT, "?conids=1%2C2%40NYSE,%203&fields=31"), 0)
+    assert lines.idle(set(), 1) == ["1", "2", "3"]
+    lines.sent(request(SNAPSHOT, "?fields=31"), 0)
+    lines.sent(request(RELEASE, body=b'{"conid":1}'), 0)
+    assert lines.count(set(), 1) == 3
+    for status, left in ((401, 3), (200, 2), (500, 2)):
+        lines.answered(request(RELEASE, body=b'{"conid":1}'), status)
+        assert lines.count(set(), 1) == left
+    for body in (b'{"conid":"3"}', b"{", b"[]", b"{}"):
+        lines.answered(request(RELEASE, body=body), 200)
+    lines.answered(request(SNAPSHOT, "?conids=2"), 200)
+    assert lines.idle(set(), 1) == ["2"]
+    lines.answered(request(RELEASE_ALL), 200)
+    assert lines.count(set(), 1) == 0
 
 
 def test_a_stream_and_the_snapshots_of_a_contract_share_a_line() -> None:

@@ -16,7 +16,7 @@ from bezant._core.pacing.order_turns import (
 from bezant._core.pacing.shared import Shared, dump, load
 from bezant._core.pacing.shared_order_turns import (
     SharedTurn,
-    extend_turn,
+    begin_reply,
     finish_turn,
     hold_back,
     questions_of,
@@ -54,7 +54,9 @@ def test_the_error_names_the_question_of_the_other_process() -> None:
     assert taken(shared, 100.0, "one")
     found = take_turn(shared, 101.0, turn("two"), 10.0)
     assert found.blocker is not None
-    assert "has no response yet" in found.blocker(PLACE).message
+    error = found.blocker(PLACE)
+    assert "has no response yet" in error.message
+    assert error.retry_after is None
     results = OrderResults({"q1": "Really?"}, 0)
     assert finish_turn(shared, 102.0, "one", Outcome.ANSWERED, results)
     found = take_turn(shared, 112.0, turn("two"), 10.0)
@@ -62,6 +64,21 @@ def test_the_error_names_the_question_of_the_other_process() -> None:
     error = found.blocker(PLACE)
     assert "(mine-one) of account A has an open question 'q1' (Really?)" in error.message
     assert (error.question_ids, error.retry_after) == (("q1",), QUESTION_LIFETIME - 10)
+
+
+def test_nobody_knows_when_the_response_to_a_reply_comes() -> None:
+    shared = Shared()
+    assert taken(shared, 100.0, "one")
+    asked = OrderResults({"q1": "", "q2": ""}, 0)
+    assert finish_turn(shared, 101.0, "one", Outcome.ANSWERED, asked)
+    for call in ("first", "first", "second"):  # a change of the store may be made twice
+        begin_reply(shared, 102.0, "one", "q1", 35.0, call)
+    for question, call, unknown in (("q1", "first", True), ("q2", "second", False)):
+        assert finish_turn(shared, 103.0, "one", Outcome.NOTHING, None, question, call)
+        found = take_turn(shared, 104.0, turn("two"), 10.0)
+        assert found.blocker is not None
+        assert (found.blocker(PLACE).retry_after is None) is unknown
+    assert load(dump(shared)) == shared
 
 
 def test_the_turn_of_a_killed_process_ends_with_its_lease() -> None:
@@ -91,9 +108,9 @@ def test_a_reply_from_another_process_continues_the_turn() -> None:
     shared = Shared()
     assert taken(shared, 100.0, "one")
     finish_turn(shared, 100.0, "one", Outcome.ANSWERED, OrderResults({"q1": ""}, 0))
-    extend_turn(shared, 155.0, "", "q1", 35.0)
+    begin_reply(shared, 155.0, "", "q1", 35.0, "reply")
     assert not taken(shared, 161.0, "two")
-    extend_turn(shared, 161.0, "", "q9", 35.0)  # no turn has this question
+    begin_reply(shared, 161.0, "", "q9", 35.0, "reply")  # no turn has this question
     assert finish_turn(shared, 162.0, "", Outcome.NOTHING, None, "q1")
     assert shared.turns["one"].questions == {"q1": ""}
     assert finish_turn(shared, 162.0, "", Outcome.ANSWERED, OrderResults({"q2": ""}, 0), "q1")
@@ -125,8 +142,8 @@ def test_others_wait_a_moment_for_a_question_of_another_process() -> None:
     assert hold_back(shared, 101.5, frozenset({"q1", "q2"})) == 0.0
     assert hold_back(shared, 101.0 + READS_WAIT, none) == 0.0
     assert hold_back(shared, 100.9, none) == 0.0  # the clock was set back to before the question
-    extend_turn(
-        shared, 102.5, "", "q1", 35.0
+    begin_reply(
+        shared, 102.5, "", "q1", 35.0, "reply"
     )  # this announces a reply, which does not prolong the wait of other processes
     finish_turn(shared, 102.6, "", Outcome.NOTHING, None, "q1")
     assert hold_back(shared, 102.75, none) == READS_WAIT - 1.75
@@ -139,7 +156,7 @@ def test_others_wait_a_moment_for_a_question_of_another_process() -> None:
 
 
 def test_a_turn_written_by_an_earlier_version_blocks_no_read() -> None:
-    shared = load(b'{"turns":{"one":[["A"],100.0,60.0,[],1,{"q1":""},true]}}')
+    shared = load(b'{"turns":{"one":[["A"],100.0,60.0,[],1,{"q1":""}]}}')
     assert questions_of(shared, 101.0, "one") == {"q1": ""}
     assert hold_back(shared, 101.0, frozenset()) == 0.0
 
@@ -147,7 +164,7 @@ def test_a_turn_written_by_an_earlier_version_blocks_no_read() -> None:
 def test_an_extended_lease_is_never_shorter() -> None:
     shared = Shared()
     assert taken(shared, 100.0, "one", lease=60.0)
-    extend_turn(shared, 110.0, "one", "", 10.0)
+    begin_reply(shared, 110.0, "one", "", 10.0, "reply")
     held = shared.turns["one"]
     assert (held.since, held.lease) == (110.0, 50.0)
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bezant import Gap, Message, TradeUpdate
-from bezant._core.stream.execution_check import ExecutionRequest
+from bezant._core.stream.execution_check import CALM_INTERVAL, ExecutionRequest
 from bezant._core.stream.state import StreamState
 from bezant._core.stream.topics import pnl, trades
 from bezant.models.orders import Trade
@@ -65,15 +65,14 @@ def test_a_new_subscription_that_sends_executions_needs_no_request() -> None:
     assert stream.next_execution_request(NOW) == 15
     assert not stream.execution_check.changed
     stream.take_in([frame("e1")], NOW + 1)
-    assert stream.next_execution_request(NOW + 15) is None
-    assert stream.next_execution_request(NOW + 9000) is None
+    assert stream.next_execution_request(NOW + 15) == CALM_INTERVAL
 
 
 def test_an_empty_list_is_a_response() -> None:
     stream = stream_with_trades()
     stream.take_in([b'{"topic":"str","args":[]}'] * 2, NOW + 1)
     assert stream.confirmed == {"tr"}
-    assert stream.next_execution_request(NOW + 15) is None
+    assert stream.next_execution_request(NOW + 15) == CALM_INTERVAL
     early = ready_state(NOW)
     early.take_in([b'{"topic":"str","args":[]}'], NOW)
     assert early.confirmed == set()
@@ -81,7 +80,7 @@ def test_an_empty_list_is_a_response() -> None:
 
 def test_new_executions_only_are_no_silence() -> None:
     stream = stream_with_trades(realtime_only=True)
-    assert stream.next_execution_request(NOW + 900) is None
+    assert stream.next_execution_request(NOW + 15) == CALM_INTERVAL - 15
 
 
 def test_a_silent_subscription_is_a_gap_and_sent_again_while_rest_has_executions() -> None:
@@ -112,7 +111,7 @@ def test_a_silent_subscription_is_a_gap_and_sent_again_while_rest_has_executions
     # Now the stream sends executions, so the requests and the repeated commands end.
     stream.take_in([frame("e1", "e4")], NOW + 124)
     assert told(read(stream)) == ["e4"]
-    assert stream.next_execution_request(NOW + 124) is None
+    assert stream.next_execution_request(NOW + 124) == CALM_INTERVAL
     assert sent(stream, NOW + 9000) == []
 
 
@@ -120,7 +119,7 @@ def test_a_silent_subscription_without_executions_is_left_alone() -> None:
     stream = stream_with_trades()
     stream.take_executions(requested(stream, NOW + 15), [], NOW + 15)
     assert read(stream) == []
-    assert stream.next_execution_request(NOW + 900) is None
+    assert stream.next_execution_request(NOW + 15) == CALM_INTERVAL
     assert sent(stream, NOW + 900) == []
 
 
@@ -139,7 +138,7 @@ def test_executions_of_an_interruption_are_delivered(realtime_only: bool) -> Non
     stream.take_executions(requested(stream, NOW + 201), listed, NOW + 202)
     assert told(read(stream)) == (["e2"] if realtime_only else ["gap str", "e2"])
     if realtime_only:
-        assert stream.next_execution_request(NOW + 300) is None
+        assert stream.next_execution_request(NOW + 202) == CALM_INTERVAL
 
 
 def test_the_list_of_a_stream_after_an_interruption_needs_no_request() -> None:
@@ -150,13 +149,13 @@ def test_the_list_of_a_stream_after_an_interruption_needs_no_request() -> None:
     reconnect(stream, NOW + 100)
     stream.take_in([SYSTEM, frame("e1", "e2")], NOW + 200)
     assert told(read(stream)) == ["e1", "gap None", "e2"]
-    assert stream.next_execution_request(NOW + 201) is None
+    assert stream.next_execution_request(NOW + 201) == CALM_INTERVAL
 
 
 def test_a_new_login_interrupts_executions() -> None:
     stream = stream_with_trades(realtime_only=True)
     stream.take_in([RELOGIN], NOW + 1)
-    assert stream.next_execution_request(NOW + 900) is None
+    assert stream.next_execution_request(NOW + 1) == CALM_INTERVAL - 1
     stream.take_in([RELOGIN], NOW + 901)
     read(stream)
     listed = [trade("e1", NOW - 90), trade("e2", NOW + 800)]
@@ -212,3 +211,39 @@ def test_a_cancelled_subscription_requests_nothing() -> None:
     assert only.next_execution_request(NOW + 900) is None
     only.take_executions(request, [trade("e1")], NOW)
     assert read(only) == []
+
+
+@pytest.mark.parametrize("realtime_only", [False, True])
+def test_executions_that_only_a_regular_check_finds_are_a_gap(realtime_only: bool) -> None:
+    stream = stream_with_trades(realtime_only=realtime_only)
+    stream.take_in([frame("e1", trade_time_r=NOW * 1000)], NOW + 1)
+    stream.next_execution_request(NOW + 15)
+    read(stream)
+    now = NOW + 15 + CALM_INTERVAL
+    request = requested(stream, now)
+    stream.execution_check.failed(request, now)
+    request = requested(stream, now + 5)
+    listed = [trade("e0", NOW - 900), trade("e1"), trade("e2", now - 90)]
+    stream.take_executions(request, listed, now + 5)
+    assert told(read(stream)) == ["e2"]
+    assert sent(stream, now + 19) == []
+    [command] = sent(stream, now + 20)
+    assert command.startswith("str+")
+    (gap,) = (each for each in read(stream) if isinstance(each, Gap))
+    assert (gap.topic, gap.reason) == ("str", "the gateway has stopped sending messages for str")
+    assert "tr" not in stream.confirmed
+
+
+def test_a_stream_that_sends_executions_a_moment_after_a_check_is_not_silent() -> None:
+    for later in (frame("e2"), b'{"topic":"str","args":[]}'):
+        stream = stream_with_trades()
+        stream.take_in([frame("e1", trade_time_r=NOW * 1000)], NOW + 1)
+        stream.next_execution_request(NOW + 15)
+        now = NOW + 15 + CALM_INTERVAL
+        stream.take_executions(requested(stream, now), [trade("e2", now - 1)], now)
+        stream.take_in([later], now + 1)
+        assert sent(stream, now + 9000) == []
+        assert told(read(stream)) == ["e1", "e2"]
+        assert stream.next_execution_request(now) == CALM_INTERVAL
+        stream.take_executions(requested(stream, now + CALM_INTERVAL), [trade("e2", now)], now)
+        assert sent(stream, now + 9000) == []

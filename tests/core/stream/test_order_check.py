@@ -8,7 +8,13 @@ from typing import Any
 from bezant import OrderUpdate
 from bezant._core.stream import order_check
 from bezant._core.stream.order_book import OrderBook
-from bezant._core.stream.order_check import FILTERED_INTERVAL, QUIET, OrderCheck, OrderRequest
+from bezant._core.stream.order_check import (
+    CALM_INTERVAL,
+    FILTERED_INTERVAL,
+    QUIET,
+    OrderCheck,
+    OrderRequest,
+)
 from bezant.models.orders import LiveOrder, OrderStatus
 
 from ..samples import Drifts, some
@@ -74,7 +80,7 @@ def test_a_snapshot_in_several_messages_is_complete_when_no_further_order_comes(
         stream.tell(number * 0.5, order(number))
         assert stream.check.next(number * 0.5) == QUIET
     stream.tell(3, order(0, "PreSubmitted"), order(1, None, price=5))
-    assert stream.check.next(1.5 + QUIET) is None
+    assert stream.check.next(1.5 + QUIET) == CALM_INTERVAL
     assert stream.book.known
     assert len(stream.book) == 4
 
@@ -84,7 +90,7 @@ def test_without_a_snapshot_orders_are_requested() -> None:
     assert stream.check.next(0) == QUIET
     version = stream.book.version
     stream.answer(QUIET, listed(7))
-    assert stream.check.next(QUIET) is None
+    assert stream.check.next(QUIET) == CALM_INTERVAL
     assert stream.book.known
     assert stream.book.version > version
     assert stream.statuses() == {7: "Submitted"}
@@ -101,7 +107,7 @@ def test_an_empty_snapshot_is_no_proof() -> None:
     assert ask.order_id == 2
     assert not stream.book.known
     stream.check.take_status(ask, some(OrderStatus, status="Cancelled"), 10)
-    assert stream.check.next(10) is None
+    assert stream.check.next(10) == CALM_INTERVAL
     assert stream.book.known
     assert stream.statuses() == {3: "Submitted"}
     assert [(each.order_id, each.status) for each in stream.check.updates] == [
@@ -139,7 +145,7 @@ def test_an_order_that_no_source_knows_has_no_status() -> None:
     status = some(OrderStatus, status="Filled", quantity=Decimal(3), filled_quantity=Decimal(2))
     stream.answer(110)
     stream.check.take_status(stream.ask(110), status, 110)
-    assert stream.check.next(110) is None
+    assert stream.check.next(110) == CALM_INTERVAL
     assert stream.book.unconfirmed == set()
     (update,) = stream.check.updates
     sizes = [update.quantity, update.filled_quantity, update.remaining_quantity]
@@ -221,7 +227,7 @@ def test_only_changes_are_no_snapshot() -> None:
     stream.tell(10, order(1))
     stream.check.received_empty_list(10)
     stream.answer(10, listed(1), listed(2))
-    assert stream.check.next(10) is None
+    assert stream.check.next(10) == CALM_INTERVAL
     assert stream.statuses() == {1: "Submitted", 2: "Submitted"}
 
 
@@ -267,7 +273,7 @@ def test_part_of_an_order_after_an_interruption_is_completed_without_old_values(
     assert first is not None
     assert (first.status, first.filled_quantity, first.conid) == ("Submitted", None, None)
     stream.answer(11 + QUIET, listed(1, price=9), listed(2))
-    assert stream.check.next(20) is None
+    assert stream.check.next(20) == CALM_INTERVAL
     assert stream.book.known
     first = stream.book.get(1)
     assert first is not None

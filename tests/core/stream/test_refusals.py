@@ -9,11 +9,11 @@ import pytest
 
 from bezant import ErrorMessage, Gap, Message
 from bezant._core.stream.confirmations import refused_keys
-from bezant._core.stream.order_check import QUIET, OrderRequest
+from bezant._core.stream.order_check import CALM_INTERVAL, QUIET, OrderRequest
 from bezant._core.stream.phases import Phase
 from bezant._core.stream.state import StreamState
 from bezant._core.stream.topic import SubscriptionRequest
-from bezant._core.stream.topics import bars, market_data, orders, pnl, trades
+from bezant._core.stream.topics import bars, ledger, market_data, orders, pnl, trades
 from bezant.models.orders import LiveOrder
 
 from ..samples import some
@@ -221,3 +221,91 @@ def test_bars_that_are_refused_are_a_gap() -> None:
     stream.subscribe(bars.request(1, None), now=0)
     stream.take_in([refusal("smh+1")], 1)
     assert [topic for topic, _ in gaps(read(stream))] == ["smh"]
+
+
+ORDER = b'{"topic":"sor","args":[{"orderId":1,"conid":5,"status":"Submitted"}]}'
+LEDGER = b'{"topic":"sld+DU1","result":[{"key":"LedgerListUSD","timestamp":1}]}'
+STOPPED = "the gateway has stopped sending messages for s"
+
+
+def stream_with_order() -> StreamState:
+    stream = ready_state(tic_interval=99999, silence_limit=99999)
+    stream.subscribe(orders.request(), now=0)
+    stream.take_in([ORDER], 0)
+    stream.order_check.next(QUIET)
+    assert stream.orders.working() == [1]
+    sent(stream, 0)
+    read(stream)
+    return stream
+
+
+@pytest.mark.parametrize(
+    "listed", [{"order_id": 9, "status": "Submitted"}, {"order_id": 1, "status": "Filled"}]
+)
+def test_orders_that_a_regular_check_finds_first_are_a_silent_subscription(
+    listed: dict[str, object],
+) -> None:
+    stream = stream_with_order()
+    now = QUIET + CALM_INTERVAL
+    request_list(stream, now, some(LiveOrder, **listed))
+    read(stream)
+    assert sent(stream, now + 14) == []
+    assert sent(stream, now + 15) == ["sor+{}"]
+    assert gaps(read(stream)) == [("sor", STOPPED + "or")]
+    assert not stream.orders.known
+    assert stream.confirmed == set()
+    assert sent(stream, now + 9000) == []
+
+
+def test_a_regular_check_of_orders_that_finds_nothing_new_does_nothing() -> None:
+    stream = stream_with_order()
+    now = QUIET + CALM_INTERVAL
+    pending = some(LiveOrder, order_id=1, status="PreSubmitted")
+    request_list(stream, now, pending, some(LiveOrder, order_id=8, status="Filled"))
+    assert stream.orders.known
+    assert sent(stream, now + 9000) == []
+    stream.order_check.next(now)
+    request_list(stream, now + CALM_INTERVAL, some(LiveOrder, order_id=9, status="Submitted"))
+    stream.take_in([ORDER], now + CALM_INTERVAL + 1)
+    assert sent(stream, now + 9000) == []
+    assert gaps(read(stream)) == []
+
+
+def test_a_status_that_comes_during_a_regular_check_is_not_missed() -> None:
+    stream = stream_with_order()
+    now = QUIET + CALM_INTERVAL
+    ask = stream.order_check.next(now)
+    assert isinstance(ask, OrderRequest)
+    stream.take_in([ORDER], now)
+    stream.take_order_list(ask, [some(LiveOrder, order_id=1, status="Filled")], now)
+    assert sent(stream, now + 9000) == []
+
+
+def test_a_ledger_without_its_heartbeat_is_a_gap_and_subscribed_again() -> None:
+    stream = ready_state(tic_interval=99999, silence_limit=99999)
+    stream.subscribe(ledger.request("DU1", ["LedgerListUSD"]), now=0)
+    assert len(sent(stream, 0)) == 1
+    for now in range(0, 100, 10):
+        stream.take_in([LEDGER], now)
+        assert sent(stream, now) == []
+    stream.subscribe(ledger.request("DU1"), now=91)  # all keys, so the command is sent again
+    (command,) = sent(stream, 91)
+    found = [now for now in range(92, 200) if sent(stream, now)]
+    assert found[0] == 140  # checked at 20, 50, 80 and 110 with messages, and at 140 without
+    assert gaps(read(stream)) == [("sld", STOPPED + "ld+DU1")]
+    stream.take_in([LEDGER], 200)
+    assert stream.confirmed == {"ld+DU1"}
+    assert command.startswith("sld+DU1")
+
+
+def test_a_ledger_that_never_repeats_is_reported_less_and_less_often() -> None:
+    stream = ready_state(tic_interval=99999, silence_limit=99999)
+    stream.subscribe(ledger.request("DU1"), now=0)
+    times = []
+    for now in range(5000):
+        if sent(stream, now):
+            stream.take_in([LEDGER], now)
+            times.append(now)
+    pauses = [later - earlier for earlier, later in itertools.pairwise(times)]
+    assert len(pauses) < 10
+    assert pauses == sorted(pauses)

@@ -24,7 +24,7 @@ from bezant import (
     System,
     TradeUpdate,
 )
-from bezant._core.stream.order_check import QUIET, OrderRequest
+from bezant._core.stream.order_check import CALM_INTERVAL, QUIET, OrderRequest
 from bezant._core.stream.phases import TRANSITIONS, Event, Phase, Timing
 from bezant._core.stream.state import StreamState
 from bezant._core.stream.topic import MAX_COMMAND, SubscriptionRequest
@@ -470,7 +470,7 @@ def test_orders_are_whole_and_known_once_the_snapshot_is_complete() -> None:
     assert stream.orders.working() == [1, 2]
     assert not stream.orders.known
     assert stream.order_check.next(1) == QUIET
-    assert stream.order_check.next(1 + QUIET) is None
+    assert stream.order_check.next(1 + QUIET) == CALM_INTERVAL
     assert stream.orders.known
     order = stream.orders.get(1)
     assert order is not None

@@ -41,5 +41,6 @@ LEDGER: Final = Topic(
     merge=merge_keys_and_fields,
     confirms=lambda message: (f"ld+{message.account_id}",),
     responds=True,
+    heartbeat=10.0,
     merging=Merging(subject=account_and_key, complete=merge_fields),
 )
