@@ -33,6 +33,7 @@ def check(session: nox.Session) -> None:
     session.run("python", "tools/gen_api.py", "--check")
     session.run("python", "tools/gen_names.py", "--check")
     session.run("python", "tools/gen_fields.py", "--check")
+    session.run("python", "tools/gen_reference.py", "--check")
     session.run("python", "tools/gen_sync.py", "--check")
     session.run("python", "tools/check_words.py")
     session.run("ruff", "check")
@@ -75,6 +76,7 @@ def fix(session: nox.Session) -> None:
     session.run("python", "tools/gen_names.py")
     session.run("python", "tools/gen_fields.py")
     session.run("python", "tools/gen_sync.py")
+    session.run("python", "tools/gen_reference.py")
 
 
 @nox.session(python=PYTHONS)

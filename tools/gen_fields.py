@@ -26,13 +26,20 @@ from bezant.models._base import Portable, required  # noqa: E402
 from bezant.models.stream import MarketData  # noqa: E402
 
 STREAM = "bezant.models.stream"
-MODELS = """\
+INDEX = """\
 # Fields of models
 
-Each model of `bezant.models` with its fields: name in Python, type, meaning, and the gateway's
-name of it. A field that is always present raises `MissingValue` if the gateway leaves it out after
-all. Where IBKR says nothing about a field, the meaning is its name in words.
+Each model of `bezant.models`. A page for each group has the fields of its models.
 """
+MODELS = """\
+# Models: {group}
+
+Fields of models: name in Python, type, meaning, and the gateway's name of it. A field that is
+always present raises `MissingValue` if the gateway leaves it out after all. Where IBKR says nothing
+about a field, the meaning is its name in words.
+"""
+# Group of the models in a module, if the group does not have the module's name.
+GROUPS = {"listing": "contracts", "positions": "portfolio"}
 MESSAGES = """\
 # Fields of messages
 
@@ -110,7 +117,7 @@ def section(model: type[Portable]) -> list[str]:
         meaning = said.get(name) or name.replace("_", " ")
         own = wire.startswith("bezant:") or (model.__module__.startswith(STREAM) and name == "raw")
         rows.append((name, kind, meaning, "" if own else wire))
-    first = inspect.cleandoc(model.__doc__ or "").splitlines()[0].replace("``", "`")
+    first = summary(model)
     title = f"## {model.__name__}"
     fixed = f"Always present: {', '.join(f'`{name}`' for name in always)}." if always else ""
     return [title, "", f"`{model.__module__}`. {first} {fixed}".rstrip(), "", *table(rows), ""]
@@ -128,21 +135,61 @@ def properties() -> list[str]:
     return [*computed, "## Fields of MarketData", "", VALUES, *table(known), ""]
 
 
+def groups() -> dict[str, list[type[Portable]]]:
+    """Return the models of each group, sorted by name."""
+    found: dict[str, list[type[Portable]]] = {}
+    for model in sorted(classes(), key=lambda model: model.__name__):
+        if not model.__module__.startswith(STREAM):
+            name = model.__module__.rpartition(".")[2].lstrip("_")
+            found.setdefault(GROUPS.get(name, name), []).append(model)
+    return dict(sorted(found.items()))
+
+
+def titles() -> dict[str, str]:
+    """Return the title of each group's page, by its path below docs."""
+    return {f"models/{group}.md": group.replace("_", " ") for group in groups()}
+
+
+def homes() -> dict[str, str]:
+    """Return the page of each model, by the model's name."""
+    return {
+        model.__name__: f"models/{group}.md" for group, found in groups().items() for model in found
+    }
+
+
+def summary(model: type) -> str:
+    """Return the first line of a class's docstring, in Markdown."""
+    return inspect.cleandoc(model.__doc__ or "").splitlines()[0].replace("``", "`")
+
+
+def index() -> str:
+    """Return the text of the page that lists all models."""
+    lines: list[str] = [INDEX]
+    for group, found in groups().items():
+        lines += [f"## {group.replace('_', ' ').capitalize()}", "", "| model | meaning |"]
+        lines.append("|---|---|")
+        for model in found:
+            link = f"[`{model.__name__}`](models/{group}.md#{model.__name__.lower()})"
+            lines.append(f"| {link} | {summary(model)} |")
+        lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
 def pages() -> dict[Path, str]:
     """Return the text of each page."""
-    found = list(classes())
-    messages = [each for each in found if each.__module__.startswith(STREAM)]
-    models = [each for each in found if not each.__module__.startswith(STREAM)]
-    models.sort(key=lambda model: model.__name__)
+    messages = [each for each in classes() if each.__module__.startswith(STREAM)]
 
     def page(head: str, chosen: list[type[Portable]], rest: list[str]) -> str:
         lines = [line for model in chosen for line in section(model)]
         return "\n".join([head, *lines, *rest]).rstrip() + "\n"
 
-    return {
-        ROOT / "docs" / "models.md": page(MODELS, models, []),
-        ROOT / "docs" / "messages.md": page(MESSAGES, messages, properties()),
-    }
+    docs = ROOT / "docs"
+    written = {docs / "models.md": index()}
+    for group, models in groups().items():
+        head = MODELS.format(group=group.replace("_", " "))
+        written[docs / "models" / f"{group}.md"] = page(head, models, [])
+    written[docs / "messages.md"] = page(MESSAGES, messages, properties())
+    return written
 
 
 def main() -> int:
@@ -151,12 +198,17 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="compare, and write nothing")
     check: bool = parser.parse_args().check
     stale = 0
-    for path, text in pages().items():
-        if path.exists() and path.read_text(encoding="utf-8") == text:
+    wanted = pages()
+    old = {*(ROOT / "docs" / "models").glob("*.md")} - {*wanted}
+    for path in sorted({*wanted, *old}):
+        if path in wanted and path.exists() and path.read_text(encoding="utf-8") == wanted[path]:
             continue
         stale += 1
-        if not check:
-            path.write_text(text, encoding="utf-8")
+        if not check and path in wanted:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(wanted[path], encoding="utf-8")
+        elif not check:
+            path.unlink()
         print(
             f"{path.relative_to(ROOT)}: {'stale; run tools/gen_fields.py' if check else 'written'}"
         )

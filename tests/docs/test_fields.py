@@ -16,7 +16,7 @@ from bezant._wire.market_data_fields import FIELDS
 from bezant.models._base import Portable
 
 ROOT = Path(__file__).parent.parent.parent
-PAGES = [ROOT / "docs" / name for name in ("models.md", "messages.md")]
+PAGES = [*(ROOT / "docs" / "models").glob("*.md"), ROOT / "docs" / "messages.md"]
 
 
 def listed() -> dict[str, dict[str, list[str]]]:

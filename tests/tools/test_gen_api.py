@@ -268,7 +268,7 @@ def test_content_of_the_generated_files(project: Path) -> None:
     assert '"""Return a thing.\n\n        It is what it is.' in api
     endpoints = (project / gen_api.OPERATIONS / "things.py").read_text()
     assert 'Operation("POST", "/things", idempotent=False, effect="account")' in endpoints
-    assert (project / gen_api.PAGE).read_text().count("\n| `") == 3
+    assert (project / gen_api.PAGE).read_text().count("\n| [`") == 3
 
 
 def test_what_recordings_show_of_a_field(project: Path) -> None:

@@ -11,7 +11,7 @@ from .contract import names_in
 
 
 def hits_of(hits: Iterable[SearchHit], symbol: str, kind: str) -> list[Contract]:
-    """Return the contracts of a kind whose symbol is the one that was searched for."""
+    """Return the contracts of one kind that have exactly the symbol of the search."""
     found: list[Contract] = []
     for hit in hits:
         conid = peek(hit, "conid")
