@@ -1,5 +1,7 @@
 """Tests of the field reports about the simulated gateway: P1, P2 and P3.
 
+One more test is of a report about the client (S8) whose cause the simulation reproduces.
+
 `tests/support/field_reports.py` has the table of all reports.
 """
 
@@ -128,3 +130,14 @@ def test_a_stream_begins_as_recorded(open_ws: Callable[..., Ws]) -> None:
     assert [each["topic"] for each in frames] == ["system", "act", "sts", *["tic"] * 4, "str"]
     assert frames[2]["args"].keys() >= {"connected", "established"}
     assert frames[-1]["args"] == []
+
+
+def test_a_session_that_has_not_searched_a_symbol_gets_no_strikes(api: httpx.Client) -> None:
+    """S8: empty lists, as often as the client asks, until it has searched."""
+    asked: dict[str, str | int] = {"conid": AAPL, "sectype": "OPT", "month": "MAR27"}
+    for _ in range(3):
+        found = api.get("/iserver/secdef/strikes", params=asked)
+        assert (found.status_code, found.json()) == (200, {"call": [], "put": []})
+    api.get("/iserver/secdef/search", params={"symbol": "AAPL"})
+    found = api.get("/iserver/secdef/strikes", params=asked)
+    assert found.json()["call"] == found.json()["put"] != []

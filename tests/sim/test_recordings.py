@@ -423,6 +423,10 @@ EXPLAINED: dict[str, dict[str, str]] = {
         "-? .chartPanStartTime": _BEFORE_2026,
         "-? .direction": _BEFORE_2026,
     },
+    "GET /iserver/account/order/status/{orderId}": {
+        f"+ .{key}": "live accounts of September 2026 have it; the recordings are older"
+        for key in ("all_or_none", "stop_price")
+    },
     "POST /pa/allperiods": {
         f"+ .{{account}}.{period}": "the recordings are shortened, or of accounts of 60 days"
         for period in ("3M", "6M", "12M")

@@ -99,6 +99,7 @@ class ContractApi:
             hits.append(_bonds(found[0]))
         if not hits:
             return error(f"No symbol found for {symbol!r}", 400)
+        self._state.session.searched.update(int(hit["conid"]) for hit in hits)
         return Json(hits)
 
     def _hit(self, contract: Contract) -> dict[str, Any]:
@@ -136,8 +137,11 @@ class ContractApi:
             return error("Service Unavailable", 503)
         try:
             chain = self._chain(call)
+            known = int(call.query.get("conid", "")) in self._state.session.searched
         except ValueError:
             return error("Bad Request: conid", 400)
+        if not known:
+            return Json({"call": [], "put": []})
         sides = {"call": "C", "put": "P"}
         return Json(
             {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._wire_forms.bars import History, as_history, moment
-from .._wire_forms.quotes import Quotes
+from .._wire_forms.quotes import SERVICES, Quotes
 from .call import Call, Json, conids, error
 
 if TYPE_CHECKING:
@@ -51,7 +51,11 @@ class MarketDataApi:
             asked.append((conid, wanted & known))
             session.fields[conid] = known | wanted
         found = zip(requested, quotes.many(asked), strict=True)
-        return Json([quotes.head(conid) | values for conid, values in found])
+        # IBKR adds field 6508 to a row with values, although no client requests it.
+        services = {"6508": SERVICES}
+        return Json(
+            [quotes.head(conid) | values | (services if values else {}) for conid, values in found]
+        )
 
     def _history(self, call: Call) -> Response:
         query = call.query

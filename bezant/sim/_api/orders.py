@@ -108,7 +108,8 @@ class OrderApi:
             return Json({"orders": [], "snapshot": False})
         if not self._is_mine(call):
             return Json({"orders": [], "snapshot": True})
-        wanted = {FILTERS.get(each.lower(), each) for each in filters} - {"sort_by_time"}
+        # As at IBKR, a filter in the spelling of responses, such as `Filled`, matches no order.
+        wanted = {FILTERS.get(each) for each in filters if each != "sort_by_time"}
         since = self._state.clock.now() - _DAY
         with self._trading.now() as exchange:
             found = [
@@ -134,10 +135,11 @@ class OrderApi:
         session = self._state.session
         first, session.trades_asked = not session.trades_asked, True
         days = call.query.get("days", "")
-        count = min(int(days), _MAX_DAYS) if days.isdecimal() else 1
+        if days.isdecimal():
+            session.trades_days = min(int(days), _MAX_DAYS)
         if first or not session.usable or not self._is_mine(call):
             return Json([])
-        since = self._state.clock.now() - count * _DAY
+        since = self._state.clock.now() - session.trades_days * _DAY
         contracts = self._state.catalogue.contracts
         with self._trading.now() as exchange:
             rows = [
@@ -155,7 +157,12 @@ class OrderApi:
             if order is None:
                 return error(f"Order {call.args[0]} is not found", 503)
             contract = self._state.catalogue.contracts[order.spec.conid]
-            return Json(status_body(order, contract, self._account))
+            children = [
+                each.order_id
+                for each in exchange.orders.values()
+                if each.parent_id == order.order_id
+            ]
+            return Json(status_body(order, contract, self._account, children))
 
     # Placement of orders, and the confirmation questions that IBKR asks about them.
 

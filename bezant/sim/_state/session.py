@@ -63,6 +63,10 @@ class Session:
         self.orders_asked = False
         self.orders_filtered = False
         self.trades_asked = False
+        # As at IBKR, a request for trades without `days` uses the value of the request before.
+        self.trades_days = 1
+        # Contracts that a search has found. IBKR knows the strikes of their options only.
+        self.searched: set[int] = set()
         self.gains_asked = False
         self.fields: dict[int, set[str]] = {}
         self.suppressed: set[str] = set()

@@ -11,7 +11,7 @@ from .._market.order_types import ORDER_TYPES
 from .._market.orders import ZERO
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from decimal import Decimal
 
     from .._market.catalogue import Contract
@@ -31,6 +31,7 @@ _COLOURS: Mapping[Status, tuple[str, str]] = {
     "Cancelled": ("#FFFFFF", "#AA0000"),
 }
 _FIRM = "SIMULATED"
+_REDUCE = "ReduceOnFillNonBlock"
 
 
 def plain(number: Decimal) -> str:
@@ -143,10 +144,18 @@ def order_row(order: Order, contract: Contract, account: str) -> dict[str, Any]:
     return row
 
 
-def status_body(order: Order, contract: Contract, account: str) -> dict[str, Any]:
+def status_body(
+    order: Order, contract: Contract, account: str, children: Sequence[int]
+) -> dict[str, Any]:
     """Return an order in the form of `GET /iserver/account/order/status/{orderId}`.
 
     In this form, prices and quantities are text.
+
+    Args:
+        order: the order.
+        contract: the order's contract.
+        account: the account's id.
+        children: ids of the orders that wait for this order, such as the exits of a bracket.
     """
     spec = order.spec
     background, foreground = _COLOURS[order.status]
@@ -167,6 +176,8 @@ def status_body(order: Order, contract: Contract, account: str) -> dict[str, Any
         "option_acct": "c",
         "company_name": contract.name,
         "limit_price": "" if spec.limit is None else money(spec.limit),
+        "stop_price": "" if spec.stop is None else money(spec.stop),
+        "all_or_none": False,
         "order_status": order.status,
         "order_ccp_status": code,
         "order_status_description": f"Order {order.status}",
@@ -199,8 +210,11 @@ def status_body(order: Order, contract: Contract, account: str) -> dict[str, Any
         "allowed_duplicate_opposite": True,
         "order_time": time.strftime("%y%m%d%H%M%S", time.gmtime(order.placed)),
     }
-    if spec.stop is not None:
-        body["stop_price"] = money(spec.stop)
+    if children:
+        body["children_order_ids"] = [str(each) for each in children]
+    if order.parent_id is not None:
+        parent = str(order.parent_id)
+        body |= {"parent_order_id": parent, "oca_group_id": parent, "oca_group_type": _REDUCE}
     if order.filled:
         body["average_price"] = money(order.average_price)
     return body

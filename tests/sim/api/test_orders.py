@@ -147,7 +147,42 @@ def test_filters(trader: httpx.Client) -> None:
     assert [each["status"] for each in orders(trader, filters="submitted").values()] == [
         "Submitted"
     ]
-    assert len(orders(trader, filters="Filled,pre_submitted,sort_by_time")) == 1
+    assert len(orders(trader, filters="filled,pre_submitted,sort_by_time")) == 1
+    # Filters in the spelling of responses match nothing.
+    assert orders(trader, filters="Filled,Submitted") == {}
+
+
+def test_the_days_of_trades_hold_until_the_next_request_with_days(
+    gateway: SimulatedGateway, trader: httpx.Client
+) -> None:
+    place(trader, row(kind="MKT"))
+    gateway.clock.advance(2 * 86_400)
+    path = "/iserver/account/trades"
+    assert trader.get(path).json() == []
+    assert len(trader.get(path, params={"days": 7}).json()) == 1
+    assert len(trader.get(path).json()) == 1
+    assert trader.get(path, params={"days": 1}).json() == trader.get(path).json() == []
+
+
+def test_the_status_of_a_bracket_names_its_parts(
+    gateway: SimulatedGateway, trader: httpx.Client
+) -> None:
+    child, parent = place(
+        trader,
+        row(price=249, cOID="entry"),
+        row("SELL", kind="STP", price=240, parentId="entry"),
+    )
+    path = "/iserver/account/order/status"
+    upper = trader.get(f"{path}/{parent['order_id']}").json()
+    lower = trader.get(f"{path}/{child['order_id']}").json()
+    assert upper["children_order_ids"] == [child["order_id"]]
+    assert lower["parent_order_id"] == lower["oca_group_id"] == parent["order_id"]
+    assert lower["oca_group_type"] == "ReduceOnFillNonBlock"
+    assert (upper["limit_price"], upper["stop_price"]) == ("249.00", "")
+    assert (lower["limit_price"], lower["stop_price"]) == ("", "240.00")
+    assert "parent_order_id" not in upper
+    assert "children_order_ids" not in lower
+    assert upper["all_or_none"] is lower["all_or_none"] is False
 
 
 def test_old_orders_and_trades_go(gateway: SimulatedGateway, trader: httpx.Client) -> None:

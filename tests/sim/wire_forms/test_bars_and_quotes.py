@@ -82,8 +82,8 @@ def test_first_snapshot_has_no_values(api: httpx.Client) -> None:
     [first] = snapshot(api, "265598", FIELDS)
     assert first.keys() == META
     [second] = snapshot(api, "265598", FIELDS)
-    # The gateway adds `87_raw`, the volume as a number, without a request for it.
-    assert second.keys() == META | set(FIELDS.split(",")) | {"87_raw"}
+    # The gateway adds `87_raw`, the volume as a number, and `6508` without a request for them.
+    assert second.keys() == META | set(FIELDS.split(",")) | {"87_raw", "6508"}
     assert all(type(second[name]) is str for name in FIELDS.split(",") if name != "83")
     assert type(second["87_raw"]) is type(second["83"]) is float
     assert (second["conid"], second["conidEx"]) == (265598, "265598")
