@@ -269,6 +269,7 @@ class Planner:
             pair = self._word(raw["wire"], raw)
             word = self.overlay.word(raw["wire"])
             shape = ANY if raw.get("type") == "object" else parse_type(raw["type"])
+            shape = with_choices(self.overlay, shape, raw, word) or shape
             doc = str(raw.get("doc") or word.get("doc", ""))
             made = Parameter(*pair, place, shape, bool(raw.get("required")), doc)
             made.default = str(raw.get("default", ""))
