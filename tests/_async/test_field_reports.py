@@ -570,6 +570,36 @@ async def test_an_empty_response_that_cannot_be_is_an_error(
     assert counts == [2, 3, 4, 3]
 
 
+@pytest.mark.parametrize(
+    ("positions", "believed", "requests"),
+    [([[], []], True, 1), ([[], [{"conid": 1}]], False, 3), ([Reply(500)], False, 3)],
+)
+async def test_no_profit_and_loss_is_believed_only_without_positions(
+    raw: RawGateway,
+    monkeypatch: pytest.MonkeyPatch,
+    positions: list[object],
+    believed: bool,
+    requests: int,
+) -> None:
+    """Recorded on a paper account: ``{"upnl": {}}``. IBKR sends the same before it has values."""
+    monkeypatch.setattr(first_answer, "READY", Backoff(0.01, 0.01))
+
+    def answer(call: Call) -> object:
+        if call.path.endswith("/pnl/partitioned"):
+            return {"upnl": {}}
+        return positions.pop(0) if call.path.endswith("/positions/0") else None
+
+    gateway = ScriptedGateway(raw, answer)
+    async with AsyncClient(raw.base_url, pacing=False, retries=0) as client:
+        if believed:
+            assert (await client.api.accounts.get_pnl()).upnl == {}
+        else:
+            with pytest.raises(IncompleteList, match="stream that subscribes"):
+                await client.api.accounts.get_pnl()
+    assert positions == []
+    assert len(gateway.names("partitioned")) == requests
+
+
 async def test_an_empty_first_response_is_requested_again(
     raw: RawGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
