@@ -17,7 +17,7 @@ nox.options.error_on_missing_interpreters = False
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
-NEWEST_COMMON = PYTHONS[0]
+OLDEST = PYTHONS[0]
 
 
 def install(session: nox.Session, *groups: str) -> None:
@@ -26,7 +26,7 @@ def install(session: nox.Session, *groups: str) -> None:
     session.install("-c", "constraints.txt", "-e", ".[all]", *packages)
 
 
-@nox.session(python=NEWEST_COMMON)
+@nox.session(python=OLDEST)
 def check(session: nox.Session) -> None:
     """Check generated files, the English of texts, lint, format, import rules and types."""
     install(session, "check")
@@ -66,7 +66,7 @@ def check_users_code(session: nox.Session) -> None:
     session.run(python, "tools/check_users_code.py", external=True)
 
 
-@nox.session(python=NEWEST_COMMON)
+@nox.session(python=OLDEST)
 def fix(session: nox.Session) -> None:
     """Run the generators, the formatter and the lint fixes. `check` lists what remains to do."""
     install(session, "generate")
@@ -84,7 +84,7 @@ def tests(session: nox.Session) -> None:
     """Run the tests. On the oldest Python, also measure coverage, which triples the time."""
     install(session, "test")
     arguments = session.posargs or ["tests", "-q", "-n", "auto"]
-    if session.posargs or session.python != NEWEST_COMMON:
+    if session.posargs or session.python != OLDEST:
         session.run("pytest", *arguments)
         return
     session.env["COVERAGE_FILE"] = str(Path(session.create_tmp()) / "coverage")
@@ -95,7 +95,7 @@ def tests(session: nox.Session) -> None:
     session.run("coverage", "report", "--omit=bezant/_core/*,bezant/_wire/*", "--fail-under=95")
 
 
-@nox.session(python=NEWEST_COMMON)
+@nox.session(python=OLDEST)
 def uvloop(session: nox.Session) -> None:
     """Run the async tests of calls, streams and the runtime on uvloop instead of asyncio's loop."""
     install(session, "test")
@@ -103,7 +103,7 @@ def uvloop(session: nox.Session) -> None:
     session.run("pytest", *(session.posargs or ["tests/_async", "tests/twins", "-q", "-n", "auto"]))
 
 
-@nox.session(name="tests-httpx2", python=NEWEST_COMMON)
+@nox.session(name="tests-httpx2", python=OLDEST)
 def tests_httpx2(session: nox.Session) -> None:
     """Run the tests of the runtime, calls and streams with httpx2 instead of httpx."""
     mocking = ("pytest-httpx", "respx")  # these packages need httpx itself
@@ -116,7 +116,7 @@ def tests_httpx2(session: nox.Session) -> None:
     session.run("pytest", "--ignore", "tests/twins/test_mocking_tools.py", *chosen)
 
 
-@nox.session(python=NEWEST_COMMON)
+@nox.session(python=OLDEST)
 def gateway(session: nox.Session) -> None:
     """Test the client with a real Client Portal Gateway, which talks to simulated IBKR servers.
 
@@ -130,7 +130,7 @@ def gateway(session: nox.Session) -> None:
     session.run("pytest", *(session.posargs or ["tests/gateway", "-q"]))
 
 
-@nox.session(python=[each for each in PYTHONS if each != NEWEST_COMMON])
+@nox.session(python=[each for each in PYTHONS if each != OLDEST])
 def clients(session: nox.Session) -> None:
     """Test other people's clients for IBKR's API with the simulated gateway.
 
@@ -174,14 +174,14 @@ def _is_needed(name: str) -> bool:
     return name == "package/package.json" or name.startswith("package/dist/")
 
 
-@nox.session(python=NEWEST_COMMON)
+@nox.session(python=OLDEST)
 def examples(session: nox.Session) -> None:
     """Run every example twice: with the simulated gateway, and without any gateway."""
     install(session, "test")
     session.run("pytest", "tests/examples", *session.posargs)
 
 
-@nox.session(python=NEWEST_COMMON)
+@nox.session(python=OLDEST)
 def fuzz(session: nox.Session) -> None:
     """Fuzz bezant's core for a minute, guided by coverage.
 
@@ -192,7 +192,7 @@ def fuzz(session: nox.Session) -> None:
     session.run("python", "-m", "tests.api.fuzz", *(session.posargs or ["-max_total_time=60"]))
 
 
-@nox.session(python=NEWEST_COMMON)
+@nox.session(python=OLDEST)
 def docs(session: nox.Session) -> None:
     """Build the documentation and run the code in it."""
     install(session, "test", "docs")
@@ -200,7 +200,7 @@ def docs(session: nox.Session) -> None:
     session.run("zensical", "build", "--clean", "--strict")
 
 
-@nox.session(python=NEWEST_COMMON)
+@nox.session(python=OLDEST)
 def bench(session: nox.Session) -> None:
     """Run the benchmarks on loopback; ``-- --quick`` only checks that the benchmarks work.
 
@@ -218,7 +218,7 @@ def bench(session: nox.Session) -> None:
     session.run("python", "-m", "benchmarks", *session.posargs)
 
 
-@nox.session(python=NEWEST_COMMON)
+@nox.session(python=OLDEST)
 def soak(session: nox.Session) -> None:
     """Run the soak tests: faults, days, streams, limits, attacks; ``-- --quick`` is a short run."""
     install(session)

@@ -342,7 +342,7 @@ class AsyncClient(AsyncClientBase):
         """
         from .._core.operations.orders import GET_TRADE_HISTORY
 
-        check_count("days", days, 0)
+        check_count("days", days, 0, 7)
 
         async def ask(account: str | None) -> tuple[list[Trade], bool]:
             trades = await self.api.orders.get_trade_history(days=days, account_id=account)

@@ -341,7 +341,7 @@ class Client(ClientBase):
         """
         from .._core.operations.orders import GET_TRADE_HISTORY
 
-        check_count("days", days, 0)
+        check_count("days", days, 0, 7)
 
         def ask(account: str | None) -> tuple[list[Trade], bool]:
             trades = self.api.orders.get_trade_history(days=days, account_id=account)

@@ -5,9 +5,11 @@ The gateway responds as in the reports.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from bezant import (
     AsyncClient,
     AsyncWsClient,
     BadRequest,
+    BezantError,
     CompetingSession,
     ErrorMessage,
     Gap,
@@ -567,6 +570,36 @@ async def test_an_empty_response_that_cannot_be_is_an_error(
     assert counts == [2, 3, 4, 3]
 
 
+@pytest.mark.parametrize(
+    ("positions", "believed", "requests"),
+    [([[], []], True, 1), ([[], [{"conid": 1}]], False, 3), ([Reply(500)], False, 3)],
+)
+async def test_no_profit_and_loss_is_believed_only_without_positions(
+    raw: RawGateway,
+    monkeypatch: pytest.MonkeyPatch,
+    positions: list[object],
+    believed: bool,
+    requests: int,
+) -> None:
+    """Recorded on a paper account: ``{"upnl": {}}``. IBKR sends the same before it has values."""
+    monkeypatch.setattr(first_answer, "READY", Backoff(0.01, 0.01))
+
+    def answer(call: Call) -> object:
+        if call.path.endswith("/pnl/partitioned"):
+            return {"upnl": {}}
+        return positions.pop(0) if call.path.endswith("/positions/0") else None
+
+    gateway = ScriptedGateway(raw, answer)
+    async with AsyncClient(raw.base_url, pacing=False, retries=0) as client:
+        if believed:
+            assert (await client.api.accounts.get_pnl()).upnl == {}
+        else:
+            with pytest.raises(IncompleteList, match="stream that subscribes"):
+                await client.api.accounts.get_pnl()
+    assert positions == []
+    assert len(gateway.names("partitioned")) == requests
+
+
 async def test_an_empty_first_response_is_requested_again(
     raw: RawGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -792,3 +825,40 @@ async def test_the_replies_to_a_bracket_say_which_is_which(raw: RawGateway) -> N
         (1002, None, 1001),
         (1001, "mine-1", None),
     ]
+
+
+async def test_parameters_that_the_document_lacks_are_sent(raw: RawGateway) -> None:
+    """Other clients and IBKR's pages have them, but IBKR's OpenAPI document has not."""
+    gateway = ScriptedGateway(
+        raw, lambda call: Reply(400, {"error": "no"}) if "accounts" not in call.path else None
+    )
+    async with AsyncClient(raw.base_url, pacing=False, retries=0) as client:
+        contracts, portfolio = client.api.contracts, client.api.portfolio
+        calls: list[tuple[dict[str, str], Any]] = [
+            ({"isBuy": "false"}, partial(contracts.get_info_and_rules, conid=1, is_buy=False)),
+            ({"page": "2"}, partial(portfolio.get_many_subaccounts, page=2)),
+            (
+                {"period": "7D"},
+                partial(
+                    portfolio.get_paginated_positions, account_id=ACCOUNT, page=0, period="7D"
+                ),
+            ),
+            (
+                {"sort": "name"},
+                partial(portfolio.get_uncached_positions, account_id=ACCOUNT, sort="name"),
+            ),
+            (
+                {"barType": "Bid", "startTime": "20261126-10:00:00", "direction": "1"},
+                partial(
+                    client.api.market_data.get_hmds_history,
+                    conid=1, period="1d", start_time="20261126-10:00:00", direction=1, source="Bid",
+                ),
+            ),
+        ]  # fmt: skip
+        for query, call in calls:
+            with contextlib.suppress(BezantError):
+                await call()
+            assert query.items() <= gateway.calls[-1].query.items()
+        with contextlib.suppress(BezantError):
+            await contracts.get_contract_rules(conid=1, exchange="NYSE")
+        assert gateway.calls[-1].body == {"conid": 1, "exchange": "NYSE"}

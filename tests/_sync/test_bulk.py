@@ -179,7 +179,9 @@ def test_a_map_waits_as_long_as_the_limits_need(
         def fetch_rarely(number: int) -> Any:
             return client.request("GET", "/fyi/unreadnumber", params={"n": number})
 
-        with pytest.raises(PacingError, match=r"exceeds max_wait \(0\.05 s\)"):
+        with pytest.raises(
+            PacingError, match=r"exceeds the max_wait of client.map or client.gather \(0\.05 s\)"
+        ):
             client.gather(fetch_rarely, range(9), max_wait=0.05)
         # A plain call raises an error instead of waiting longer than `max_wait`. Only calls within
         # `client.map` and `client.gather` wait longer.

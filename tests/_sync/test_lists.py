@@ -298,3 +298,11 @@ def test_quotes_of_nothing(gateway: SimulatedGateway) -> None:
         with pytest.raises(InvalidRequest):
             client.snapshots([APPLE], timeout=-1)
         assert gateway.requests == []
+
+
+def test_the_days_of_executions_are_checked_before_anything_is_sent(raw: RawGateway) -> None:
+    with Client(raw.base_url) as client:
+        for days in (-1, 8, True):
+            with pytest.raises(InvalidRequest, match="days must be a whole number from 0 to 7"):
+                client.trades(days)
+    assert raw.requests == []

@@ -32,7 +32,10 @@ OPERATION_KEYS = frozenset(
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "about_session": ("login", "state"),
     "effect": ("none", "order", "account", "session"),
-    "first_answer": ("may be empty", "empty until searched", "empty until ready", "never empty"),
+    "first_answer": (
+        *("may be empty", "empty until searched", "empty until ready", "never empty"),
+        "empty without positions",
+    ),
     "lines": ("uses", "releases", "releases all"),
     "lists": ("accounts", "orders", "order", "executions"),
     "order": ("place", "reply", "cancel"),

@@ -82,6 +82,7 @@ class Operation:
     empty_until_searched: bool = False
     empty_until_ready: bool = False
     never_empty: bool = False
+    empty_without_positions: bool = False
     lists: str = ""
     lines: str = ""
     needs_oauth: bool = False
@@ -237,7 +238,8 @@ class Planner:
             may_be_empty=entry.get("first_answer") == "may be empty",
             empty_until_searched=entry.get("first_answer") == "empty until searched",
             empty_until_ready=entry.get("first_answer") == "empty until ready",
-            never_empty=entry.get("first_answer") == "never empty",
+            never_empty=entry.get("first_answer") in ("never empty", "empty without positions"),
+            empty_without_positions=entry.get("first_answer") == "empty without positions",
             lists=str(entry.get("lists", "")),
             lines=str(entry.get("lines", "")),
             needs_oauth=entry["group"] in self.plan.needs_oauth,
@@ -269,6 +271,7 @@ class Planner:
             pair = self._word(raw["wire"], raw)
             word = self.overlay.word(raw["wire"])
             shape = ANY if raw.get("type") == "object" else parse_type(raw["type"])
+            shape = with_choices(self.overlay, shape, raw, word) or shape
             doc = str(raw.get("doc") or word.get("doc", ""))
             made = Parameter(*pair, place, shape, bool(raw.get("required")), doc)
             made.default = str(raw.get("default", ""))

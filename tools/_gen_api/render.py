@@ -317,6 +317,8 @@ def _operation(operation: Operation) -> str:
         facts.append("empty_until_ready=True")
     if operation.never_empty:
         facts.append("never_empty=True")
+    if operation.empty_without_positions:
+        facts.append("empty_without_positions=True")
     if operation.lists:
         facts.append(f'lists="{operation.lists}"')
     if operation.lines:

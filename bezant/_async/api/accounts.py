@@ -57,8 +57,9 @@ class AsyncAccountsApi(AsyncGroup):
     async def get_pnl(self) -> PnlToday:
         """Return today's profit and loss of each account.
 
-        IBKR has no values before a stream of this session has subscribed to profit and loss. Until
-        then this call raises `IncompleteList`.
+        The result is empty if no account has a position. For accounts with positions, IBKR can have
+        no values before a stream of this session has subscribed to profit and loss; until then this
+        call raises `IncompleteList`.
 
         ``GET /iserver/account/pnl/partitioned``.
 

@@ -48,6 +48,8 @@ class Operation(Record, frozen=True):
         empty_until_ready: whether a session's first response to this call may have no values
             although they exist; the client then sends the call once more.
         never_empty: whether the client treats an empty response to this call as an error.
+        empty_without_positions: whether an empty response is no error if no account of the session
+            has a position.
         lists: what the response contains, for the check whether an empty list can be trusted;
             ``order`` means a single order, and empty means that nothing is checked.
         lines: what the call does with market data lines: ``uses`` one for each contract in its
@@ -78,6 +80,7 @@ class Operation(Record, frozen=True):
     empty_until_searched: bool = False
     empty_until_ready: bool = False
     never_empty: bool = False
+    empty_without_positions: bool = False
     lists: Literal["", "accounts", "orders", "order", "executions"] = ""
     lines: Literal["", "uses", "releases", "releases all"] = ""
     texts: str = ""

@@ -35,8 +35,9 @@ SET_ACTIVE_ACCOUNT = Endpoint(
 GET_PNL = Endpoint(
     id="getPnl",
     summary=(
-        "Return today's profit and loss of each account; IBKR has no values before a stream of"
-        " this session has subscribed to profit and loss. Until then this call raises "
+        "Return today's profit and loss of each account; the result is empty if no account has"
+        " a position. For accounts with positions, IBKR can have no values before a stream of "
+        "this session has subscribed to profit and loss; until then this call raises "
         "`IncompleteList`."
     ),
     operation=Operation(
@@ -46,6 +47,7 @@ GET_PNL = Endpoint(
         requires="trading accounts",
         limit="GET /iserver/account/pnl/partitioned",
         never_empty=True,
+        empty_without_positions=True,
     ),
     response="accounts.PnlToday",
 )

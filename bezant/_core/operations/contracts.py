@@ -26,12 +26,14 @@ GET_CONTRACT_RULES = Endpoint(
     operation=Operation("POST", "/iserver/contract/rules", idempotent=True, texts="contract"),
     response="contracts.ContractRules",
     body={
+        "exchange": "exchange",
         "conid": "conid",
         "is_buy": "isBuy",
         "modify_order": "modifyOrder",
         "order_id": "orderId",
     },
     kinds={
+        "exchange": "str",
         "conid": "int",
         "is_buy": "bool",
         "modify_order": "bool",
@@ -78,6 +80,9 @@ GET_INFO_AND_RULES = Endpoint(
     response="contracts.ContractInfoAndRules",
     path={
         "conid": "conid",
+    },
+    query={
+        "is_buy": "isBuy",
     },
 )
 

@@ -26,10 +26,17 @@ GET_HMDS_HISTORY = Endpoint(
         "period": "period",
         "bar": "bar",
         "outside_rth": "outsideRth",
+        "start_time": "startTime",
+        "direction": "direction",
+        "source": "barType",
     },
     forms={
         "period": "period",
         "bar": "bar",
+        "start_time": "time",
+    },
+    choices={
+        "direction": (-1, 1),
     },
     extra=True,
 )

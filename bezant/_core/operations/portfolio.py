@@ -77,6 +77,7 @@ GET_MANY_SUBACCOUNTS = Endpoint(
     query={
         "account_id": "accountId",
         "no_cache": "nocache",
+        "page": "page",
     },
 )
 
@@ -199,6 +200,10 @@ GET_PAGINATED_POSITIONS = Endpoint(
         "sort": "sort",
         "direction": "direction",
         "wait_for_sec_def": "waitForSecDef",
+        "period": "period",
+    },
+    choices={
+        "period": ("1D", "7D", "1M"),
     },
 )
 
@@ -250,6 +255,7 @@ GET_UNCACHED_POSITIONS = Endpoint(
     query={
         "model": "model",
         "direction": "direction",
+        "sort": "sort",
     },
     choices={
         "direction": ("a", "d"),

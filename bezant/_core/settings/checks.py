@@ -12,21 +12,26 @@ from ...errors import InvalidRequest
 MAX_SECONDS: Final = 2_000_000
 
 
-def check_count(name: str, value: object, least: int) -> None:
-    """Check that an argument is a whole number and not below ``least``.
+def check_count(name: str, value: object, least: int, most: int | None = None) -> None:
+    """Check that an argument is a whole number and within its limits.
 
     Args:
         name: name of the argument, for the error.
         value: value of the argument.
         least: smallest allowed value.
+        most: largest allowed value; None for no limit.
 
     Raises:
-        InvalidRequest: the value is not a whole number, or is below ``least``.
+        InvalidRequest: the value is not a whole number, below ``least`` or above ``most``.
     """
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise InvalidRequest(
-            f"{name} must be a whole number of at least {least}, not {shown(value)}"
-        )
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int)
+        or value < least
+        or (most is not None and value > most)
+    ):
+        limits = f"of at least {least}" if most is None else f"from {least} to {most}"
+        raise InvalidRequest(f"{name} must be a whole number {limits}, not {shown(value)}")
 
 
 def check_callable(name: str, value: object) -> None:

@@ -9,6 +9,7 @@ from typing import Final
 
 from ..._wire.redaction import Secret
 from ...errors import NotAuthenticated, SessionError, WsConnectFailed
+from ..http.messages import Response
 from ..settings.base_url import BaseUrl
 
 # Longest response to the handshake, in bytes. The gateway's response has a few hundred.
@@ -58,7 +59,7 @@ def check_upgrade(
         WsConnectFailed: the response does not open a WebSocket.
     """
     if status != _SWITCHING:
-        raise refusal(base_url, status)
+        raise refusal(base_url, status, headers)
     if sum(len(name) + len(value) for name, value in headers) > MAX_HEAD:
         raise WsConnectFailed(
             f"{base_url.ws_url} is not a WebSocket: the head of its response is longer than "
@@ -78,8 +79,27 @@ def check_upgrade(
         )
 
 
-def refusal(base_url: BaseUrl, status: int) -> WsConnectFailed | SessionError:
-    """Return the error for a response to the handshake with another status than 101."""
+def refusal(
+    base_url: BaseUrl, status: int, headers: Sequence[tuple[bytes, bytes]] = ()
+) -> WsConnectFailed | SessionError:
+    """Return the error for a response to the handshake with another status than 101.
+
+    Args:
+        base_url: the gateway.
+        status: the response's status.
+        headers: the response's headers, which may name another server than the gateway.
+    """
+    # imported here because only errors need it
+    from ..http.responder import PROXY_ADVICE, proxy_of_location, responder_of
+
+    found = {name.decode("latin-1").lower(): text.decode("latin-1") for name, text in headers}
+    other = responder_of(Response(status, found, b""))
+    if proxy_of_location(found.get("location", "")):
+        other = PROXY_ADVICE
+    if other:
+        return WsConnectFailed(
+            f"{base_url.ws_url} refused the WebSocket with HTTP {status}: {other}", status=status
+        )
     if status in _LOGIN:
         return NotAuthenticated(
             f"nobody is logged in: the gateway refused the WebSocket with HTTP {status}; log in at "

@@ -60,6 +60,12 @@ class Group:
         if operation.empty_until_ready or operation.never_empty:
             account = str(values.get("account_id", ""))
             times = requests_again(operation, new=pipeline.is_new(operation, account))
+            if operation.empty_without_positions and is_empty(answer):
+                # imported here because it is rarely needed
+                from ..http.holdings import hold_nothing
+
+                if hold_nothing(pipeline, self._settings):
+                    return answer
             for number in range(1, times + 1):
                 if not is_empty(answer):
                     break

@@ -53,6 +53,7 @@ class ContractsApi(Group):
         self,
         *,
         conid: int,
+        exchange: str | None = None,
         is_buy: bool | None = None,
         modify_order: bool | None = None,
         order_id: int | None = None,
@@ -67,6 +68,7 @@ class ContractsApi(Group):
 
         Args:
             conid: IBKR's id of the contract.
+            exchange: exchange whose rules to return; None for IBKR's default.
             is_buy: True (IBKR's default) for the rules for buy orders, False for sell orders.
             modify_order: True for the rules that apply to changing an existing order, False (IBKR's
                 default) for a new one.
@@ -79,6 +81,7 @@ class ContractsApi(Group):
         return self._call(
             table.GET_CONTRACT_RULES,
             ContractRules,
+            exchange=exchange,
             conid=conid,
             is_buy=is_buy,
             modify_order=modify_order,
@@ -134,19 +137,24 @@ class ContractsApi(Group):
         """
         return self._call(table.GET_INSTRUMENT_INFO, ContractInfo, conid=conid)
 
-    def get_info_and_rules(self, *, conid: int) -> ContractInfoAndRules:
+    def get_info_and_rules(self, *, conid: int, is_buy: bool | None = None) -> ContractInfoAndRules:
         """Return the details of a contract, and the rules for orders in it.
 
         ``GET /iserver/contract/{conid}/info-and-rules``.
 
+        The request leaves out arguments that are None.
+
         Args:
             conid: IBKR's id of the contract.
+            is_buy: True for the rules for buy orders, False for sell orders.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             BezantError: the call failed; the class of the error tells why.
         """
-        return self._call(table.GET_INFO_AND_RULES, ContractInfoAndRules, conid=conid)
+        return self._call(
+            table.GET_INFO_AND_RULES, ContractInfoAndRules, conid=conid, is_buy=is_buy
+        )
 
     def get_currency_pairs(self, *, currency: str) -> dict[str, list[CurrencyPair]]:
         """Return the currency pairs that can be traded with a currency.

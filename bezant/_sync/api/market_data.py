@@ -34,6 +34,9 @@ class MarketDataApi(Group):
         query: Mapping[str, object] | None = None,
         bar: str | None = None,
         outside_rth: bool | None = None,
+        start_time: str | None = None,
+        direction: Literal[-1, 1] | None = None,
+        source: str | None = None,
     ) -> Any:
         """Return historical bars of a contract from IBKR's historical data farm.
 
@@ -50,6 +53,12 @@ class MarketDataApi(Group):
             query: values to send in the query string, by IBKR's names for them.
             bar: length of one bar, such as ``5min``, ``1h``, ``1d`` or ``1m`` (month).
             outside_rth: whether to include times outside regular trading hours.
+            start_time: start or end of the bars, depending on ``direction``, as
+                ``YYYYMMDD-HH:mm:ss`` in UTC; None for the current time.
+            direction: -1 for the bars before ``start_time``, 1 for the bars after it; only with
+                ``start_time``.
+            source: what the prices are: ``Last`` (IBKR's default), ``Bid``, ``Ask``, ``Midpoint``,
+                ``FeeRate`` or ``Inventory``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -62,6 +71,9 @@ class MarketDataApi(Group):
             period=period,
             bar=bar,
             outside_rth=outside_rth,
+            start_time=start_time,
+            direction=direction,
+            source=source,
         )
 
     def get_md_history(

@@ -83,7 +83,11 @@ class PortfolioApi(Group):
         return self._call(table.GET_ALL_SUBACCOUNTS, list[Account])
 
     def get_many_subaccounts(
-        self, *, account_id: str | None = None, no_cache: bool | None = None
+        self,
+        *,
+        account_id: str | None = None,
+        no_cache: bool | None = None,
+        page: int | None = None,
     ) -> SubaccountPage:
         """Return a page of up to 20 sub-accounts of an advisor or broker.
 
@@ -94,13 +98,18 @@ class PortfolioApi(Group):
         Args:
             account_id: id of an account, such as ``DU123456``.
             no_cache: True to bypass the gateway's cache; False is IBKR's default.
+            page: number of the page; the first, which is IBKR's default, is 0.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             BezantError: the call failed; the class of the error tells why.
         """
         return self._call(
-            table.GET_MANY_SUBACCOUNTS, SubaccountPage, account_id=account_id, no_cache=no_cache
+            table.GET_MANY_SUBACCOUNTS,
+            SubaccountPage,
+            account_id=account_id,
+            no_cache=no_cache,
+            page=page,
         )
 
     def get_asset_allocation(self, *, account_id: str, model: str | None = None) -> Allocation:
@@ -216,6 +225,7 @@ class PortfolioApi(Group):
         sort: str | None = None,
         direction: str | None = None,
         wait_for_sec_def: bool | None = None,
+        period: Literal["1D", "7D", "1M"] | None = None,
     ) -> list[Position]:
         """Return one page of an account's positions, up to 100.
 
@@ -235,6 +245,7 @@ class PortfolioApi(Group):
             direction: order of the sorting: ``a`` ascending (IBKR's default) or ``d`` descending.
             wait_for_sec_def: True to wait until the definitions of all contracts are known;
                 otherwise they may be missing from positions.
+            period: period of the profit and loss: ``1D``, ``7D`` or ``1M``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -249,6 +260,7 @@ class PortfolioApi(Group):
             sort=sort,
             direction=direction,
             wait_for_sec_def=wait_for_sec_def,
+            period=period,
         )
 
     def get_portfolio_summary(self, *, account_id: str) -> dict[str, SummaryFigure]:
@@ -292,6 +304,7 @@ class PortfolioApi(Group):
         account_id: str,
         model: str | None = None,
         direction: Literal["a", "d"] | None = None,
+        sort: str | None = None,
     ) -> list[UncachedPosition]:
         """Return all positions of an account in one list, past the gateway's cache.
 
@@ -304,6 +317,7 @@ class PortfolioApi(Group):
             model: name of a model portfolio, to return only its positions; None for the whole
                 account.
             direction: order of the sorting: ``a`` ascending (IBKR's default) or ``d`` descending.
+            sort: field by which to sort the positions, such as ``position`` or ``name``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -315,4 +329,5 @@ class PortfolioApi(Group):
             account_id=account_id,
             model=model,
             direction=direction,
+            sort=sort,
         )

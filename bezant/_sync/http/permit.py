@@ -132,20 +132,22 @@ class Permit:
         penalty = self._limiter.penalty_left
         patient = patience.get()
         # During a penalty the client's `max_wait` applies, because a penalty may be extended.
-        longest = self._settings.max_wait if patient is None or penalty else patient
+        bulk = patient is not None and not penalty
+        longest = patient if bulk and patient is not None else self._settings.max_wait
         if rt.monotonic() - self._began + wait > longest:
-            self._give_up(wait, penalty, longest)
+            self._give_up(wait, penalty, longest, bulk=bulk)
 
-    def _give_up(self, wait: float, penalty: float, longest: float) -> NoReturn:
+    def _give_up(self, wait: float, penalty: float, longest: float, *, bulk: bool) -> NoReturn:
         if penalty:
             text = (
                 f"the gateway reported too many requests, and further requests would extend the "
                 f"penalty; nothing is sent to it for {penalty:.0f} s, try again after that"
             )
         else:
+            setting = "the max_wait of client.map or client.gather" if bulk else "max_wait"
             text = (
-                f"IBKR's rate limits allow this call in {wait:.1f} s, which exceeds max_wait "
-                f"({longest:g} s); try again later or raise max_wait"
+                f"IBKR's rate limits allow this call in {wait:.1f} s, which exceeds {setting} "
+                f"({longest:g} s); try again later or raise {setting}"
             )
         raise PacingError(text, operation=self._operation.name, retry_after=wait)
 

@@ -195,7 +195,8 @@ class Session:
             timeout: maximum seconds to wait; 60 by default.
 
         Raises:
-            SessionError: the session could still not be used when the time was up.
+            SessionError: the session is open, but cannot be used when the time is up; usually
+                `NotEstablished`.
             HttpError: the gateway did not respond when the time was up.
         """
         check_seconds("timeout", timeout)
@@ -232,12 +233,14 @@ class Session:
             timeout: seconds to wait until the session is ready; 60 by default.
 
         Raises:
-            NotAuthenticated: nobody is logged in, or the brokerage session could not be opened; you
-                have to log in with a browser.
+            NotAuthenticated: nobody is logged in, the gateway refuses to open the brokerage
+                session, or the session is still closed when the time is up; you have to log in
+                with a browser.
             CompetingSession: the user name is in use somewhere else, and ``compete`` is False.
             NoSession: the gateway refuses to open the session while ``compete`` is False, or has no
                 connection to IBKR's backend.
-            SessionError: the session could still not be used when the time was up.
+            SessionError: the session is open, but cannot be used when the time is up; usually
+                `NotEstablished`.
             PacingError: several attempts in a row to open the session failed, and the pause after
                 the last attempt is not over; nothing was sent.
             InvalidRequest: an argument is invalid.
@@ -297,7 +300,8 @@ class Session:
 
         Raises:
             NotAuthenticated: nobody is logged in.
-            SessionError: the session could still not be used when the time was up.
+            SessionError: the session is open, but cannot be used when the time is up; usually
+                `NotEstablished`.
             InvalidRequest: ``timeout`` is invalid.
         """
         check_seconds("timeout", timeout)

@@ -89,9 +89,10 @@ class WsClient(Subscribing):
             reconnect: whether to reconnect when a connection is lost. If False, the iteration over
                 the messages ends when the connection is lost.
             ready_timeout: seconds to wait for the gateway's ``system`` message; 10 by default.
-            buffer: maximum number of unread messages; 10,000 by default. If the buffer is full, the
-                stream drops further messages, and delivers a `Gap` with their number for each
-                topic.
+            buffer: maximum number of unread messages other than quotes; 10,000 by default. If the
+                buffer is full, the stream drops further messages, and delivers a `Gap` with their
+                number for each topic. Quotes do not count and are never dropped: the stream merges
+                them instead.
             quote_backlog: number of unread quotes above which the stream merges the quotes of one
                 contract. With 0 (the default), your program never receives an outdated quote. With
                 a larger number, your program receives every quote as long as it reads fast enough.

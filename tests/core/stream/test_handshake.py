@@ -56,6 +56,19 @@ def test_the_login_page(status: int) -> None:
     assert caught.value.login_url == WHERE.root
 
 
+@pytest.mark.parametrize(
+    ("status", "header", "text"),
+    [
+        (403, (b"Server", b"AirTunes/1"), "AirPlay"),
+        (403, (b"server", b"AkamaiGHost"), "IBKR's edge"),
+        (302, (b"Location", b"https://a.cloudflareaccess.com/"), "login proxy"),
+    ],
+)
+def test_another_server_refuses(status: int, header: tuple[bytes, bytes], text: str) -> None:
+    with pytest.raises(WsConnectFailed, match=text):
+        check_upgrade(WHERE, status, [header], KEY)
+
+
 @pytest.mark.parametrize("status", [200, 403, 500, 999])
 def test_other_refusals(status: int) -> None:
     with pytest.raises(WsConnectFailed, match=f"HTTP {status}") as caught:
