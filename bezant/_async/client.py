@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable
+from decimal import Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from .._core.http.operation import Operation
@@ -22,9 +24,11 @@ from .http.permit import patience
 
 if TYPE_CHECKING:
     from .._core.marketdata.fields import MarketDataFields
+    from ..models._contract import Contract
     from ..models._positions import Position
     from ..models.orders import LiveOrder, LiveOrders, Trade
     from ..models.stream import MarketData
+    from .contracts.contracts import AsyncContracts
     from .session.keepalive import AsyncKeepalive, Callback
 
 T = TypeVar("T", bound="LiveOrder | Trade")
@@ -489,6 +493,24 @@ class AsyncClient(AsyncClientBase):
                 if error is not None:
                     raise error
                 return quotes.found()
+
+    @cached_property
+    def contracts(self) -> AsyncContracts:
+        """Finds contracts: ``client.contracts.stock("AAPL")``."""
+        from .contracts.contracts import AsyncContracts
+
+        owner = self._owner
+        original = owner.contracts if isinstance(owner, AsyncClient) else None
+        return AsyncContracts(self._pipeline, self._settings, self._price_of, original)
+
+    async def _price_of(self, contract: Contract) -> Decimal:
+        """Return the last price of a contract; without one, the middle of bid and ask."""
+        from .._core.contracts.chains import price_in
+        from .._core.marketdata.fields import MarketDataFields
+
+        fields = MarketDataFields.from_names("last", "bid", "ask")
+        quotes = await self.snapshots([contract.conid], fields)
+        return price_in(contract, quotes.get(contract.conid))
 
     @property
     def market_data_lines(self) -> int:

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from .._core.http.operation import Operation
@@ -23,9 +25,11 @@ from .http.permit import patience
 
 if TYPE_CHECKING:
     from .._core.marketdata.fields import MarketDataFields
+    from ..models._contract import Contract
     from ..models._positions import Position
     from ..models.orders import LiveOrder, LiveOrders, Trade
     from ..models.stream import MarketData
+    from .contracts.contracts import Contracts
     from .session.keepalive import Callback, Keepalive
 
 T = TypeVar("T", bound="LiveOrder | Trade")
@@ -486,6 +490,24 @@ class Client(ClientBase):
                 if error is not None:
                     raise error
                 return quotes.found()
+
+    @cached_property
+    def contracts(self) -> Contracts:
+        """Finds contracts: ``client.contracts.stock("AAPL")``."""
+        from .contracts.contracts import Contracts
+
+        owner = self._owner
+        original = owner.contracts if isinstance(owner, Client) else None
+        return Contracts(self._pipeline, self._settings, self._price_of, original)
+
+    def _price_of(self, contract: Contract) -> Decimal:
+        """Return the last price of a contract; without one, the middle of bid and ask."""
+        from .._core.contracts.chains import price_in
+        from .._core.marketdata.fields import MarketDataFields
+
+        fields = MarketDataFields.from_names("last", "bid", "ask")
+        quotes = self.snapshots([contract.conid], fields)
+        return price_in(contract, quotes.get(contract.conid))
 
     @property
     def market_data_lines(self) -> int:

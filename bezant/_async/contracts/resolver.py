@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import TypeVar
 
 from ..._core.contracts import symbols as rules
-from ..._core.contracts.contract import PAIRS, all_defined
+from ..._core.contracts.chains import Underlying
+from ..._core.contracts.contract import PAIRS, all_defined, listed
 from ..._core.contracts.futures import FUTURES, with_rows
 from ..._core.contracts.hours import SCHEDULE
 from ..._core.http.operation import Operation
@@ -50,20 +52,22 @@ class AsyncResolver:
         forget_misses_after: float = rules.FORGET_MISSES_AFTER,
         other: AsyncResolver | None = None,
     ) -> None:
-        self._pipeline = pipeline
+        self.pipeline = pipeline
         self._settings = settings
         self.table = rules.SymbolTable(forget_misses_after)
         self.contracts: dict[int, Contract] = {}
         self.flights: AsyncSingleFlight[int] = AsyncSingleFlight()
         self.api = AsyncContractsApi(pipeline, settings)
         self._zones: dict[int, str] = {}
+        self._strikes: dict[tuple[int, str], list[Decimal]] = {}
+        self._options: dict[tuple[int, str, Decimal], list[Contract]] = {}
         if other is not None:
             self.contracts = other.contracts
 
     async def call(self, operation: Operation, type_: type[T], **params: object) -> T:
         """Make a call with query parameters; leave out those that are None."""
         given = {name: value for name, value in params.items() if value is not None}
-        return await self._pipeline.call(operation, type_, self._settings, params=given)
+        return await self.pipeline.call(operation, type_, self._settings, params=given)
 
     async def definitions(self, conids: Iterable[int]) -> dict[int, Contract]:
         """Return the contracts of many conids; conids that IBKR does not know are left out."""
@@ -96,6 +100,51 @@ class AsyncResolver:
         except (BadRequest, NotFound):
             return []
         return hits
+
+    async def strikes(self, source: Underlying, month: str) -> list[Decimal]:
+        """Return the strikes of all options that expire in a month.
+
+        IBKR sends empty lists until the session has searched for the symbol. An `Underlying` comes
+        from such a search. If the session has changed since then, the operation searches again.
+        """
+        key = (source.conid, month)
+        strikes = self._strikes.get(key)
+        if strikes is None:
+            response = await self.api.get_contract_strikes(
+                conid=source.conid, sec_type=source.sec_type, month=month, exchange=source.exchange
+            )
+            strikes = sorted({*response.call, *response.put})
+            if strikes:
+                self._strikes[key] = strikes
+        return strikes
+
+    async def options(self, source: Underlying, month: str, strike: Decimal) -> list[Contract]:
+        """Return the options with a strike that expire in a month, calls and puts."""
+        key = (source.conid, month, strike)
+        found = self._options.get(key)
+        if found is None:
+            found = await self._listed(source, month, strike, None)
+            for right in {"C", "P"} - {each.right for each in found} if found else ():
+                found += await self._listed(source, month, strike, right)
+            if found:
+                self._options[key] = found
+        return found
+
+    async def _listed(
+        self, source: Underlying, month: str, strike: Decimal, right: str | None
+    ) -> list[Contract]:
+        try:
+            rows = await self.api.get_contract_info(
+                conid=source.conid,
+                sec_type=source.sec_type,
+                month=month,
+                exchange=source.exchange,
+                strike=strike,
+                right=right,
+            )
+        except NotFound:
+            return []
+        return listed(rows, source.contract.conid)
 
     async def pairs(self, currency: str) -> list[CurrencyPair]:
         """Return the pairs with a currency; an unknown currency has none."""
@@ -201,5 +250,5 @@ class AsyncResolver:
 
     def clear(self) -> None:
         """Forget everything."""
-        self.table.clear()
-        self.contracts.clear()
+        for cache in (self.table, self.contracts, self._zones, self._strikes, self._options):
+            cache.clear()
