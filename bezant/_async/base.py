@@ -54,6 +54,7 @@ class AsyncClientBase:
         pacing: bool | str | None = None,
         max_wait: float = 30.0,
         retries: int | None = None,
+        cache: str | os.PathLike[str] | None = None,
         transport: object = None,
         headers: Mapping[str, str] | None = None,
         auth: Auth | None = None,

@@ -55,6 +55,7 @@ class ClientBase:
         pacing: bool | str | None = None,
         max_wait: float = 30.0,
         retries: int | None = None,
+        cache: str | os.PathLike[str] | None = None,
         transport: object = None,
         headers: Mapping[str, str] | None = None,
         auth: Auth | None = None,

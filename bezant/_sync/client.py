@@ -74,6 +74,9 @@ class Client(ClientBase):
             would wait longer raises `PacingError`.
         retries: how many times an idempotent call is retried after a transient failure, within
             ``timeout``. By default ``BEZANT_RETRIES`` from the environment, else 2.
+        cache: path of a file in which `client.contracts` keeps what it has looked up, so that the
+            next process need not look it up again; by default ``BEZANT_CACHE`` from the
+            environment, else contracts are kept in memory only. ``""`` for memory only.
         transport: sends requests instead of the client's own connections: an object with httpx's
             transport interface, such as an ``httpx.MockTransport`` or a recorder. The client closes
             this transport. WebSockets do not use it.

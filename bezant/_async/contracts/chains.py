@@ -285,4 +285,5 @@ class AsyncOptionContracts:
         async with bulk as outcomes:
             async for outcome in outcomes:
                 found += outcome.value
+        await self._resolver.file.write()
         return found

@@ -46,7 +46,7 @@ class AsyncContracts:
             self._resolver = original._resolver
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} of {len(self._resolver.contracts)} contracts>"
+        return f"<{type(self).__name__} of {len(self._resolver.cache)} contracts>"
 
     def _resolver_for(self, forget_misses_after: float) -> AsyncResolver:
         if forget_misses_after == lookup.FORGET_MISSES_AFTER:

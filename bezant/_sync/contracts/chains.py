@@ -284,4 +284,5 @@ class OptionContracts:
         with bulk as outcomes:
             for outcome in outcomes:
                 found += outcome.value
+        self._resolver.file.write()
         return found

@@ -47,7 +47,7 @@ class Contracts:
             self._resolver = original._resolver
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} of {len(self._resolver.contracts)} contracts>"
+        return f"<{type(self).__name__} of {len(self._resolver.cache)} contracts>"
 
     def _resolver_for(self, forget_misses_after: float) -> Resolver:
         if forget_misses_after == lookup.FORGET_MISSES_AFTER:
