@@ -22,6 +22,7 @@ from ._version import __version__
 if TYPE_CHECKING:
     from ._async.bulk import AsyncBulk
     from ._async.client import AsyncClient
+    from ._async.contracts.chains import AsyncOptionChain, AsyncOptionContracts, AsyncOptionExpiry
     from ._async.contracts.contracts import AsyncContracts
     from ._async.contracts.symbols import AsyncSymbolCache
     from ._async.session.events import AsyncSessionEvents
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from ._core.session.state import BrokerageState, LoginState, SessionChange, SessionState
     from ._sync.bulk import Bulk
     from ._sync.client import Client
+    from ._sync.contracts.chains import OptionChain, OptionContracts, OptionExpiry
     from ._sync.contracts.contracts import Contracts
     from ._sync.contracts.symbols import SymbolCache
     from ._sync.session.events import SessionEvents
@@ -142,6 +144,11 @@ if TYPE_CHECKING:
 _HOMES = {
     "_async.bulk": ("AsyncBulk",),
     "_async.client": ("AsyncClient",),
+    "_async.contracts.chains": (
+        "AsyncOptionChain",
+        "AsyncOptionContracts",
+        "AsyncOptionExpiry",
+    ),
     "_async.contracts.contracts": ("AsyncContracts",),
     "_async.contracts.symbols": ("AsyncSymbolCache",),
     "_async.session.events": ("AsyncSessionEvents",),
@@ -174,6 +181,11 @@ _HOMES = {
     ),
     "_sync.bulk": ("Bulk",),
     "_sync.client": ("Client",),
+    "_sync.contracts.chains": (
+        "OptionChain",
+        "OptionContracts",
+        "OptionExpiry",
+    ),
     "_sync.contracts.contracts": ("Contracts",),
     "_sync.contracts.symbols": ("SymbolCache",),
     "_sync.session.events": ("SessionEvents",),
@@ -292,6 +304,9 @@ __all__ = [
     "AsyncClient",
     "AsyncContracts",
     "AsyncKeepalive",
+    "AsyncOptionChain",
+    "AsyncOptionContracts",
+    "AsyncOptionExpiry",
     "AsyncOrders",
     "AsyncQuote",
     "AsyncSession",
@@ -347,6 +362,9 @@ __all__ = [
     "Notice",
     "OAuthRequired",
     "OpenHours",
+    "OptionChain",
+    "OptionContracts",
+    "OptionExpiry",
     "OrderFilter",
     "OrderStatusName",
     "OrderType",

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from ..models.bulk import Progress
     from .api import AsyncApi, AsyncOAuthOperations
     from .bulk import AsyncBulk
-    from .contracts.contracts import AsyncContracts
     from .session.session import AsyncSession
 
 T = TypeVar("T")
@@ -55,6 +54,7 @@ class AsyncClientBase:
         pacing: bool | str | None = None,
         max_wait: float = 30.0,
         retries: int | None = None,
+        cache: str | os.PathLike[str] | None = None,
         transport: object = None,
         headers: Mapping[str, str] | None = None,
         auth: Auth | None = None,
@@ -115,14 +115,6 @@ class AsyncClientBase:
         from .api import AsyncApi
 
         return AsyncApi(self._pipeline, self._settings)
-
-    @cached_property
-    def contracts(self) -> AsyncContracts:
-        """Finds contracts: ``client.contracts.stock("AAPL")``."""
-        from .contracts.contracts import AsyncContracts
-
-        original = None if self._owner is None else self._owner.contracts
-        return AsyncContracts(self._pipeline, self._settings, original)
 
     @cached_property
     def oauth_api(self) -> AsyncOAuthOperations:

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from ..models.bulk import Progress
     from .api import Api, OAuthOperations
     from .bulk import Bulk
-    from .contracts.contracts import Contracts
     from .session.session import Session
 
 T = TypeVar("T")
@@ -56,6 +55,7 @@ class ClientBase:
         pacing: bool | str | None = None,
         max_wait: float = 30.0,
         retries: int | None = None,
+        cache: str | os.PathLike[str] | None = None,
         transport: object = None,
         headers: Mapping[str, str] | None = None,
         auth: Auth | None = None,
@@ -116,14 +116,6 @@ class ClientBase:
         from .api import Api
 
         return Api(self._pipeline, self._settings)
-
-    @cached_property
-    def contracts(self) -> Contracts:
-        """Finds contracts: ``client.contracts.stock("AAPL")``."""
-        from .contracts.contracts import Contracts
-
-        original = None if self._owner is None else self._owner.contracts
-        return Contracts(self._pipeline, self._settings, original)
 
     @cached_property
     def oauth_api(self) -> OAuthOperations:

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from .._core.http.operation import Operation
@@ -23,9 +25,11 @@ from .http.permit import patience
 
 if TYPE_CHECKING:
     from .._core.marketdata.fields import MarketDataFields
+    from ..models._contract import Contract
     from ..models._positions import Position
     from ..models.orders import LiveOrder, LiveOrders, Trade
     from ..models.stream import MarketData
+    from .contracts.contracts import Contracts
     from .session.keepalive import Callback, Keepalive
 
 T = TypeVar("T", bound="LiveOrder | Trade")
@@ -70,6 +74,9 @@ class Client(ClientBase):
             would wait longer raises `PacingError`.
         retries: how many times an idempotent call is retried after a transient failure, within
             ``timeout``. By default ``BEZANT_RETRIES`` from the environment, else 2.
+        cache: path of a file in which `client.contracts` keeps what it has looked up, so that the
+            next process need not look it up again; by default ``BEZANT_CACHE`` from the
+            environment, else contracts are kept in memory only. ``""`` for memory only.
         transport: sends requests instead of the client's own connections: an object with httpx's
             transport interface, such as an ``httpx.MockTransport`` or a recorder. The client closes
             this transport. WebSockets do not use it.
@@ -485,6 +492,24 @@ class Client(ClientBase):
                 if error is not None:
                     raise error
                 return quotes.found()
+
+    @cached_property
+    def contracts(self) -> Contracts:
+        """Finds contracts: ``client.contracts.stock("AAPL")``."""
+        from .contracts.contracts import Contracts
+
+        owner = self._owner
+        original = owner.contracts if isinstance(owner, Client) else None
+        return Contracts(self._pipeline, self._settings, self._price_of, original)
+
+    def _price_of(self, contract: Contract) -> Decimal:
+        """Return the last price of a contract; without one, the middle of bid and ask."""
+        from .._core.contracts.chains import price_in
+        from .._core.marketdata.fields import MarketDataFields
+
+        fields = MarketDataFields.from_names("last", "bid", "ask")
+        quotes = self.snapshots([contract.conid], fields)
+        return price_in(contract, quotes.get(contract.conid))
 
     @property
     def market_data_lines(self) -> int:

@@ -215,10 +215,10 @@ async def test_one_of_many_that_is_unknown_or_unclear_leaves_the_others_known(
 
 
 async def test_many_symbols_in_a_currency(gateway: SimulatedGateway) -> None:
-    async with AsyncClient(gateway.base_url) as client:
+    async with AsyncClient(gateway.base_url) as client, AsyncClient(gateway.base_url) as other:
         cache = AsyncSymbolCache(client)
         found = await cache.conids_for(["AAPL", "MSFT"], currency="USD", exchange="NASDAQ")
-        alone = AsyncSymbolCache(client, forget_misses_after=60.0)
+        alone = AsyncSymbolCache(other)
         for name, conid in found.items():
             assert await alone.conid_for(name, currency="USD", exchange="NASDAQ") == conid
     assert gateway.count("GET", "/trsrv/stocks") == 3

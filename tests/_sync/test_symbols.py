@@ -214,10 +214,10 @@ def test_one_of_many_that_is_unknown_or_unclear_leaves_the_others_known(
 
 
 def test_many_symbols_in_a_currency(gateway: SimulatedGateway) -> None:
-    with Client(gateway.base_url) as client:
+    with Client(gateway.base_url) as client, Client(gateway.base_url) as other:
         cache = SymbolCache(client)
         found = cache.conids_for(["AAPL", "MSFT"], currency="USD", exchange="NASDAQ")
-        alone = SymbolCache(client, forget_misses_after=60.0)
+        alone = SymbolCache(other)
         for name, conid in found.items():
             assert alone.conid_for(name, currency="USD", exchange="NASDAQ") == conid
     assert gateway.count("GET", "/trsrv/stocks") == 3

@@ -77,11 +77,12 @@ def test_the_runtime_pair_has_the_same_parameters(name: str) -> None:
 
 
 def test_the_runtime_functions_have_the_same_parameters() -> None:
-    for name in ("sleep", "call", "call_within", "caller", "guarded"):
+    for name in ("sleep", "call", "call_within", "caller", "guarded", "run_blocking"):
         assert parameters(getattr(_async, name)) == parameters(getattr(_sync, name))
     assert set(_async.__all__) == {
         *CLASSES,
         "Connecting",
+        "ContractStore",
         "ProcessRateLimiter",
         "OrderTurns",
         "Promise",
@@ -94,6 +95,7 @@ def test_the_runtime_functions_have_the_same_parameters() -> None:
         "limiter_for",
         "monotonic",
         "order_turns_for",
+        "run_blocking",
         "sleep",
         "wall_time",
     }

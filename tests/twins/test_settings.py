@@ -18,10 +18,11 @@ from bezant._core.settings.settings import Settings
 
 PAGE = Path(__file__).parents[2] / "docs" / "client.md"
 # Settings that come from an argument of the client or, without it, from the environment.
-CHOSEN = {"base_url", "proxy", "pacing", "retries"}
+CHOSEN = {"base_url", "proxy", "pacing", "retries", "cache"}
 # Settings of connections. Copies of a client share its connections, so they cannot change these.
 CONNECTION = {
     *("base_url", "tls", "max_connections", "proxy", "pacing", "pacing_store", "credentials"),
+    "cache",
 }
 # Settings that are no arguments of the client, but follow from its other arguments.
 HIDDEN = {"tls", "pacing_store", "credentials"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Final, Self, cast
@@ -46,6 +47,7 @@ class Settings(Record, frozen=True):
         max_wait: longest time, in seconds, that a call waits because of the rate limits; a call
             that would have to wait longer raises an error.
         retries: how many times an idempotent call is retried after a transient failure.
+        cache: path of the file in which contracts are kept; None for memory only.
         credentials: headers for a proxy in front of the gateway; None for none.
     """
 
@@ -65,6 +67,7 @@ class Settings(Record, frozen=True):
     pacing_store: PacingStore | None = None
     max_wait: float = 30.0
     retries: int = DEFAULT_RETRIES
+    cache: str | None = None
     credentials: Credentials | None = None
 
     def __post_init__(self) -> None:
@@ -113,9 +116,24 @@ def resolve(arguments: Mapping[str, Any], environ: Mapping[str, str]) -> Setting
         pacing=pacing,
         pacing_store=store,
         retries=_retries_of(environ) if retries is None else retries,
+        cache=_cache_of(arguments.get("cache"), environ),
         credentials=_credentials(where, arguments.get("headers"), arguments.get("auth")),
     )
     return Settings(**settings)
+
+
+def _cache_of(given: object, environ: Mapping[str, str]) -> str | None:
+    if given is None:
+        return environ.get("BEZANT_CACHE", "").strip() or None
+    try:
+        path = os.fspath(cast("Any", given))
+    except TypeError:
+        path = None
+    if not isinstance(path, str) or "\0" in path:
+        raise InvalidRequest(
+            f"cache must be the path of a file, or '' for memory only, not {shown(given)}"
+        )
+    return path or None
 
 
 def _credentials(base_url: BaseUrl, headers: object, auth: object) -> Credentials | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 # The packages are imported here and not by functions called later: at a greater depth of the stack,
 # CPython would allocate and free memory for the frames of the imports again and again.
 from .._shared import http_packages  # noqa: F401  # pyright: ignore[reportUnusedImport]
+from .._shared.contract_store import ContractStore
 from .._shared.limiters import ProcessRateLimiter, limiter_for
 from .._shared.order_turns import OrderTurns, order_turns_for
 from .concurrency import (
@@ -27,6 +28,7 @@ from .concurrency import (
     connecting,
     guarded,
     monotonic,
+    run_blocking,
     sleep,
     wall_time,
 )
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Connecting",
+    "ContractStore",
     "Event",
     "HttpTransport",
     "Lock",
@@ -60,6 +63,7 @@ __all__ = [
     "limiter_for",
     "monotonic",
     "order_turns_for",
+    "run_blocking",
     "sleep",
     "wall_time",
 ]

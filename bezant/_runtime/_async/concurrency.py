@@ -270,3 +270,11 @@ class Connecting(Generic[C]):
 def connecting(opening: Coroutine[Any, Any, C]) -> Connecting[C]:
     """Return an awaitable context manager for a connection that is being opened."""
     return Connecting(opening)
+
+
+async def run_blocking(function: Callable[[], T]) -> T:
+    """Call a function that blocks for a short time, such as one that reads a file.
+
+    The event loop goes on meanwhile.
+    """
+    return await asyncio.to_thread(function)

@@ -315,3 +315,8 @@ class Worker:
         if self._thread.is_alive():
             # The thread ends by itself later, because it is a daemon and its call has a deadline.
             _logger.warning("the thread %s is still in the middle of a call", self._thread.name)
+
+
+def run_blocking(function: Callable[[], T]) -> T:
+    """Call a function that blocks for a short time, such as one that reads a file."""
+    return function()

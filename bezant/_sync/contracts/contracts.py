@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from ..._core.contracts import contract as rules
 from ..._core.contracts import found, futures
 from ..._core.contracts import symbols as lookup
+from ..._core.contracts.chains import check_day, underlying_of
 from ..._core.contracts.hours import SCHEDULE, MarketHours, exchange_zone, read_hours
 from ..._core.contracts.rules import ALGOS, RULES, TradingRules, is_buy, read_rules
 from ..._core.http.request import fill_path
@@ -19,6 +20,7 @@ from ...models._contract import Contract
 from ...models._listing import Listing
 from ...models.contracts import Algo, Algos, ContractRules, TradingHours
 from ..http.pipeline import Pipeline
+from .chains import OptionChain
 from .resolver import Resolver
 
 
@@ -30,9 +32,14 @@ class Contracts:
     """
 
     def __init__(
-        self, pipeline: Pipeline, settings: Settings, original: Contracts | None = None
+        self,
+        pipeline: Pipeline,
+        settings: Settings,
+        price: Callable[[Contract], rt.Promise[Decimal]],
+        original: Contracts | None = None,
     ) -> None:
         self._pipeline = pipeline
+        self._price = price
         self._settings = settings
         if original is None:
             self._resolver = Resolver(pipeline, settings)
@@ -40,7 +47,7 @@ class Contracts:
             self._resolver = original._resolver
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} of {len(self._resolver.contracts)} contracts>"
+        return f"<{type(self).__name__} of {len(self._resolver.cache)} contracts>"
 
     def _resolver_for(self, forget_misses_after: float) -> Resolver:
         if forget_misses_after == lookup.FORGET_MISSES_AFTER:
@@ -290,6 +297,57 @@ class Contracts:
         fitting = [each for each in pairs if (each.symbol, each.currency) == (base, quote)]
         wish = f"currency pair {base}.{quote}"
         return rules.one(base, wish, fitting, pairs, rules.PAIRS.name)
+
+    def option_chain(self, underlying: Contract | int) -> OptionChain:
+        """Return the option chain of a stock, an ETF, an index or a future.
+
+        Costs one request, the search without which IBKR sends no strikes (``GET
+        /iserver/secdef/search``). Expiries and options are looked up when you need them.
+
+        Args:
+            underlying: the contract of the underlying, or its conid. For options on a future, any
+                future of the product.
+
+        Raises:
+            SymbolNotFound: there are no options on this contract.
+            InvalidRequest: ``underlying`` is invalid.
+        """
+        contract = underlying
+        if not isinstance(contract, Contract):
+            contract = self.by_conid(contract)
+        hits = self._resolver.search(contract.symbol)
+        return OptionChain(self._resolver, underlying_of(contract, hits), self._price)
+
+    def option(
+        self,
+        underlying: Contract | int,
+        expiry: date,
+        strike: Decimal | float,
+        right: str,
+        *,
+        trading_class: str | None = None,
+    ) -> Contract:
+        """Return one option.
+
+        Costs two requests: the search of `option_chain`, and one for the strike.
+
+        Args:
+            underlying: the contract of the underlying, or its conid.
+            expiry: day of the expiry.
+            strike: strike price.
+            right: ``C`` for a call option, ``P`` for a put option.
+            trading_class: trading class, such as ``SPXW``; None for any.
+
+        Raises:
+            SymbolNotFound: there is no such option.
+            AmbiguousSymbol: there are options of several trading classes; pass ``trading_class``.
+            InvalidRequest: an argument is invalid.
+        """
+        check_day("expiry", expiry)
+        chain = self.option_chain(underlying)
+        wanted = chain.expiry(expiry, trading_class=trading_class).strikes(strike, right=right)
+        options = wanted.contracts()
+        return options[0]
 
     def hours(self, contract: Contract | int, *, exchange: str | None = None) -> MarketHours:
         """Return when a contract trades, on about six days around the current trading day.

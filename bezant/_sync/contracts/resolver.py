@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import TypeVar
 
 from ..._core.contracts import symbols as rules
-from ..._core.contracts.contract import PAIRS, all_defined
+from ..._core.contracts.cache import ContractCache, Row, stock_key
+from ..._core.contracts.chains import Underlying
+from ..._core.contracts.contract import PAIRS, all_defined, listed
 from ..._core.contracts.futures import FUTURES, with_rows
 from ..._core.contracts.hours import SCHEDULE
 from ..._core.http.operation import Operation
@@ -33,6 +36,39 @@ from ..http.single_flight import SingleFlight
 T = TypeVar("T")
 
 
+class CacheFile:
+    """Lookups in memory, and the file in which they are kept if the user named one."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._store: rt.ContractStore | None = None
+        if settings.cache:
+            self._store = rt.ContractStore(settings.cache, settings.base_url.gateway_key)
+        self.cache = ContractCache(has_file=self._store is not None)
+        self._reading: SingleFlight[None] = SingleFlight()
+        self._was_read = self._store is None
+
+    def read(self) -> None:
+        """Read the file, before the first lookup."""
+        if not self._was_read:
+            self._reading.run("", self._read)
+
+    def _read(self) -> None:
+        store = self._store
+        if store is not None and not self._was_read:
+            self.cache.load(Row(*line) for line in rt.run_blocking(store.read))
+            self._was_read = True
+
+    def write(self) -> None:
+        """Write to the file what was looked up since the last time."""
+        store = self._store
+        if store is None:
+            return
+        clear, rows = self.cache.take_changes()
+        if clear or rows:
+            lines = [(row.kind, row.key, row.saved, row.value) for row in rows]
+            rt.run_blocking(lambda: store.write(clear, lines))
+
+
 class Resolver:
     """Looks up stocks by symbol and contracts by conid; each of them once.
 
@@ -51,43 +87,70 @@ class Resolver:
         forget_misses_after: float = rules.FORGET_MISSES_AFTER,
         other: Resolver | None = None,
     ) -> None:
-        self._pipeline = pipeline
+        self.pipeline = pipeline
         self._settings = settings
         self.table = rules.SymbolTable(forget_misses_after)
-        self.contracts: dict[int, Contract] = {}
         self.flights: SingleFlight[int] = SingleFlight()
         self.api = ContractsApi(pipeline, settings)
-        self._zones: dict[int, str] = {}
-        if other is not None:
-            self.contracts = other.contracts
+        self.file: CacheFile = CacheFile(settings) if other is None else other.file
+        self._filled = False
+
+    @property
+    def cache(self) -> ContractCache:
+        """The lookups in memory."""
+        return self.file.cache
+
+    def read_file(self) -> None:
+        """Read the file of lookups, before the first one."""
+        if not self._filled:
+            self.file.read()
+            self.cache.fill(self.table, rt.wall_time(), rt.monotonic())
+            self._filled = True
 
     def call(self, operation: Operation, type_: type[T], **params: object) -> T:
         """Make a call with query parameters; leave out those that are None."""
         given = {name: value for name, value in params.items() if value is not None}
-        return self._pipeline.call(operation, type_, self._settings, params=given)
+        return self.pipeline.call(operation, type_, self._settings, params=given)
 
     def definitions(self, conids: Iterable[int]) -> dict[int, Contract]:
         """Return the contracts of many conids; conids that IBKR does not know are left out."""
+        self.read_file()
+        now = rt.wall_time()
         wanted = list(dict.fromkeys(conids))
-        new = [conid for conid in wanted if conid not in self.contracts]
+        found = {conid: self.cache.contract(conid, now) for conid in wanted}
+        new = [conid for conid, contract in found.items() if contract is None]
         for first in range(0, len(new), rules.MAX_DEFINITIONS):
             part = new[first : first + rules.MAX_DEFINITIONS]
             response = self.call(rules.DEFINITIONS, ContractDefinitions, conids=part)
-            self.contracts.update((each.conid, each) for each in all_defined(response))
-        return {conid: self.contracts[conid] for conid in wanted if conid in self.contracts}
+            for each in all_defined(response):
+                found[each.conid] = each
+                self.cache.put("contract", str(each.conid), [each], now)
+        self.file.write()
+        return {conid: contract for conid, contract in found.items() if contract is not None}
 
     def curve(self, symbol: str) -> list[Contract]:
         """Return all futures with a root symbol, in order of their expiry."""
-        response = self.call(FUTURES, dict[str, list[FutureContract]], symbols=[symbol])
-        rows = response.get(symbol) or []
-        return with_rows(rows, self.definitions(row.conid for row in rows))
+        self.read_file()
+        now = rt.wall_time()
+        curve = self.cache.contracts("futures", symbol, now)
+        if curve is None:
+            response = self.call(FUTURES, dict[str, list[FutureContract]], symbols=[symbol])
+            rows = response.get(symbol) or []
+            curve = with_rows(rows, self.definitions(row.conid for row in rows))
+            if curve:
+                self.cache.put("futures", symbol, curve, now)
+                self.file.write()
+        return curve
 
     def zone_of(self, conid: int) -> str:
         """Return the name of the time zone of a contract's exchange."""
-        zone = self._zones.get(conid)
+        now = rt.wall_time()
+        zone = self.cache.zone(str(conid), now)
         if zone is None:
             response = self.call(SCHEDULE, TradingHours, conid=conid)
-            zone = self._zones[conid] = response.exchange_time_zone
+            zone = response.exchange_time_zone
+            self.cache.put_text("zone", str(conid), zone, now)
+            self.file.write()
         return zone
 
     def search(self, symbol: str) -> list[SearchHit]:
@@ -97,6 +160,58 @@ class Resolver:
         except (BadRequest, NotFound):
             return []
         return hits
+
+    def strikes(self, source: Underlying, month: str) -> list[Decimal]:
+        """Return the strikes of all options that expire in a month.
+
+        IBKR sends empty lists until the session has searched for the symbol. An `Underlying` comes
+        from such a search. If the session has changed since then, the operation searches again.
+        """
+        self.read_file()
+        now, key = rt.wall_time(), f"{source.conid} {source.sec_type} {month}"
+        strikes = self.cache.strikes(key, now)
+        if strikes is None:
+            response = self.api.get_contract_strikes(
+                conid=source.conid, sec_type=source.sec_type, month=month, exchange=source.exchange
+            )
+            strikes = sorted({*response.call, *response.put})
+            if strikes:
+                self.cache.put("strikes", key, strikes, now)
+                self.file.write()
+        return strikes
+
+    def options(self, source: Underlying, month: str, strike: Decimal) -> list[Contract]:
+        """Return the options with a strike that expire in a month, calls and puts.
+
+        The caller writes the file when all strikes are there.
+        """
+        self.read_file()
+        now = rt.wall_time()
+        key = f"{source.conid} {source.sec_type} {month} {strike.normalize():f}"
+        found = self.cache.contracts("options", key, now)
+        if found is None:
+            found = self._listed(source, month, strike, None)
+            for right in {"C", "P"} - {each.right for each in found} if found else ():
+                found += self._listed(source, month, strike, right)
+            if found:
+                self.cache.put("options", key, found, now)
+        return found
+
+    def _listed(
+        self, source: Underlying, month: str, strike: Decimal, right: str | None
+    ) -> list[Contract]:
+        try:
+            rows = self.api.get_contract_info(
+                conid=source.conid,
+                sec_type=source.sec_type,
+                month=month,
+                exchange=source.exchange,
+                strike=strike,
+                right=right,
+            )
+        except NotFound:
+            return []
+        return listed(rows, source.contract.conid)
 
     def pairs(self, currency: str) -> list[CurrencyPair]:
         """Return the pairs with a currency; an unknown currency has none."""
@@ -108,6 +223,7 @@ class Resolver:
 
     def conid_for(self, key: rules.Key) -> int:
         """Return the conid of a stock, from the cache or the gateway."""
+        self.read_file()
         conid = self.table.get(key, rt.monotonic())
         if conid is not None:
             return conid
@@ -126,6 +242,7 @@ class Resolver:
         if not isinstance(symbols, Iterable):
             raise InvalidRequest(f"symbols must be a list of texts, not {shown(symbols)}")
         keys = {symbol: rules.key_for(symbol, exchange, currency) for symbol in symbols}
+        self.read_file()
         now = rt.monotonic()
         missing = {key[0]: key for key in keys.values() if not self.table.knows(key, now)}
         unclear: dict[rules.Key, AmbiguousSymbol | MissingValue] = {}
@@ -159,12 +276,21 @@ class Resolver:
             found = {key: [known[each.conid] for each in rows] for key, rows in found.items()}
         for key, candidates in found.items():
             try:
-                self.table.found(key, rules.choose(key, candidates).conid)
+                self._found(key, rules.choose(key, candidates).conid)
             except SymbolNotFound as error:
-                self.table.missed(key, error, rt.monotonic())
+                self._missed(key, error)
             except (AmbiguousSymbol, MissingValue) as error:
                 unclear[key] = error
+        self.file.write()
         return unclear
+
+    def _found(self, key: rules.Key, conid: int) -> None:
+        self.table.found(key, conid)
+        self.cache.put_text("stock", stock_key(key), str(conid), rt.wall_time())
+
+    def _missed(self, key: rules.Key, error: SymbolNotFound) -> None:
+        self.table.missed(key, error, rt.monotonic())
+        self.cache.put_text("unknown", stock_key(key), error.message, rt.wall_time())
 
     def _look_up(self, key: rules.Key) -> int:
         # Another caller may have found the contract since `conid_for` looked into the cache.
@@ -181,9 +307,11 @@ class Resolver:
         try:
             conid = rules.choose(key, candidates).conid
         except SymbolNotFound as error:
-            self.table.missed(key, error, rt.monotonic())
+            self._missed(key, error)
+            self.file.write()
             raise
-        self.table.found(key, conid)
+        self._found(key, conid)
+        self.file.write()
         return conid
 
     def listings(self, symbol: str) -> list[Listing]:
@@ -199,8 +327,9 @@ class Resolver:
     def forget(self, symbol: str) -> None:
         """Forget a symbol, so that it is looked up again."""
         self.table.forget(symbol)
+        self.cache.forget_stock(symbol, rt.wall_time())
 
     def clear(self) -> None:
         """Forget everything."""
         self.table.clear()
-        self.contracts.clear()
+        self.cache.clear()

@@ -22,6 +22,7 @@ from bezant._core.contracts.symbols import (
     Key,
     SymbolTable,
     choose,
+    chunks,
     key_for,
     listings,
     normalise,
@@ -146,6 +147,23 @@ def test_no_listing_matches_only_if_the_exchange_and_the_currency_are_known() ->
     with pytest.raises(MissingValue, match="the currency of 3"):
         choose(("ACME", "", "USD"), [unknown])
     assert choose(("ACME", "", ""), [unknown]) is unknown
+
+
+def test_symbols_are_split_into_as_few_calls_as_possible() -> None:
+    symbols = [f"S{number:03}" for number in range(1000)]
+    parts = list(chunks(symbols))
+    assert [symbol for part in parts for symbol in part] == symbols
+    assert len(parts) == 3
+    assert list(chunks([])) == []
+
+
+def test_a_table_knows_what_was_found_and_what_was_not() -> None:
+    table, key = SymbolTable(), ("ACME", "", "")
+    assert not table.knows(key, 0.0)
+    table.missed(key, SymbolNotFound("no", symbol="ACME"), 0.0)
+    assert table.knows(key, 1.0)
+    table.found(key, 5)
+    assert table.knows(key, 1.0)
 
 
 def test_currencies_come_from_the_contracts() -> None:

@@ -460,6 +460,17 @@ def test_pacing_and_retries_from_the_environment(
     assert (given.pacing, given.retries) == (False, 1)
 
 
+def test_the_file_of_contracts() -> None:
+    environ = {"BEZANT_CACHE": " contracts.db\n"}
+    assert resolve(DEFAULTS, {}).cache is None
+    assert resolve(DEFAULTS, environ).cache == "contracts.db"
+    assert resolve(DEFAULTS | {"cache": Path("other.db")}, environ).cache == "other.db"
+    assert resolve(DEFAULTS | {"cache": ""}, environ).cache is None
+    for wrong in (5, True, b"x", "a\0b", object()):
+        with pytest.raises(InvalidRequest, match="cache must be the path of a file"):
+            resolve(DEFAULTS | {"cache": wrong}, {})
+
+
 @pytest.mark.parametrize(
     "environ", [{"BEZANT_PACING": "maybe"}, {"BEZANT_RETRIES": "-1"}, {"BEZANT_RETRIES": "many"}]
 )
