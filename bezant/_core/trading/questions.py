@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 from typing import Final, TypeAlias, cast
 
 from ..._wire.record import Record
@@ -171,16 +172,17 @@ def answer_to(question: Question, answers: Answers) -> bool | None:
     return True if found and None not in found else None
 
 
-def merged(*lists: object) -> list[str]:
-    """Return the message ids of several lists, each once, in order."""
+def merged(*lists: Iterable[object]) -> list[str]:
+    """Return the message ids of several lists, each once, in order.
+
+    Raises:
+        InvalidRequest: an id is not text.
+    """
     ids: dict[str, None] = {}
-    for each in lists:
-        if isinstance(each, str):
-            each = [each]
-        for message_id in cast("list[object]", each):
-            if not isinstance(message_id, str) or not message_id.strip():
-                raise InvalidRequest(
-                    f"a message id must be text such as 'o163', not {shown(message_id)}"
-                )
-            ids[message_id] = None
+    for message_id in chain(*lists):
+        if not isinstance(message_id, str) or not message_id.strip():
+            raise InvalidRequest(
+                f"a message id must be text such as 'o163', not {shown(message_id)}"
+            )
+        ids[message_id] = None
     return list(ids)

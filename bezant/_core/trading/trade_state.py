@@ -148,7 +148,12 @@ class TradeState:
             self.version += 1
 
     def execute(self, execution: Execution) -> None:
-        """Merge an execution, which may be known already, with or without its commission."""
+        """Merge an execution, which may be known already, with or without its commission.
+
+        An execution without an id, a size or a price is ignored.
+        """
+        if not all(execution.has(name) for name in ("execution_id", "size", "price")):
+            return
         key = execution.execution_id
         known = self.executions.get(key)
         if known is not None and (execution.commission is None or known == execution):

@@ -12,6 +12,7 @@ import pytest
 
 import bezant
 from bezant import Buy, InvalidRequest, Order, Sell
+from bezant._core.trading.intents import Intent
 from bezant._core.trading.numbers import exact, plain
 from bezant._core.trading.order_types import INFERRED, TYPES
 from bezant._core.trading.orders import contract_name
@@ -134,6 +135,7 @@ def test_an_order_may_be_for_an_amount_of_money() -> None:
 def test_a_group_marks_each_ticket() -> None:
     group = bezant.one_cancels_all(Buy(1, 1, limit=1), Buy(1, 1, limit=2))
     assert orders_of(group) == group.orders
+    assert orders_of(group.orders[0]) == group.orders[:1]
     sent = ticket_for(Leg(group.orders[0], 1), "DU1", grouped=True)
     assert isinstance(sent, OrderTicket)
     assert sent.is_single_group is True
@@ -346,6 +348,11 @@ def test_client_order_ids_are_readable_and_short() -> None:
 )
 def test_numbers_are_shown_in_digits(number: Decimal, text: str) -> None:
     assert plain(number) == text
+
+
+def test_an_intent_shows_its_orders() -> None:
+    intent = Intent("place", "DU1", (Leg(Buy("AAPL", 1), 5, "me"),))
+    assert "<BUY 1 AAPL MKT DAY>" in repr(intent)
 
 
 def test_numbers_are_exact() -> None:
