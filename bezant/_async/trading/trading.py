@@ -123,10 +123,10 @@ class AsyncTrading:
         complete = await _shielded(decline, _DECLINING)
         if complete and not failed:
             return None
-        left = failed or [f"no response within {_DECLINING:g} s"]
+        reason = failed[0] if complete else f"no response within {_DECLINING:g} s"
         self._desk.hold()
         return OutcomeUnknown(
-            f"a question about an order was left open and could not be declined ({left[0]}); the "
+            f"a question about an order was left open and could not be declined ({reason}); the "
             "order may still go live: look for it before you place another"
         )
 
