@@ -253,6 +253,69 @@ def test_a_bracket_has_the_trades_of_its_exits(server: OrderServer) -> None:
     assert ["cOID" in each for each in tickets] == [True, False, False, False]
 
 
+BRACKET = bezant.bracket(BUY, profit=250, stop=230)
+
+
+def test_a_bracket_is_complete_after_the_question_about_an_exit(
+    server: OrderServer,
+) -> None:
+    with connected(server) as client, client.trading(ACCOUNT) as trading:
+        server.asks_about = 2
+        trade = trading.place(BRACKET, answers={"o163": True})
+        assert trade.profit is not None
+        assert trade.stop is not None
+        assert (trade.profit.order_id, trade.stop.order_id) == (101, 102)
+        assert server.orders[102].parent_id == 100
+
+
+def decline_exit(trading: Trading) -> None:
+    trading.place(BRACKET, answers={"o163": False})
+
+
+def decline_question_about_exit(trading: Trading) -> None:
+    with pytest.raises(bezant.OrderQuestion) as caught:
+        trading.place(BRACKET)
+    caught.value.decline()
+
+
+def leave_question_about_exit(trading: Trading) -> None:
+    with trading:
+        with pytest.raises(bezant.OrderQuestion):
+            trading.place(BRACKET)
+
+
+@pytest.mark.parametrize(
+    "decline", [decline_exit, decline_question_about_exit, leave_question_about_exit]
+)
+def test_an_entry_does_not_stay_without_its_stop(server: OrderServer, decline: Any) -> None:
+    with connected(server) as client:
+        server.asks_about = 2
+        with pytest.raises(bezant.PartlyPlaced) as caught:
+            decline(client.trading(ACCOUNT))
+        assert {each.order_id for each in caught.value.trades} == {100, 101}
+        assert {each.status for each in caught.value.trades} == {"Cancelled"}
+    assert {each.status for each in server.orders.values()} == {"Cancelled"}
+    assert bodies(server, "reply") == [{"confirmed": False}]
+
+
+def test_an_order_that_waits_for_a_lost_question_stays_unknown(
+    server: OrderServer,
+) -> None:
+    server.inactive = True
+    server.faults.append(Fault("place", at="handled"))
+    with connected(server) as client:
+        trading = client.trading(ACCOUNT, settle_within=0.1)
+        with pytest.raises(bezant.OutcomeUnknown, match="waits for a reply") as caught:
+            trading.place(BUY)
+        trade = caught.value.trade
+        assert trading.unresolved == (trade,)
+        server.inactive = False
+        server.orders[100].status = "Submitted"
+        client.api.orders.get_open_orders(force=True)
+        trade.resolve()
+        assert trade.order_id == 100
+
+
 def test_a_question_about_a_bracket_can_be_declined(server: OrderServer) -> None:
     with connected(server) as client, client.trading(ACCOUNT) as trading:
         server.asks.append(["o163"])

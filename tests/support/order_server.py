@@ -13,7 +13,8 @@ import socket
 import struct
 import threading
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from functools import partial
+from typing import Any, Literal, Self, cast
 from urllib.parse import parse_qs
 
 ACCOUNT = "DU1234567"
@@ -98,6 +99,9 @@ class OrderServer:
         fills_at_cancel: whether an order fills when its cancellation is requested.
         hides_children: whether lists and states lack the children of brackets.
         refuses: index of the ticket of the next request to refuse; None for no refusal.
+        asks_about: index of the ticket of the next request about which to ask a question, while
+            the other orders of the request are placed; None for no question.
+        inactive: whether new orders stay inactive, as if a question waited for a reply.
     """
 
     orders: dict[int, ServerOrder] = field(default_factory=dict[int, ServerOrder])
@@ -108,6 +112,8 @@ class OrderServer:
     fills_at_cancel: bool = False
     hides_children: bool = False
     refuses: int | None = None
+    asks_about: int | None = None
+    inactive: bool = False
 
     def __post_init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -270,35 +276,51 @@ class OrderServer:
         return [{"id": name, "message": text, "isSuppressed": False, "messageIds": ids}]
 
     def _place(self, _: str, __: object, body: Any) -> object:
-        def act() -> object:
-            placed: list[ServerOrder] = []
-            rows: list[dict[str, Any]] = []
-            for at, ticket in enumerate(body["orders"]):
-                if self.refuses == at:
-                    rows.append({"error": "No trading permissions"})
-                    continue
-                parent = next(
-                    (each for each in placed if each.name and each.name == ticket.get("parentId")),
-                    None,
-                )
-                number = 100 + len(self.orders)
-                order = ServerOrder(number, ticket, None if parent is None else parent.order_id)
-                if parent is not None:
-                    order.status = "PreSubmitted"
-                self.orders[number] = order
-                placed.append(order)
-            self.refuses = None
-            # The children come first.
-            for order in sorted(placed, key=lambda each: each.parent_id is None):
-                row = {"order_id": str(order.order_id), "order_status": order.status}
-                if order.name:
-                    row["local_order_id"] = order.name
-                if order.parent_id is not None:
-                    row["parent_order_id"] = str(order.parent_id)
-                rows.append(row)
-            return rows if len(rows) > 1 or "error" not in rows[0] else rows[0]
+        tickets: list[dict[str, Any]] = body["orders"]
+        names = {str(each["cOID"]): None for each in tickets if each.get("cOID")}
 
+        def act() -> object:
+            return self._enter(tickets)
+
+        assert not names.keys() & {each.name for each in self.orders.values()}
         return self._ask(act)
+
+    def _enter(self, tickets: list[dict[str, Any]]) -> object:
+        placed: list[ServerOrder] = list(self.orders.values())
+        made: list[ServerOrder] = []
+        rows: list[dict[str, Any]] = []
+        for at, ticket in enumerate(tickets):
+            if self.asks_about == at:
+                self.asks.append(["o163"])
+                self.asks_about = None
+                rows += cast("Any", self._ask(partial(self._enter, [ticket])))
+                continue
+            if self.refuses == at:
+                rows.append({"error": "No trading permissions"})
+                continue
+            parent = next(
+                (each for each in placed if each.name and each.name == ticket.get("parentId")),
+                None,
+            )
+            number = 100 + len(self.orders)
+            order = ServerOrder(number, ticket, None if parent is None else parent.order_id)
+            if parent is not None:
+                order.status = "PreSubmitted"
+            self.orders[number] = order
+            if self.inactive:
+                order.status = "Inactive"
+            placed.append(order)
+            made.append(order)
+        self.refuses = None
+        # The children come first.
+        for order in sorted(made, key=lambda each: each.parent_id is None):
+            row = {"order_id": str(order.order_id), "order_status": order.status}
+            if order.name:
+                row["local_order_id"] = order.name
+            if order.parent_id is not None:
+                row["parent_order_id"] = str(order.parent_id)
+            rows.append(row)
+        return rows if len(rows) > 1 or "error" not in rows[0] else rows[0]
 
     def _modify(self, argument: str, _: object, body: Any) -> object:
         order = self.orders.get(int(argument))
@@ -376,7 +398,8 @@ class OrderServer:
         row = {
             "acct": ACCOUNT, "conid": CONID, "orderId": order.order_id, "ticker": "AAPL",
             "secType": "STK", "orderDesc": "an order", "status": order.status,
-            "order_ccp_status": order.status, "side": ticket["side"],
+            "order_ccp_status": "Pending Submit" if self.inactive else order.status,
+            "side": ticket["side"],
             "orderType": SHOWN[ticket["orderType"]], "price": limit or stop,
             "timeInForce": "CLOSE" if ticket["tif"] == "DAY" else ticket["tif"],
             "remainingQuantity": float(ticket["quantity"]) - order.filled,

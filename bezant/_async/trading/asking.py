@@ -61,6 +61,7 @@ class AsyncOrderQuestion(OpenQuestion):
         """Decline the question: IBKR discards the order.
 
         Raises:
+            PartlyPlaced: IBKR had placed other orders of the bracket; they were cancelled.
             OutcomeUnknown: it is not known whether IBKR discarded the order.
         """
         await self._asking.decline(self.question)
@@ -202,9 +203,22 @@ class AsyncAsking:
         )
         self._placement.add(replies)
 
-    async def discard_by_id(self, question_id: str) -> None:
-        """Decline the open question with this id; do nothing else if that fails."""
-        await self.discard(self._placement.questions[question_id])
+    async def abandon(self) -> None:
+        """Decline all open questions, and take back orders of the request that are placed.
+
+        Raises:
+            PartlyPlaced: orders of the request were placed; they are cancelled.
+            BezantError: a question could not be declined.
+        """
+        failure: BezantError | None = None
+        for question in tuple(self._placement.questions.values()):
+            try:
+                await self.discard(question)
+            except BezantError as error:
+                failure = failure or error
+        await self._failed(failure or OrderDeclined("its question was left open"))
+        if failure is not None:
+            raise failure
 
     def _check_open(self, question: Question) -> None:
         if self._desk.open_questions.get(question.id) is not self:

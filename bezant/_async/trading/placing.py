@@ -115,7 +115,8 @@ class AsyncPlacing:
 
     def _partly(self, what: str) -> PartlyPlaced:
         self._record()
-        placed = tuple(each for each in self._trades if each.order_id is not None)
+        known = self._desk.trades
+        placed = tuple(known[each] for each in self._placement.placed if each in known)
         states = ", ".join(f"{each.order_id} {each.status}" for each in placed)
         error = PartlyPlaced(
             f"{what}; its other orders were cancelled: {states or 'look at your orders'}"

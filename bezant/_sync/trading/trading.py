@@ -26,7 +26,7 @@ from ..._core.trading.questions import Answers, check_answers, merged
 from ..._core.trading.tickets import Leg, check_prefix, ticket_for
 from ..._runtime import _sync as rt
 from ..._wire.redaction import shown
-from ...errors import BezantError, InvalidRequest, OutcomeUnknown
+from ...errors import BezantError, InvalidRequest, OutcomeUnknown, PartlyPlaced
 from ...models._base import peek
 from ..client import Client
 from ..stream.client import WsClient
@@ -101,30 +101,31 @@ class Trading:
         exc.add_note(str(failure))
         logger.error("%s", failure)
 
-    def _decline_open_questions(self) -> OutcomeUnknown | None:
+    def _decline_open_questions(self) -> BezantError | None:
         """Decline the open questions, even if the program is interrupted or cancelled meanwhile.
 
         Returns:
-            The error for the questions that could not be declined; None if all were.
+            The error for the questions that could not be declined, or for brackets of which IBKR
+            had placed some orders; None without one.
         """
-        waiting = list(self._desk.open_questions.values())
-        if not waiting:
+        if not self._desk.open_questions:
             return None
-        failed: list[str] = []
+        failed: list[BezantError] = []
 
         def decline() -> None:
-            while self._desk.open_questions:
-                question_id, asking = next(iter(self._desk.open_questions.items()))
+            for asking in set(self._desk.open_questions.values()):
                 try:
-                    asking.discard_by_id(question_id)
+                    asking.abandon()
                 except BezantError as error:
-                    failed.append(f"{question_id}: {error}")
-                    self._desk.open_questions.pop(question_id, None)
+                    failed.append(error)
 
         complete = _shielded(decline, _DECLINING)
         if complete and not failed:
             return None
-        reason = failed[0] if complete else f"no response within {_DECLINING:g} s"
+        if complete and isinstance(failed[0], PartlyPlaced):
+            return failed[0]
+        self._desk.open_questions.clear()
+        reason = str(failed[0]) if complete else f"no response within {_DECLINING:g} s"
         self._desk.hold()
         return OutcomeUnknown(
             f"a question about an order was left open and could not be declined ({reason}); the "
