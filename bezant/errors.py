@@ -16,7 +16,14 @@ All errors derive from `BezantError`, so ``except BezantError`` catches them all
     │   ├── HttpTimeout           no complete response before the deadline (also a TimeoutError)
     │   ├── ConnectionLost        the connection broke before the response was complete
     │   └── OutcomeUnknown        a call with side effects may or may not have been carried out
+    │       └── ChildrenUnproven  IBKR has the entry of a bracket, but not provably its exits
     ├── AccountBusy               another order of the account has an open question
+    ├── NeverArrived              a call was lost, and the account shows that it had no effect
+    ├── OrderDeclined             your program declined IBKR's question, so nothing was placed
+    ├── PartlyPlaced              IBKR refused some of the orders that belong together
+    ├── OpenQuestion              IBKR asks a question about an order, and no answer was prepared
+    │   ├── OrderQuestion         the same, raised by a Client: confirm() or decline() it
+    │   └── AsyncOrderQuestion    the same, raised by an AsyncClient
     ├── PrerequisiteFailed        nothing was placed: a prerequisite call failed
     ├── ApiError                  the gateway responded with an error
     │   ├── BadRequest            400: the gateway does not accept the parameters
@@ -67,6 +74,7 @@ __all__ = [
     "ApiError",
     "BadRequest",
     "BezantError",
+    "ChildrenUnproven",
     "ClientClosed",
     "CompetingSession",
     "ConnectFailed",
@@ -80,15 +88,19 @@ __all__ = [
     "InvalidBaseUrl",
     "InvalidRequest",
     "MissingValue",
+    "NeverArrived",
     "NoAccounts",
     "NoSession",
     "NotAuthenticated",
     "NotEstablished",
     "NotFound",
     "OAuthRequired",
+    "OpenQuestion",
+    "OrderDeclined",
     "OrdersUnknown",
     "OutcomeUnknown",
     "PacingError",
+    "PartlyPlaced",
     "PermissionDenied",
     "PrerequisiteFailed",
     "PreviewRefused",
@@ -249,6 +261,8 @@ class OutcomeUnknown(HttpError):
             if the orders had none.
         item: if ``client.map`` or ``client.gather`` cut the call off, the item for which the call
             was made; otherwise None.
+        trade: the `Trade` or `AsyncTrade` of the order, whose ``resolve()`` looks for the order
+            again; None if the call was not made through ``client.trading()``.
     """
 
     def __init__(
@@ -259,10 +273,79 @@ class OutcomeUnknown(HttpError):
         self.target: str = ""
         self.client_order_ids: tuple[str, ...] = ()
         self.item: object = None
+        self.trade: Any = None
 
     def __str__(self) -> str:
         ids = ", ".join(self.client_order_ids)
         return f"{super().__str__()} (client order id {ids})" if ids else super().__str__()
+
+
+class ChildrenUnproven(OutcomeUnknown):
+    """IBKR has the entry of a bracket, but it is not proven that IBKR has all its exits.
+
+    The entry can fill, and the position may then have no stop. Look at your orders at once: cancel
+    the entry (``error.trade.cancel()``), or look again (``error.trade.resolve()``).
+    """
+
+
+class NeverArrived(BezantError):
+    """A call was lost, and the account shows that it had no effect.
+
+    Two lists of the account's orders, made some seconds apart after the loss, and the account's
+    executions lack the order; or the order still has its old terms. So you may make the call again.
+    ``__cause__`` is the error with which the call was lost.
+    """
+
+    retryable = True
+
+
+class OrderDeclined(BezantError):
+    """Your program declined IBKR's question about an order, so IBKR discarded the order.
+
+    Attributes:
+        message_ids: kinds of the declined question, such as ``o163``.
+    """
+
+    def __init__(self, message: str, *, operation: str | None = None) -> None:
+        super().__init__(message, operation=operation)
+        self.message_ids: tuple[str, ...] = ()
+
+
+class PartlyPlaced(BezantError):
+    """IBKR refused some of the orders that belong together, such as an exit of a bracket.
+
+    The orders that IBKR had placed already were cancelled. Cancelling can come too late: look at
+    ``trades``.
+
+    Attributes:
+        trades: the trades of the orders that IBKR had placed.
+        reasons: IBKR's reasons for the refusals.
+    """
+
+    def __init__(self, message: str, *, operation: str | None = None) -> None:
+        super().__init__(message, operation=operation)
+        self.trades: tuple[Any, ...] = ()
+        self.reasons: tuple[str, ...] = ()
+
+
+class OpenQuestion(BezantError):
+    """IBKR asks a question about an order, and the program has prepared no answer to it.
+
+    IBKR places the order only after you confirm the question. A `Client` raises the subclass
+    `OrderQuestion`, an `AsyncClient` the subclass `AsyncOrderQuestion`, which have the methods
+    ``confirm()`` and ``decline()``.
+
+    Attributes:
+        question_id: id of the question.
+        message_ids: kinds of the question, such as ``o163``.
+        text: text of the question, without HTML.
+    """
+
+    def __init__(self, message: str, *, operation: str | None = None) -> None:
+        super().__init__(message, operation=operation)
+        self.question_id: str = ""
+        self.message_ids: tuple[str, ...] = ()
+        self.text: str = ""
 
 
 class PrerequisiteFailed(BezantError):

@@ -23,13 +23,17 @@ from .base import AsyncClientBase
 from .http.permit import patience
 
 if TYPE_CHECKING:
+    from .._core.contracts.increments import Rounding
     from .._core.marketdata.fields import MarketDataFields
     from ..models._contract import Contract
+    from .._core.trading.questions import Answers
     from ..models._positions import Position
     from ..models.orders import LiveOrder, LiveOrders, Trade
     from ..models.stream import MarketData
     from .contracts.contracts import AsyncContracts
     from .session.keepalive import AsyncKeepalive, Callback
+    from .stream.client import AsyncWsClient
+    from .trading.trading import AsyncTrading
 
 T = TypeVar("T", bound="LiveOrder | Trade")
 C = TypeVar("C", bound=int | str)
@@ -513,6 +517,52 @@ class AsyncClient(AsyncClientBase):
         fields = MarketDataFields.from_names("last", "bid", "ask")
         quotes = await self.snapshots([contract.conid], fields)
         return price_in(contract, quotes.get(contract.conid))
+
+    def trading(
+        self,
+        account_id: str,
+        *,
+        answers: Answers | None = None,
+        client_order_id_prefix: str = "bezant",
+        round_prices: Rounding | None = None,
+        check_rules: bool = True,
+        settle_within: float = 45.0,
+        ws: AsyncWsClient | None = None,
+    ) -> AsyncTrading:
+        """Return an object that places, watches and cancels the orders of an account.
+
+        Use the object as a context manager.
+
+        Args:
+            account_id: the account, such as ``DU123456``.
+            answers: answers to IBKR's questions about orders, by message id:
+                ``{"o163": True}`` confirms questions of this kind, False declines them. Or a
+                function that receives the `Question` and returns True, False, or None for a
+                question that it does not know. Nothing is confirmed by default.
+            client_order_id_prefix: first part of the client order ids.
+            round_prices: ``down``, ``up`` or ``nearest`` to round prices to those that the contract
+                allows; by default such prices are refused.
+            check_rules: whether to check prices and quantities against the contract's rules, which
+                costs one request for each contract and side.
+            settle_within: seconds within which a call looks for an order whose response was lost.
+            ws: an open stream with ``subscribe_orders()``; trades that wait are then notified of
+                changes, and need not poll as often.
+
+        Raises:
+            InvalidRequest: an argument is invalid.
+        """
+        from .trading.trading import AsyncTrading
+
+        return AsyncTrading(
+            self,
+            account_id,
+            answers=answers,
+            client_order_id_prefix=client_order_id_prefix,
+            round_prices=round_prices,
+            check_rules=check_rules,
+            settle_within=settle_within,
+            ws=ws,
+        )
 
     @property
     def market_data_lines(self) -> int:

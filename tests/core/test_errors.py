@@ -101,6 +101,7 @@ RETRYABLE = {
     "CredentialsUnavailable",
     "HttpTimeout",
     "IncompleteList",
+    "NeverArrived",
     "NoAccounts",
     "NoSession",
     "NotEstablished",

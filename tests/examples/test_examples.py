@@ -21,6 +21,7 @@ EXAMPLES = {
     "health.py": ([], "The session is ready."),
     "list_positions.py": ([], "250 positions in DU1234567"),
     "option_chain.py": (["AAPL"], " P 800"),
+    "place_order.py": (["AAPL", "10"], "Filled 10 "),
     "portfolio_report.py": ([], "250 positions in DU1234567"),
     "price_alert.py": (["1"], "AAPL is at "),
     "stream_quotes.py": (["3"], "AAPL is conid 265598"),

@@ -1,0 +1,170 @@
+"""`AsyncOrderDesk`: state and helpers that the orders of one account share."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from ..._core.contracts.increments import Rounding
+from ..._core.trading.combos import Combo, conid_of
+from ..._core.trading.intents import Intent
+from ..._core.trading.lookup import QUESTION_LASTS
+from ..._core.trading.orders import Order
+from ..._core.trading.questions import Answers
+from ..._core.trading.rules import TradingRules, fitted, rules_of
+from ..._core.trading.tickets import Leg, name_for
+from ..._runtime import _async as rt
+from ...errors import AccountBusy
+from ...models.orders import Trade as Execution
+from ..client import AsyncClient
+from ..contracts.symbols import AsyncSymbolCache
+from ..http.single_flight import AsyncSingleFlight
+from ..stream.client import AsyncWsClient
+
+if TYPE_CHECKING:
+    from .asking import AsyncAsking
+    from .trade import AsyncTrade
+
+T = TypeVar("T")
+
+logger: Final = logging.getLogger("bezant.trading")
+
+
+class AsyncOrderDesk:
+    """State and helpers that the orders of one account share.
+
+    Attributes:
+        client: the client that makes the calls.
+        account_id: the account.
+        answers: answers to questions, unless a call names others.
+        rounding: where to round prices, unless a call says otherwise; None to refuse them.
+        settle_within: seconds within which a call looks for the result of a lost call.
+        trades: the known trades, by order id.
+        unresolved: trades whose result is not known.
+        open_questions: calls with an open question, by the question's id.
+    """
+
+    def __init__(
+        self,
+        client: AsyncClient,
+        account_id: str,
+        *,
+        answers: Answers,
+        prefix: str,
+        rounding: Rounding | None,
+        check_rules: bool,
+        settle_within: float,
+        ws: AsyncWsClient | None,
+    ) -> None:
+        self.client = client
+        self.account_id = account_id
+        self.answers = answers
+        self.rounding: Rounding | None = rounding
+        self.settle_within = settle_within
+        self.trades: dict[int, AsyncTrade] = {}
+        self.unresolved: list[AsyncTrade] = []
+        self.open_questions: dict[str, AsyncAsking] = {}
+        self._prefix = prefix
+        self._check_rules = check_rules
+        self._ws = ws
+        self._symbols = AsyncSymbolCache(client)
+        self._rules: dict[tuple[int, bool], TradingRules] = {}
+        self._executions: AsyncSingleFlight[list[Execution]] = AsyncSingleFlight()
+        self._held_until = 0.0
+
+    async def carry_out(self, intent: Intent, send: Callable[[], rt.Promise[T]]) -> T:
+        """Send a call that changes an order; every such call passes through this method.
+
+        Args:
+            intent: what the call does.
+            send: function that makes the call.
+        """
+        if intent.kind in ("place", "modify"):
+            await self._wait_for_lost_questions()
+        logger.debug("%s", intent)
+        return await send()
+
+    def hold(self) -> None:
+        """Hold further orders back, because a question about a lost order may be open."""
+        self._held_until = rt.monotonic() + QUESTION_LASTS
+
+    def release(self) -> None:
+        """Allow further orders, because the lost order was found."""
+        self._held_until = 0.0
+
+    async def _wait_for_lost_questions(self) -> None:
+        left = self._held_until - rt.monotonic()
+        if left <= 0:
+            return
+        if left > self.client._settings.max_wait:
+            error = AccountBusy(
+                "nothing was sent: the response to an earlier order of the account was lost, and "
+                "IBKR may have asked a question about it; another order could make that order "
+                f"live. Send this one again in {left:.0f} s"
+            )
+            error.retry_after = left
+            raise error
+        await rt.sleep(left)
+
+    async def leg_for(
+        self, order: Order, rounding: Rounding | None, *, named: bool = True, parent: str = ""
+    ) -> Leg:
+        """Return an order with its contract's id, allowed prices and a client order id.
+
+        Args:
+            order: the order.
+            rounding: where to round prices; None to refuse prices that the contract does not allow.
+            named: whether the order gets a client order id.
+            parent: client order id of the parent; empty without a parent.
+
+        Raises:
+            InvalidRequest: the contract does not allow a price or the quantity.
+            SymbolError: the symbol does not name one contract.
+        """
+        conid = await self.conid_for(order)
+        if self._check_rules and conid:
+            rules = await self._rules_for(conid, is_buy=order.side == "BUY")
+            order = fitted(order, rules, rounding)
+        name = name_for(order, self._prefix, os.urandom(6).hex()) if named else ""
+        return Leg(order, conid, name, parent)
+
+    async def conid_for(self, order: Order) -> int:
+        """Return the conid of an order's contract; 0 for a combination."""
+        contract = order.contract
+        if isinstance(contract, Combo):
+            return 0
+        if isinstance(contract, str):
+            return await self._symbols.conid_for(contract)
+        return conid_of(contract) or 0
+
+    async def _rules_for(self, conid: int, *, is_buy: bool) -> TradingRules:
+        key = (conid, is_buy)
+        if key not in self._rules:
+            found = await self.client.api.contracts.get_contract_rules(conid=conid, is_buy=is_buy)
+            self._rules[key] = rules_of(found)
+        return self._rules[key]
+
+    async def load_executions(self) -> list[Execution]:
+        """Request the account's executions, and merge them into the known trades."""
+
+        async def request() -> list[Execution]:
+            return await self.client.trades(account_id=self.account_id)
+
+        found = await self._executions.run("executions", request)
+        for each in found:
+            trade = self.trades.get(each.order_id or 0)
+            if trade is not None:
+                trade._state.execute(each)
+        return found
+
+    async def pause(self, seconds: float) -> None:
+        """Wait until the stream reports a change of an order, or until the time is up."""
+        ws = self._ws
+        began = rt.monotonic()
+        if ws is not None and not ws.closed and await ws.orders.wait(timeout=seconds):
+            return
+        left = began + seconds - rt.monotonic()
+        if left > 0:
+            await rt.sleep(left)
