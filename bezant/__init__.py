@@ -66,6 +66,7 @@ if TYPE_CHECKING:
         DriftWarning,
         HttpError,
         HttpTimeout,
+        IncompleteHoldings,
         IncompleteList,
         InvalidBaseUrl,
         InvalidRequest,
@@ -132,6 +133,7 @@ if TYPE_CHECKING:
     )
     from .models._base import to_json_default
     from .models.bulk import Outcome, Progress
+    from .models.holdings import Holding, HoldingKind, Holdings, RateSource
 
 _HOMES = {
     "_async.bulk": ("AsyncBulk",),
@@ -196,6 +198,7 @@ _HOMES = {
         "DriftWarning",
         "HttpError",
         "HttpTimeout",
+        "IncompleteHoldings",
         "IncompleteList",
         "InvalidBaseUrl",
         "InvalidRequest",
@@ -265,6 +268,12 @@ _HOMES = {
         "Outcome",
         "Progress",
     ),
+    "models.holdings": (
+        "Holding",
+        "HoldingKind",
+        "Holdings",
+        "RateSource",
+    ),
 }
 
 __all__ = [
@@ -304,8 +313,12 @@ __all__ = [
     "ErrorMessage",
     "Gap",
     "Heartbeat",
+    "Holding",
+    "HoldingKind",
+    "Holdings",
     "HttpError",
     "HttpTimeout",
+    "IncompleteHoldings",
     "IncompleteList",
     "InvalidBaseUrl",
     "InvalidRequest",
@@ -346,6 +359,7 @@ __all__ = [
     "Prompt",
     "Quote",
     "RateLimited",
+    "RateSource",
     "RawResponse",
     "Reconnected",
     "Refused",

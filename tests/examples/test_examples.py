@@ -18,6 +18,7 @@ FOLDER = Path(__file__).parents[2] / "examples"
 # Key: the file of an example. Value: its arguments, and text that it prints if it succeeds.
 EXAMPLES = {
     "health.py": ([], "The session is ready."),
+    "holdings_csv.py": ([], "net liquidation,"),
     "list_positions.py": ([], "250 positions in DU1234567"),
     "portfolio_report.py": ([], "250 positions in DU1234567"),
     "price_alert.py": (["1"], "AAPL is at "),
