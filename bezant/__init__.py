@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from ._async.session.session import AsyncSession
     from ._async.stream.client import AsyncWsClient
     from ._async.stream.handles import AsyncOrders, AsyncQuote, AsyncSubscription
-    from ._core.contracts.hours import MarketHours, OpenHours
-    from ._core.contracts.increments import PriceIncrements
-    from ._core.contracts.rules import TradingRules
     from ._async.trading.asking import AsyncOrderQuestion
     from ._async.trading.trade import AsyncBracketTrade, AsyncTrade
     from ._async.trading.trading import AsyncTrading
+    from ._core.contracts.hours import MarketHours, OpenHours
+    from ._core.contracts.increments import PriceIncrements
+    from ._core.contracts.rules import TradingRules
     from ._core.decoding.drift import Drift
     from ._core.http.captured import CapturedResponses, RawResponse
     from ._core.http.files import BinaryResponse
@@ -93,6 +93,7 @@ if TYPE_CHECKING:
         DriftWarning,
         HttpError,
         HttpTimeout,
+        IncompleteHoldings,
         IncompleteList,
         InvalidBaseUrl,
         InvalidRequest,
@@ -164,6 +165,7 @@ if TYPE_CHECKING:
     )
     from .models._base import to_json_default
     from .models.bulk import Outcome, Progress
+    from .models.holdings import Holding, HoldingKind, Holdings, RateSource
 
 _HOMES = {
     "_async.bulk": ("AsyncBulk",),
@@ -283,6 +285,7 @@ _HOMES = {
         "DriftWarning",
         "HttpError",
         "HttpTimeout",
+        "IncompleteHoldings",
         "IncompleteList",
         "InvalidBaseUrl",
         "InvalidRequest",
@@ -357,6 +360,12 @@ _HOMES = {
         "Outcome",
         "Progress",
     ),
+    "models.holdings": (
+        "Holding",
+        "HoldingKind",
+        "Holdings",
+        "RateSource",
+    ),
 }
 
 __all__ = [
@@ -412,8 +421,12 @@ __all__ = [
     "Figure",
     "Gap",
     "Heartbeat",
+    "Holding",
+    "HoldingKind",
+    "Holdings",
     "HttpError",
     "HttpTimeout",
+    "IncompleteHoldings",
     "IncompleteList",
     "InvalidBaseUrl",
     "InvalidRequest",
@@ -473,6 +486,7 @@ __all__ = [
     "QuestionKind",
     "Quote",
     "RateLimited",
+    "RateSource",
     "RawResponse",
     "Reconnected",
     "Refused",

@@ -44,6 +44,7 @@ All errors derive from `BezantError`, so ``except BezantError`` catches them all
     │   └── ResponseTooLarge      the response is longer than the limit
     ├── MissingValue              your program read a required field that has no value
     ├── IncompleteList            a list lacks rows the client knows of, or may be empty in error
+    ├── IncompleteHoldings        the total would leave out a position or cash without a value
     ├── SymbolError               a symbol does not identify one contract
     │   ├── SymbolNotFound        no contract has the symbol
     │   └── AmbiguousSymbol       several contracts have the symbol
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .models import AuthStatus, Contract, Listing
+    from .models.holdings import Holding
     from .models.orders import OrderPreview
 
 __all__ = [
@@ -84,6 +86,7 @@ __all__ = [
     "DriftWarning",
     "HttpError",
     "HttpTimeout",
+    "IncompleteHoldings",
     "IncompleteList",
     "InvalidBaseUrl",
     "InvalidRequest",
@@ -574,6 +577,20 @@ class IncompleteList(BezantError):
         super().__init__(message, operation=operation)
         self.order_ids = order_ids
         self.execution_ids = execution_ids
+
+
+class IncompleteHoldings(BezantError):
+    """The total of the holdings would be wrong: a position or cash has no known value.
+
+    Attributes:
+        problems: the rows without a known value; each has a ``problem`` that says why.
+    """
+
+    def __init__(
+        self, message: str, *, operation: str | None = None, problems: tuple[Holding, ...] = ()
+    ) -> None:
+        super().__init__(message, operation=operation)
+        self.problems = problems
 
 
 class ResponseTooLarge(DecodeError):

@@ -25,9 +25,11 @@ from .http.permit import patience
 if TYPE_CHECKING:
     from .._core.contracts.increments import Rounding
     from .._core.marketdata.fields import MarketDataFields
-    from ..models._contract import Contract
+    from .._core.portfolio.position_pages import Pager
     from .._core.trading.questions import Answers
+    from ..models._contract import Contract
     from ..models._positions import Position
+    from ..models.holdings import Holdings
     from ..models.orders import LiveOrder, LiveOrders, Trade
     from ..models.stream import MarketData
     from .contracts.contracts import AsyncContracts
@@ -197,7 +199,7 @@ class AsyncClient(AsyncClientBase):
         self._pipeline.forget_session()
         raise no_accounts(prerequisites.ACCOUNTS)
 
-    async def position_pages(self, account_id: str) -> AsyncIterator[list[Position]]:
+    def position_pages(self, account_id: str) -> AsyncIterator[list[Position]]:
         """Iterate over an account's positions, in pages of up to 100 positions.
 
         ``GET /portfolio/{accountId}/positions/{pageId}``. Each position is returned once. The
@@ -212,15 +214,26 @@ class AsyncClient(AsyncClientBase):
         Raises:
             NoAccounts: the gateway lists no account, so the session is not ready.
         """
-        from .._core.portfolio.position_pages import POSITIONS, SORTING, Pager
+        return self._position_pages(account_id)
+
+    def _pager(self) -> Pager:
+        from .._core.portfolio.position_pages import Pager
+
+        # A session lists no positions until the accounts were requested. If that was some time ago,
+        # the session may have changed since then, so an empty first page is doubtful.
+        return Pager(doubtful=not self._pipeline.is_new(prerequisites.ACCOUNTS))
+
+    async def _position_pages(
+        self, account_id: str, pager: Pager | None = None
+    ) -> AsyncIterator[list[Position]]:
+        from .._core.portfolio.position_pages import POSITIONS, SORTING
         from ..models._positions import Position
 
         path = POSITIONS.path
         # raises an error for an invalid id before anything is sent
         fill_path(path, {"accountId": account_id})
-        # A session lists no positions until the accounts were requested. If that was some time ago,
-        # the session may have changed since then, so an empty first page is doubtful.
-        pager = Pager(doubtful=not self._pipeline.is_new(prerequisites.ACCOUNTS))
+        if pager is None:
+            pager = self._pager()
         while not pager.done:
             rows = await self._pipeline.call(
                 POSITIONS,
@@ -260,6 +273,67 @@ class AsyncClient(AsyncClientBase):
         async for page in self.position_pages(account_id):
             positions += page
         return positions
+
+    async def holdings(self, account_id: str) -> Holdings:
+        """Return the positions and cash of an account, with their values in its base currency.
+
+        The method requests the account's base currency (``GET /portfolio/{accountId}/meta``), its
+        positions and its ledger. If the ledger has no exchange rate for a currency, the method
+        requests it (``GET /iserver/exchangerate``). A list of positions with several pages is read
+        until two reads list the same positions.
+
+        Args:
+            account_id: id of the account, such as ``DU123456``.
+
+        Returns:
+            The rows with their values. A row whose value is unknown, for example because there is
+            no price or exchange rate, has a ``problem``; reading ``total`` then raises
+            `IncompleteHoldings`.
+
+        Raises:
+            NoAccounts: the gateway lists no account, so the session is not ready.
+            IncompleteList: the ledger is empty, or the list of positions lacks positions or changes
+                in each read.
+            MissingValue: IBKR does not report the account's base currency.
+        """
+        from .._core.portfolio.holdings import Valuation
+        from ..errors import BezantError
+
+        portfolio = self.api.portfolio
+        base_currency = (await portfolio.get_portfolio_metadata(account_id=account_id)).currency
+        positions = await self._unchanged_positions(account_id)
+        ledger = await portfolio.get_portfolio_ledger(account_id=account_id)
+        valuation = Valuation(account_id, base_currency, positions, ledger)
+        for currency in valuation.missing_rates():
+            try:
+                found = await self.api.contracts.get_exchange_rate(
+                    source=currency, target=base_currency
+                )
+            except BezantError as error:
+                valuation.has_no_rate(currency, str(error))
+            else:
+                valuation.add_rate(currency, peek(found, "rate"))
+        return valuation.holdings()
+
+    async def _unchanged_positions(self, account_id: str) -> list[Position]:
+        """Return all positions; if there are several pages, read until two reads list the same.
+
+        A position that is closed between two requests can move another one from a page that is not
+        yet read to a page that is.
+        """
+        from .._core.portfolio.holdings import READS, listed, still_changing
+
+        before: frozenset[tuple[object, ...]] | None = None
+        for _ in range(READS):
+            pager = self._pager()
+            positions: list[Position] = []
+            async for page in self._position_pages(account_id, pager):
+                positions += page
+            now = listed(positions)
+            if pager.page <= 1 or now == before:
+                return positions
+            before = now
+        raise still_changing(account_id)
 
     async def orders(self, account_id: str | None = None) -> list[LiveOrder]:
         """Return the day's orders, open and completed (``GET /iserver/account/orders``).

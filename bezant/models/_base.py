@@ -152,7 +152,7 @@ def _plain(value: Any) -> Any:
         return value.to_dict()
     if isinstance(value, frozenset):
         return sorted(cast("frozenset[str]", value))
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_plain(each) for each in cast("list[object]", value)]
     if isinstance(value, dict):
         return {key: _plain(each) for key, each in cast("dict[str, object]", value).items()}

@@ -105,14 +105,18 @@ class NewAlertCondition(Model, frozen=True, kw_only=True, rename="camel"):
             named (JSON name: ``conidex``).
         logic_bind: how the condition is combined with the next condition: ``a`` and, ``o`` or;
             ``n`` for the last condition.
-        operator: ``>=`` or ``<=``.
+        operator: how the price or other number is compared with ``value``.
         time_zone: time zone of a time condition.
-        trigger_method: price that triggers the alert; ``0`` is the default.
+        trigger_method: always ``0``, which IBKR requires.
+        type: what the condition is about: 1 price, 3 time, 4 margin, 5 trade, 6 volume; 7, 8 and 9
+            (market, position, daily profit and loss) only for the alert of the mobile trading
+            assistant.
+        value: value that triggers the alert, such as ``150.5`` for a price.
     """
 
     conid_ex: str = msgspec.field(name="conidex")
     logic_bind: Literal["a", "o", "n"]
-    operator: str
+    operator: Literal[">=", "<=", ">", "<", "=="]
     time_zone: str | None = None
     trigger_method: str
     type: Literal[1, 3, 4, 5, 6, 7, 8, 9]

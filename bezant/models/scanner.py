@@ -96,7 +96,14 @@ class ScannerParameters(Model, frozen=True, kw_only=True):
 
 
 class ScanCondition(Model, frozen=True, kw_only=True):
-    """Condition of a scan."""
+    """Condition of a scan.
+
+    If an attribute is None, it is not sent.
+
+    Attributes:
+        code: code of the filter, such as ``priceAbove``, from `ScannerParameters.filter_list`.
+        value: value of the filter, such as 5.
+    """
 
     code: str | None = None
     value: Any = None

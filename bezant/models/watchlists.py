@@ -97,7 +97,8 @@ class WatchlistRow(Model, frozen=True, kw_only=True):
     If an attribute is None, it is not sent.
 
     Attributes:
-        conid_text: IBKR's id of the contract as text (JSON name: ``C``).
+        conid_text: IBKR's id of the contract as text, such as ``265598``; None for a blank line
+            (JSON name: ``C``).
     """
 
     conid_text: str | None = msgspec.field(default=None, name="C")

@@ -10,6 +10,7 @@ import json
 import re
 from decimal import Decimal
 from typing import Any, get_origin
+from urllib.parse import quote
 
 import pytest
 
@@ -319,7 +320,12 @@ def anything(annotation: str) -> Any:
 OF_FORM: dict[str, object] = {
     "bar": "1h", "day": "20270131", "digits": "5", "message ids": ["o163"], "month": "JAN27",
     "period": "1d", "quantity": 1, "tickets": [],
-    "time": "20270131-14:30:00",
+    "time": "20270131-14:30:00", "number": "-5", "fyi code": "BA", "fyi codes": "BA,OE",
+    "scanner code": "STK.US", "up to 10": 10, "scan conditions": [], "watchlist rows": [],
+    "alert conditions": [
+        {"conidex": "1", "logicBind": "n", "operator": ">=", "type": 1, "value": "5"}
+        | {"triggerMethod": "0"}
+    ],
 }  # fmt: skip
 
 
@@ -361,10 +367,9 @@ def test_every_method_makes_its_call_once(raw: RawGateway, group: str) -> None:
             before = len(raw.requests)
             method(**arguments)
             operation = endpoint.operation
-            names = endpoint.path.values()
             path = ("" if operation.root else "/v1/api") + operation.path
-            for name in names:
-                path = path.replace("{" + name + "}", "a%20b")
+            for name, wire in endpoint.path.items():
+                path = path.replace("{" + wire + "}", quote(str(arguments[name])))
             calls = [(each.method, each.target.split("?")[0]) for each in raw.requests[before:]]
             # After an empty first response the client repeats the request, because the gateway may
             # only have begun to load the list.

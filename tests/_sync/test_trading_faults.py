@@ -194,6 +194,7 @@ def test_a_question_that_is_lost_places_nothing(server: OrderServer, fault: Any)
         # The question may still be open, so another order waits for its end.
         with pytest.raises(bezant.AccountBusy) as caught:
             desk.place(BUY)
+        assert caught.value.retry_after is not None
         assert 50 < caught.value.retry_after <= 60
     assert server.orders == {}
     assert server.count("place") <= 1

@@ -21,6 +21,9 @@ ALL: list[type[BezantError]] = [
     if issubclass(each, BezantError)
 ]
 STATUS = bezant.AuthStatus(authenticated=True, message="m")
+HOLDING = bezant.Holding(
+    kind="cash", description="cash", currency="USD", quantity=None, market_value=None, value=None
+)
 LISTING = bezant.Listing(conid=1, symbol="A", exchange="NYSE", name="A CORP", is_us=True)
 EXTRAS: list[tuple[type[BezantError], dict[str, Any]]] = [
     (errors.OutcomeUnknown, {"status": 503}),
@@ -30,6 +33,7 @@ EXTRAS: list[tuple[type[BezantError], dict[str, Any]]] = [
     (errors.UpstreamError, {"status": 500, "body": "", "retryable": False}),
     (errors.SessionError, {"status": None}),
     (errors.DecodeError, {"body": ""}),
+    (errors.IncompleteHoldings, {"problems": ()}),
     (errors.SymbolError, {"symbol": "", "candidates": ()}),
     (errors.WsConnectFailed, {"status": None}),
     (errors.WsClosed, {"code": 1006, "reason": ""}),
@@ -41,6 +45,7 @@ VALUES: dict[str, Any] = {
     "retry_after": 12.5,
     "retryable": True,
     "symbol": "A",
+    "problems": (HOLDING,),
     "candidates": [LISTING],
     "code": 1000,
     "reason": "bye",

@@ -19,6 +19,7 @@ FOLDER = Path(__file__).parents[2] / "examples"
 EXAMPLES = {
     "front_month.py": (["ES"], "front month: ES FUT 20"),
     "health.py": ([], "The session is ready."),
+    "holdings_csv.py": ([], "net liquidation,"),
     "list_positions.py": ([], "250 positions in DU1234567"),
     "option_chain.py": (["AAPL"], " P 800"),
     "place_order.py": (["AAPL", "10"], "Filled 10 "),

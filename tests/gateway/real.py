@@ -50,7 +50,7 @@ class Unavailable(Exception):
 
 def cache_folder() -> Path:
     """Return the folder for downloaded gateways, outside the repository."""
-    chosen = os.environ.get("BEZANT_CACHE")
+    chosen = os.environ.get("BEZANT_GATEWAY_CACHE")
     if chosen:
         return Path(chosen)
     if sys.platform == "win32":

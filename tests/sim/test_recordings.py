@@ -19,6 +19,7 @@ from .conftest import Ws
 from .recorded import Recording, Shape, differences, frames, recordings
 
 AAPL = 265598
+EVENT = 900_000_101
 LIMIT = {"conid": AAPL, "side": "BUY", "orderType": "LMT", "tif": "DAY", "quantity": 1}
 ALERT = {
     "alertName": "AAPL", "alertMessage": "m", "alertRepeatable": 0, "outsideRth": 0, "tif": "GTC",
@@ -125,13 +126,13 @@ SITUATIONS: dict[tuple[str, str], Situation] = {
         "/contract/trading-schedule", conid=AAPL
     ),
     ("GET /forecast/contract/details", "200"): lambda sim: sim.get(
-        "/forecast/contract/details", conid=1
+        "/forecast/contract/details", conid=EVENT
     ),
     ("GET /forecast/contract/rules", "200"): lambda sim: sim.get(
-        "/forecast/contract/rules", conid=1
+        "/forecast/contract/rules", conid=EVENT
     ),
     ("GET /forecast/contract/schedules", "200"): lambda sim: sim.get(
-        "/forecast/contract/schedules", conid=1
+        "/forecast/contract/schedules", conid=EVENT
     ),
     ("DELETE /fyi/deliveryoptions/{deviceId}", "200"): lambda sim: sim.ask(
         "DELETE", "/fyi/deliveryoptions/x"
@@ -419,6 +420,7 @@ _OLD_LIST = "a form of 2021: an object instead of a list of one"
 _ACCOUNTS = "recordings of 2026 have it (`GET /portfolio/subaccounts`); those are older"
 _STATUS = "recordings of 2026 have it (`GET /iserver/auth/status`); this one is older"
 EXPLAINED: dict[str, dict[str, str]] = {
+    "GET /forecast/contract/details": {"-? .party": "of an election only"},
     "GET /iserver/marketdata/history": {
         "-? .chartPanStartTime": _BEFORE_2026,
         "-? .direction": _BEFORE_2026,

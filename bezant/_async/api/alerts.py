@@ -60,10 +60,10 @@ class AsyncAlertsApi(AsyncGroup):
         time_in_force: Literal["GTC", "GTD"],
         email: str | None = None,
         expire_time: str | None = None,
-        itws_orders_only: int | None = None,
+        itws_orders_only: Literal[0, 1] | None = None,
         order_id: int | None = None,
         send_message: Literal[0, 1] | None = None,
-        show_popup: int | None = None,
+        show_popup: Literal[0, 1] | None = None,
     ) -> AlertCreated:
         """Create an alert, or change the alert whose ``order_id`` is given.
 

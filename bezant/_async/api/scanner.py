@@ -43,7 +43,8 @@ class AsyncScannerApi(AsyncGroup):
             instrument: kind of instrument, such as ``STK``, from `get_scanner_parameters`.
             location: market, such as ``STK.US.MAJOR``, from `get_scanner_parameters`.
             type_: code of the scanner, such as ``TOP_PERC_GAIN``, from `get_scanner_parameters`.
-            filter_: further conditions that the contracts must meet; None for no condition.
+            filter_: further conditions that the contracts must meet, each with a code from
+                `get_scanner_parameters` and a value; None for no condition.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.

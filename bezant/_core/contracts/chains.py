@@ -57,7 +57,7 @@ class Underlying(Record, frozen=True):
 
 
 class ExpiryChoice(Record, frozen=True):
-    """Which expiry of a chain is wanted.
+    """Choice of one expiry of a chain.
 
     Attributes:
         day: the day of the expiry; None if `kind` says which one.

@@ -83,10 +83,16 @@ CREATE_ALERT = Endpoint(
         "show_popup": "int",
         "time_in_force": "str",
     },
+    forms={
+        "conditions": "alert conditions",
+        "expire_time": "time",
+    },
     choices={
         "alert_repeatable": (0, 1),
+        "itws_orders_only": (0, 1),
         "outside_rth": (0, 1),
         "send_message": (0, 1),
+        "show_popup": (0, 1),
         "time_in_force": ("GTC", "GTD"),
     },
     models={

@@ -83,6 +83,9 @@ GET_FYI_DISCLAIMER = Endpoint(
     path={
         "type_code": "typecode",
     },
+    forms={
+        "type_code": "fyi code",
+    },
 )
 
 READ_FYI_DISCLAIMER = Endpoint(
@@ -99,6 +102,9 @@ READ_FYI_DISCLAIMER = Endpoint(
     path={
         "type_code": "typecode",
     },
+    forms={
+        "type_code": "fyi code",
+    },
 )
 
 GET_ALL_FYIS = Endpoint(
@@ -113,6 +119,11 @@ GET_ALL_FYIS = Endpoint(
         "include": "include",
         "exclude": "exclude",
         "id_": "id",
+    },
+    forms={
+        "max_": "up to 10",
+        "include": "fyi codes",
+        "exclude": "fyi codes",
     },
 )
 
@@ -170,6 +181,9 @@ MODIFY_FYI_NOTIFICATION = Endpoint(
     },
     kinds={
         "enabled": "bool",
+    },
+    forms={
+        "type_code": "fyi code",
     },
     sends="fields",
 )

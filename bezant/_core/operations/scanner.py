@@ -37,6 +37,12 @@ GET_SCANNER_RESULTS = Endpoint(
         "location": "str",
         "type_": "str",
     },
+    forms={
+        "filter_": "scan conditions",
+        "instrument": "scanner code",
+        "location": "scanner code",
+        "type_": "scanner code",
+    },
     models={
         "filter_": "list[scanner.ScanCondition]",
     },

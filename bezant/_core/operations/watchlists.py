@@ -14,6 +14,9 @@ DELETE_WATCHLIST = Endpoint(
     query={
         "id_": "id",
     },
+    forms={
+        "id_": "number",
+    },
 )
 
 GET_WATCHLIST = Endpoint(
@@ -49,6 +52,7 @@ CREATE_WATCHLIST = Endpoint(
     },
     forms={
         "id_": "digits",
+        "rows": "watchlist rows",
     },
     models={
         "rows": "list[watchlists.WatchlistRow]",

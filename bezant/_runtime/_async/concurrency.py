@@ -273,8 +273,8 @@ def connecting(opening: Coroutine[Any, Any, C]) -> Connecting[C]:
 
 
 async def run_blocking(function: Callable[[], T]) -> T:
-    """Call a function that blocks for a short time, such as one that reads a file.
+    """Call a function that blocks for a short time, for example while it reads a file.
 
-    The event loop goes on meanwhile.
+    Other tasks of the event loop run in the meantime.
     """
     return await asyncio.to_thread(function)

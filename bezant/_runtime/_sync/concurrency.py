@@ -318,5 +318,5 @@ class Worker:
 
 
 def run_blocking(function: Callable[[], T]) -> T:
-    """Call a function that blocks for a short time, such as one that reads a file."""
+    """Call a function that blocks for a short time, for example while it reads a file."""
     return function()

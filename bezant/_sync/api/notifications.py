@@ -144,8 +144,9 @@ class NotificationsApi(Group):
 
         Args:
             max_: maximum number of notifications to return, up to 10.
-            include: codes of the kinds to return, such as ``BA``; IBKR ignores this argument.
-            exclude: codes of the kinds to leave out, such as ``BA``.
+            include: codes of the kinds to return, such as ``BA`` or ``BA,OE``; IBKR ignores this
+                argument.
+            exclude: codes of the kinds to leave out, such as ``BA`` or ``BA,OE``.
             id_: id of the last notification that you have, to return the notifications after it;
                 None to start with the first.
 

@@ -12,6 +12,7 @@ from .alerts import AlertApi
 from .analyst import AnalystApi
 from .call import INVENTED, NO_RESOURCE, Call, error
 from .contracts import ContractApi
+from .event_contracts import EventContractApi
 from .examples import Examples
 from .market_data import MarketDataApi
 from .notifications import FyiApi
@@ -45,6 +46,7 @@ _GROUPS = (
     AlertApi,
     FyiApi,
     ScannerApi,
+    EventContractApi,
 )
 
 

@@ -37,6 +37,7 @@ _MAY_BE_EMPTY = {"get_trade_history"}
 GROUPS = sorted({entry.group for entry in OPERATIONS.values()})
 OAUTH_GROUPS = {entry.group for entry in OPERATIONS.values() if entry.needs_oauth}
 AAPL = 265598
+EVENT = 900_000_101
 _VALUES: dict[str, Any] = {
     "acct_id": "DU1234567",
     "account_ids": ["DU1234567"],
@@ -51,6 +52,7 @@ _VALUES: dict[str, Any] = {
     "fields": ["31", "84"],
     "id_": "1234",
     "instrument": "STK",
+    "location": "STK.US.MAJOR",
     "month": "MAR27",
     "page": 0,
     "period": "1d",
@@ -73,6 +75,10 @@ _SPECIAL: dict[str, dict[str, Any]] = {
     "get_dynamic_accounts": {"search_pattern": "du"},
     "get_futures_by_symbol": {"symbols": ["ES", "NONE"]},
     "get_instrument_info": {"conid": str(AAPL)},
+    "get_forecast_contract": {"conid": EVENT},
+    "get_forecast_market": {"underlying_conid": EVENT - 100},
+    "get_forecast_rules": {"conid": EVENT},
+    "get_forecast_schedule": {"conid": EVENT},
     "modify_fyi_delivery": {"device_id": "phone", "device_name": "Phone", "enabled": True},
     "submit_new_orders": {"orders": [_TICKET]},
     "preview_margin_impact": {"orders": [_TICKET]},
