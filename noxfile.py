@@ -8,6 +8,7 @@ import tarfile
 from pathlib import Path
 
 import nox
+from packaging.requirements import Requirement
 
 nox.options.default_venv_backend = "virtualenv"
 nox.options.sessions = ["check", "tests", "uvloop", "examples", "docs"]
@@ -112,6 +113,47 @@ def tests_httpx2(session: nox.Session) -> None:
     session.run("python", "-m", "pip", "uninstall", "--quiet", "--yes", "httpcore", "httpx")
     chosen = session.posargs or ["tests/_async", "tests/_sync", "tests/twins", "-q", "-n", "auto"]
     session.run("pytest", "--ignore", "tests/twins/test_mocking_tools.py", *chosen)
+
+
+@nox.session(python=PYTHONS[0])
+def lowest(session: nox.Session) -> None:
+    """Run the tests with the lowest version of each dependency that pyproject.toml allows."""
+    # Users combine bezant with these packages, so their lowest versions are tested, too. The
+    # other packages of the group are tools of the tests. Some of these need newer versions of the
+    # dependencies, as pytest-httpx does.
+    peers = ("fastapi", "pydantic", "pytest-asyncio", "respx")
+    tools = ("hypothesis", "pytest-randomly", "pytest-xdist", "tzdata", "uvloop")
+    group = {
+        Requirement(each).name: each for each in nox.project.dependency_groups(PROJECT, "test")
+    }
+    extras = PROJECT["project"]["optional-dependencies"].values()
+    stated = [*PROJECT["project"]["dependencies"], *(each for extra in extras for each in extra)]
+    bounds = lowest_versions([*stated, *(group[name] for name in peers)])
+    pinned = Path("constraints.txt").read_text(encoding="utf-8").splitlines()[1:]
+    others = [line for line in pinned if Requirement(line).name not in {*bounds, "pydantic_core"}]
+    constraints = Path(session.create_tmp()) / "lowest.txt"
+    lines = [f"{name}=={version}" for name, version in bounds.items()]
+    constraints.write_text("\n".join([*lines, *others]) + "\n", encoding="utf-8")
+    packages = [group[name] for name in (*peers, *tools)]
+    session.install("-c", str(constraints), "-e", ".[all,testing]", *packages)
+    folders = ("_async", "_sync", "twins", "core", "sim", "cli", "testing")
+    chosen = session.posargs or [*(f"tests/{each}" for each in folders), "-q", "-n", "auto"]
+    # This version of pytest blames the test that happens to run for objects that were not closed.
+    ignored = ("-W", "default::pytest.PytestUnraisableExceptionWarning")
+    session.run("pytest", *ignored, "--ignore", "tests/twins/test_mocking_tools.py", *chosen)
+
+
+def lowest_versions(requirements: list[str]) -> dict[str, str]:
+    """Return the lower bound of each requirement, by the name of its package.
+
+    Raises:
+        ValueError: a requirement has no lower bound.
+    """
+    found = {}
+    for each in map(Requirement, requirements):
+        if each.name != PROJECT["project"]["name"]:
+            (found[each.name],) = [one.version for one in each.specifier if one.operator == ">="]
+    return found
 
 
 @nox.session(python=NEWEST_COMMON)
