@@ -35,6 +35,7 @@ def check(session: nox.Session) -> None:
     session.run("python", "tools/gen_names.py", "--check")
     session.run("python", "tools/gen_fields.py", "--check")
     session.run("python", "tools/gen_sync.py", "--check")
+    session.run("python", "tools/gen_llms.py", "--check")
     session.run("python", "tools/check_words.py")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
@@ -93,6 +94,7 @@ def fix(session: nox.Session) -> None:
     session.run("python", "tools/gen_names.py")
     session.run("python", "tools/gen_fields.py")
     session.run("python", "tools/gen_sync.py")
+    session.run("python", "tools/gen_llms.py")
 
 
 @nox.session(python=PYTHONS)
