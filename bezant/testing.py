@@ -1,7 +1,7 @@
 """Plugin for pytest: a simulated gateway and clients of it, for your own project's tests.
 
 pytest loads it automatically once bezant is installed. The fixtures need
-`pip install "bezant[sim]"`. The plugin imports nothing else until a test uses one of these
+`pip install "bezant[testing]"`. The plugin imports nothing else until a test uses one of these
 fixtures:
 
 - `ibkr_gateway`: a `bezant.sim.SimulatedGateway`, a new one for each test;

@@ -88,8 +88,14 @@ def find_java() -> str:
         BezantError: no Java was found, or it is older than Java 8.
     """
     java = _tool("java")
+    # Java's encoding can differ from Python's.
     done = subprocess.run(
-        [java, "-version"], capture_output=True, text=True, timeout=_TOOL_SECONDS, check=False
+        [java, "-version"],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=_TOOL_SECONDS,
+        check=False,
     )
     words = done.stderr + done.stdout
     found = re.search(r'version "(?:1\.)?(\d+)', words)
@@ -285,6 +291,7 @@ def _keytool(password: str, *arguments: str) -> None:
         env=os.environ | {_PASSWORD_VARIABLE: password},
         capture_output=True,
         text=True,
+        errors="replace",
         timeout=_TOOL_SECONDS,
         check=False,
     )

@@ -92,6 +92,14 @@ def test_java_is_checked(tools: Path, says: str, refused: str | None) -> None:
             _gateway_files.find_java()
 
 
+def test_output_of_java_in_another_encoding_is_read(tools: Path) -> None:
+    program(tools, "java", r"""printf 'Biblioth\350que\nopenjdk version "21"\n' >&2""")
+    assert _gateway_files.find_java() == str(tools / "java")
+    program(tools, "java", r"printf 'Erreur : m\351moire' >&2; exit 1")
+    with pytest.raises(bezant.BezantError, match=r"Erreur : m.moire"):
+        _gateway_files.find_java()
+
+
 def test_a_missing_java_says_what_to_install(
     tools: Path, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -36,7 +36,7 @@ def speak(gateway: SimulatedGateway) -> Callable[[bytes], str]:
 def test_requests_are_recorded_in_order(gateway: SimulatedGateway, api: httpx.Client) -> None:
     api.post("/tickle", headers={"X-Two": "a"})
     api.get("/trsrv/stocks", params={"symbols": "BRK B"})
-    api.post("/iserver/auth/ssodh/init", json={"publish": True})
+    api.post("/iserver/auth/ssodh/init", content=b'{"publish":true}')
     first, second, third = gateway.requests
     assert isinstance(first, RecordedRequest)
     assert (first.method, first.path, first.body) == ("POST", "/v1/api/tickle", b"")
