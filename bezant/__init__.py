@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ._core.http.captured import CapturedResponses, RawResponse
     from ._core.http.files import BinaryResponse
     from ._core.marketdata.fields import MarketDataFields
+    from ._core.marketdata.liveness import StaleReason
     from ._core.session.state import BrokerageState, LoginState, SessionChange, SessionState
     from ._sync.bulk import Bulk
     from ._sync.client import Client
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from ._sync.session.session import Session
     from ._sync.stream.client import WsClient
     from ._sync.stream.handles import Orders, Quote, Subscription
+    from ._wire.availability import Availability
     from ._wire.terms import (
         OrderFilter,
         OrderStatusName,
@@ -86,6 +88,7 @@ if TYPE_CHECKING:
         Refused,
         ResponseTooLarge,
         SessionError,
+        StaleData,
         SymbolError,
         SymbolNotFound,
         TlsFailed,
@@ -153,6 +156,7 @@ _HOMES = {
     ),
     "_core.http.files": ("BinaryResponse",),
     "_core.marketdata.fields": ("MarketDataFields",),
+    "_core.marketdata.liveness": ("StaleReason",),
     "_core.session.state": (
         "BrokerageState",
         "LoginState",
@@ -171,6 +175,7 @@ _HOMES = {
         "Quote",
         "Subscription",
     ),
+    "_wire.availability": ("Availability",),
     "_wire.terms": (
         "OrderFilter",
         "OrderStatusName",
@@ -216,6 +221,7 @@ _HOMES = {
         "Refused",
         "ResponseTooLarge",
         "SessionError",
+        "StaleData",
         "SymbolError",
         "SymbolNotFound",
         "TlsFailed",
@@ -284,6 +290,7 @@ __all__ = [
     "AsyncSymbolCache",
     "AsyncWsClient",
     "AuthStatus",
+    "Availability",
     "BadRequest",
     "BarsUpdate",
     "BezantError",
@@ -358,6 +365,8 @@ __all__ = [
     "SessionState",
     "SessionStatus",
     "Side",
+    "StaleData",
+    "StaleReason",
     "StreamBar",
     "StreamStats",
     "Subscription",

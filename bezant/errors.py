@@ -45,7 +45,8 @@ All errors derive from `BezantError`, so ``except BezantError`` catches them all
         ├── WsTimeout             no message arrived in time (also a TimeoutError)
         ├── WsClosed              the WebSocket is closed
         ├── WsProtocolError       the peer broke the protocol
-        └── OrdersUnknown         the stream has no current list of orders; wait for it
+        ├── OrdersUnknown         the stream has no current list of orders; wait for it
+        └── StaleData             live values may be outdated; the error says why and since when
 
 If `BezantError.retryable` is true, the same call may succeed later. It is never true for a call
 with an unknown outcome.
@@ -53,11 +54,13 @@ with an unknown outcome.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ._core.marketdata.liveness import StaleReason
     from .models import AuthStatus, Listing
     from .models.orders import OrderPreview
 
@@ -96,6 +99,7 @@ __all__ = [
     "Refused",
     "ResponseTooLarge",
     "SessionError",
+    "StaleData",
     "SymbolError",
     "SymbolNotFound",
     "TlsFailed",
@@ -622,6 +626,36 @@ class OrdersUnknown(WsError):
     """
 
     retryable = True
+
+
+class StaleData(WsError):
+    """Live values have become stale: they may be outdated, and must not be taken for current ones.
+
+    A ``wait`` or ``changed`` of a live object raises this error once each time its values become
+    stale, and again if the reason changes. If you call it again, it waits until the values are
+    current again.
+
+    Attributes:
+        reason: why the values are stale.
+        since: time of the last moment at which the values were known to be current, in UTC.
+        contracts: the contracts whose market data is stale, as text; empty for other live objects.
+    """
+
+    retryable = True
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        operation: str | None = None,
+        reason: StaleReason = "connection lost",
+        since: datetime = datetime(1970, 1, 1, tzinfo=UTC),
+        contracts: Sequence[str] = (),
+    ) -> None:
+        super().__init__(message, operation=operation)
+        self.reason = reason
+        self.since = since
+        self.contracts: tuple[str, ...] = tuple(contracts)
 
 
 class SymbolError(BezantError):

@@ -108,6 +108,7 @@ RETRYABLE = {
     "PacingError",
     "PrerequisiteFailed",
     "RateLimited",
+    "StaleData",
     "WsClosed",
     "WsConnectFailed",
     "WsTimeout",

@@ -28,6 +28,8 @@ class Timing:
             silently after about 15 minutes.
         confirm_after: time after which the command to subscribe is sent again if no message has
             come.
+        quiet_after: if a contract with market data sends nothing for this time, the stream
+            subscribes to it again, and compares its last known prices with a snapshot.
         backoff_from: pause before the first attempt to reconnect.
         backoff_to: longest pause between two attempts to reconnect.
         good_run: time that a connection has to last so that the next pause is ``backoff_from``
@@ -41,6 +43,7 @@ class Timing:
     renew_from: float = 480.0
     renew_to: float = 600.0
     confirm_after: float = 15.0
+    quiet_after: float = 60.0
     backoff_from: float = 1.0
     backoff_to: float = 60.0
     good_run: float = 60.0
