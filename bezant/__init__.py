@@ -31,8 +31,20 @@ if TYPE_CHECKING:
     from ._core.decoding.drift import Drift
     from ._core.http.captured import CapturedResponses, RawResponse
     from ._core.http.files import BinaryResponse
-    from ._core.marketdata.fields import MarketDataFields
+    from ._core.marketdata.contract import HasConid
+    from ._core.marketdata.fields import (
+        BONDS,
+        DAY,
+        DIVIDENDS,
+        FUNDAMENTALS,
+        GREEKS,
+        L1,
+        SHORTING,
+        VOLATILITY,
+        MarketDataFields,
+    )
     from ._core.marketdata.liveness import StaleReason
+    from ._core.marketdata.quote_row import MissingReason, QuoteRow
     from ._core.session.state import BrokerageState, LoginState, SessionChange, SessionState
     from ._sync.bulk import Bulk
     from ._sync.client import Client
@@ -73,6 +85,7 @@ if TYPE_CHECKING:
         InvalidRequest,
         MissingValue,
         NoAccounts,
+        NoQuoteValue,
         NoSession,
         NotAuthenticated,
         NotEstablished,
@@ -92,6 +105,7 @@ if TYPE_CHECKING:
         SymbolError,
         SymbolNotFound,
         TlsFailed,
+        TooManyLines,
         UnexpectedRedirect,
         UpstreamError,
         WrongContext,
@@ -155,8 +169,23 @@ _HOMES = {
         "RawResponse",
     ),
     "_core.http.files": ("BinaryResponse",),
-    "_core.marketdata.fields": ("MarketDataFields",),
+    "_core.marketdata.contract": ("HasConid",),
+    "_core.marketdata.fields": (
+        "BONDS",
+        "DAY",
+        "DIVIDENDS",
+        "FUNDAMENTALS",
+        "GREEKS",
+        "L1",
+        "SHORTING",
+        "VOLATILITY",
+        "MarketDataFields",
+    ),
     "_core.marketdata.liveness": ("StaleReason",),
+    "_core.marketdata.quote_row": (
+        "MissingReason",
+        "QuoteRow",
+    ),
     "_core.session.state": (
         "BrokerageState",
         "LoginState",
@@ -206,6 +235,7 @@ _HOMES = {
         "InvalidRequest",
         "MissingValue",
         "NoAccounts",
+        "NoQuoteValue",
         "NoSession",
         "NotAuthenticated",
         "NotEstablished",
@@ -225,6 +255,7 @@ _HOMES = {
         "SymbolError",
         "SymbolNotFound",
         "TlsFailed",
+        "TooManyLines",
         "UnexpectedRedirect",
         "UpstreamError",
         "WrongContext",
@@ -274,6 +305,14 @@ _HOMES = {
 }
 
 __all__ = [
+    "BONDS",
+    "DAY",
+    "DIVIDENDS",
+    "FUNDAMENTALS",
+    "GREEKS",
+    "L1",
+    "SHORTING",
+    "VOLATILITY",
     "Account",
     "AccountBusy",
     "AccountUpdate",
@@ -310,6 +349,7 @@ __all__ = [
     "DriftWarning",
     "ErrorMessage",
     "Gap",
+    "HasConid",
     "Heartbeat",
     "HttpError",
     "HttpTimeout",
@@ -326,8 +366,10 @@ __all__ = [
     "MarketData",
     "MarketDataFields",
     "Message",
+    "MissingReason",
     "MissingValue",
     "NoAccounts",
+    "NoQuoteValue",
     "NoSession",
     "NotAuthenticated",
     "NotEstablished",
@@ -352,6 +394,7 @@ __all__ = [
     "Progress",
     "Prompt",
     "Quote",
+    "QuoteRow",
     "RateLimited",
     "RawResponse",
     "Reconnected",
@@ -378,6 +421,7 @@ __all__ = [
     "Tickle",
     "TimeInForce",
     "TlsFailed",
+    "TooManyLines",
     "TradeUpdate",
     "UnexpectedRedirect",
     "UpstreamError",

@@ -36,6 +36,8 @@ All errors derive from `BezantError`, so ``except BezantError`` catches them all
     ├── DecodeError               the response could not be read
     │   └── ResponseTooLarge      the response is longer than the limit
     ├── MissingValue              your program read a required field that has no value
+    ├── NoQuoteValue              a quote has no value of a field that your program requires
+    ├── TooManyLines              more contracts than IBKR sends market data for at a time
     ├── IncompleteList            a list lacks rows the client knows of, or may be empty in error
     ├── SymbolError               a symbol does not identify one contract
     │   ├── SymbolNotFound        no contract has the symbol
@@ -61,6 +63,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ._core.marketdata.liveness import StaleReason
+    from ._core.marketdata.quote_row import MissingReason
     from .models import AuthStatus, Listing
     from .models.orders import OrderPreview
 
@@ -84,6 +87,7 @@ __all__ = [
     "InvalidRequest",
     "MissingValue",
     "NoAccounts",
+    "NoQuoteValue",
     "NoSession",
     "NotAuthenticated",
     "NotEstablished",
@@ -103,6 +107,7 @@ __all__ = [
     "SymbolError",
     "SymbolNotFound",
     "TlsFailed",
+    "TooManyLines",
     "UnexpectedRedirect",
     "UpstreamError",
     "WrongContext",
@@ -467,6 +472,57 @@ class MissingValue(BezantError):
         super().__init__(message, operation=operation)
         self.field = field
         self.model = model
+
+
+class NoQuoteValue(BezantError):
+    """A quote has no usable value of a field that your program requires.
+
+    Attributes:
+        field: name of the field, such as ``last``.
+        reason: why there is no usable value.
+        contract: the contract of the quote, as text.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        operation: str | None = None,
+        field: str = "",
+        reason: MissingReason = "no value",
+        contract: str = "",
+    ) -> None:
+        super().__init__(message, operation=operation)
+        self.field = field
+        self.reason = reason
+        self.contract = contract
+
+
+class TooManyLines(BezantError):
+    """IBKR does not send market data of so many contracts at a time; nothing was requested.
+
+    IBKR gives a user 100 market data lines by default. Each contract with market data uses a line,
+    over all streams and snapshots of the process.
+
+    Attributes:
+        needed: number of further lines that the call needs.
+        free: number of lines that are free, or that only old snapshots use.
+        limit: number of lines that you have: the client's ``max_market_data_lines``.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        operation: str | None = None,
+        needed: int = 0,
+        free: int = 0,
+        limit: int = 0,
+    ) -> None:
+        super().__init__(message, operation=operation)
+        self.needed = needed
+        self.free = free
+        self.limit = limit
 
 
 class IncompleteList(BezantError):

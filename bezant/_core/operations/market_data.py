@@ -110,3 +110,6 @@ CLOSE_ALL_MD_STREAMS = Endpoint(
     operation=Operation("GET", "/iserver/marketdata/unsubscribeall", idempotent=True),
     response="market_data.Unsubscribed",
 )
+
+# Return a regulatory snapshot of a contract, for which IBKR charges a fee.
+GET_REGULATORY_SNAPSHOT = Operation("GET", "/md/regsnapshot", idempotent=False, effect="account")
