@@ -39,7 +39,20 @@ if TYPE_CHECKING:
     from ._core.decoding.drift import Drift
     from ._core.http.captured import CapturedResponses, RawResponse
     from ._core.http.files import BinaryResponse
-    from ._core.marketdata.fields import MarketDataFields
+    from ._core.marketdata.contract import HasConid
+    from ._core.marketdata.fields import (
+        BONDS,
+        DAY,
+        DIVIDENDS,
+        FUNDAMENTALS,
+        GREEKS,
+        L1,
+        SHORTING,
+        VOLATILITY,
+        MarketDataFields,
+    )
+    from ._core.marketdata.liveness import StaleReason
+    from ._core.marketdata.quote_row import MissingReason, QuoteRow
     from ._core.session.state import BrokerageState, LoginState, SessionChange, SessionState
     from ._core.trading.combos import Combo, combo
     from ._core.trading.orders import (
@@ -67,6 +80,7 @@ if TYPE_CHECKING:
     from ._sync.trading.asking import OrderQuestion
     from ._sync.trading.trade import BracketTrade, Trade
     from ._sync.trading.trading import Trading
+    from ._wire.availability import Availability
     from ._wire.terms import (
         OrderFilter,
         OrderStatusName,
@@ -100,6 +114,7 @@ if TYPE_CHECKING:
         MissingValue,
         NeverArrived,
         NoAccounts,
+        NoQuoteValue,
         NoSession,
         NotAuthenticated,
         NotEstablished,
@@ -118,9 +133,11 @@ if TYPE_CHECKING:
         Refused,
         ResponseTooLarge,
         SessionError,
+        StaleData,
         SymbolError,
         SymbolNotFound,
         TlsFailed,
+        TooManyLines,
         UnexpectedRedirect,
         UpstreamError,
         WrongContext,
@@ -204,7 +221,23 @@ _HOMES = {
         "RawResponse",
     ),
     "_core.http.files": ("BinaryResponse",),
-    "_core.marketdata.fields": ("MarketDataFields",),
+    "_core.marketdata.contract": ("HasConid",),
+    "_core.marketdata.fields": (
+        "BONDS",
+        "DAY",
+        "DIVIDENDS",
+        "FUNDAMENTALS",
+        "GREEKS",
+        "L1",
+        "SHORTING",
+        "VOLATILITY",
+        "MarketDataFields",
+    ),
+    "_core.marketdata.liveness": ("StaleReason",),
+    "_core.marketdata.quote_row": (
+        "MissingReason",
+        "QuoteRow",
+    ),
     "_core.session.state": (
         "BrokerageState",
         "LoginState",
@@ -259,6 +292,7 @@ _HOMES = {
         "Trade",
     ),
     "_sync.trading.trading": ("Trading",),
+    "_wire.availability": ("Availability",),
     "_wire.terms": (
         "OrderFilter",
         "OrderStatusName",
@@ -292,6 +326,7 @@ _HOMES = {
         "MissingValue",
         "NeverArrived",
         "NoAccounts",
+        "NoQuoteValue",
         "NoSession",
         "NotAuthenticated",
         "NotEstablished",
@@ -310,9 +345,11 @@ _HOMES = {
         "Refused",
         "ResponseTooLarge",
         "SessionError",
+        "StaleData",
         "SymbolError",
         "SymbolNotFound",
         "TlsFailed",
+        "TooManyLines",
         "UnexpectedRedirect",
         "UpstreamError",
         "WrongContext",
@@ -369,6 +406,14 @@ _HOMES = {
 }
 
 __all__ = [
+    "BONDS",
+    "DAY",
+    "DIVIDENDS",
+    "FUNDAMENTALS",
+    "GREEKS",
+    "L1",
+    "SHORTING",
+    "VOLATILITY",
     "Account",
     "AccountBusy",
     "AccountUpdate",
@@ -393,6 +438,7 @@ __all__ = [
     "AsyncTrading",
     "AsyncWsClient",
     "AuthStatus",
+    "Availability",
     "BadRequest",
     "BarsUpdate",
     "BezantError",
@@ -420,6 +466,7 @@ __all__ = [
     "ErrorMessage",
     "Figure",
     "Gap",
+    "HasConid",
     "Heartbeat",
     "Holding",
     "HoldingKind",
@@ -442,9 +489,11 @@ __all__ = [
     "MarketDataFields",
     "MarketHours",
     "Message",
+    "MissingReason",
     "MissingValue",
     "NeverArrived",
     "NoAccounts",
+    "NoQuoteValue",
     "NoSession",
     "NotAuthenticated",
     "NotEstablished",
@@ -485,6 +534,7 @@ __all__ = [
     "Question",
     "QuestionKind",
     "Quote",
+    "QuoteRow",
     "RateLimited",
     "RateSource",
     "RawResponse",
@@ -500,6 +550,8 @@ __all__ = [
     "SessionState",
     "SessionStatus",
     "Side",
+    "StaleData",
+    "StaleReason",
     "StreamBar",
     "StreamStats",
     "Subscription",
@@ -511,6 +563,7 @@ __all__ = [
     "Tickle",
     "TimeInForce",
     "TlsFailed",
+    "TooManyLines",
     "Trade",
     "TradeUpdate",
     "Trading",

@@ -43,6 +43,8 @@ All errors derive from `BezantError`, so ``except BezantError`` catches them all
     ├── DecodeError               the response could not be read
     │   └── ResponseTooLarge      the response is longer than the limit
     ├── MissingValue              your program read a required field that has no value
+    ├── NoQuoteValue              a quote has no value of a field that your program requires
+    ├── TooManyLines              more contracts than IBKR sends market data for at a time
     ├── IncompleteList            a list lacks rows the client knows of, or may be empty in error
     ├── IncompleteHoldings        the total would leave out a position or cash without a value
     ├── SymbolError               a symbol does not identify one contract
@@ -53,7 +55,8 @@ All errors derive from `BezantError`, so ``except BezantError`` catches them all
         ├── WsTimeout             no message arrived in time (also a TimeoutError)
         ├── WsClosed              the WebSocket is closed
         ├── WsProtocolError       the peer broke the protocol
-        └── OrdersUnknown         the stream has no current list of orders; wait for it
+        ├── OrdersUnknown         the stream has no current list of orders; wait for it
+        └── StaleData             live values may be outdated; the error says why and since when
 
 If `BezantError.retryable` is true, the same call may succeed later. It is never true for a call
 with an unknown outcome.
@@ -61,11 +64,14 @@ with an unknown outcome.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ._core.marketdata.liveness import StaleReason
+    from ._core.marketdata.quote_row import MissingReason
     from .models import AuthStatus, Contract, Listing
     from .models.holdings import Holding
     from .models.orders import OrderPreview
@@ -93,6 +99,7 @@ __all__ = [
     "MissingValue",
     "NeverArrived",
     "NoAccounts",
+    "NoQuoteValue",
     "NoSession",
     "NotAuthenticated",
     "NotEstablished",
@@ -111,9 +118,11 @@ __all__ = [
     "Refused",
     "ResponseTooLarge",
     "SessionError",
+    "StaleData",
     "SymbolError",
     "SymbolNotFound",
     "TlsFailed",
+    "TooManyLines",
     "UnexpectedRedirect",
     "UpstreamError",
     "WrongContext",
@@ -552,6 +561,57 @@ class MissingValue(BezantError):
         self.model = model
 
 
+class NoQuoteValue(BezantError):
+    """A quote has no usable value of a field that your program requires.
+
+    Attributes:
+        field: name of the field, such as ``last``.
+        reason: why there is no usable value.
+        contract: the contract of the quote, as text.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        operation: str | None = None,
+        field: str = "",
+        reason: MissingReason = "no value",
+        contract: str = "",
+    ) -> None:
+        super().__init__(message, operation=operation)
+        self.field = field
+        self.reason = reason
+        self.contract = contract
+
+
+class TooManyLines(BezantError):
+    """IBKR does not send market data of so many contracts at a time; nothing was requested.
+
+    IBKR gives a user 100 market data lines by default. Each contract with market data uses a line,
+    over all streams and snapshots of the process.
+
+    Attributes:
+        needed: number of further lines that the call needs.
+        free: number of lines that are free, or that only old snapshots use.
+        limit: number of lines that you have: the client's ``max_market_data_lines``.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        operation: str | None = None,
+        needed: int = 0,
+        free: int = 0,
+        limit: int = 0,
+    ) -> None:
+        super().__init__(message, operation=operation)
+        self.needed = needed
+        self.free = free
+        self.limit = limit
+
+
 class IncompleteList(BezantError):
     """A list lacks orders or executions that this client knows of, or may be wrongly empty.
 
@@ -724,6 +784,36 @@ class OrdersUnknown(WsError):
     """
 
     retryable = True
+
+
+class StaleData(WsError):
+    """Live values have become stale: they may be outdated, and must not be taken for current ones.
+
+    A ``wait`` or ``changed`` of a live object raises this error once each time its values become
+    stale, and again if the reason changes. If you call it again, it waits until the values are
+    current again.
+
+    Attributes:
+        reason: why the values are stale.
+        since: time of the last moment at which the values were known to be current, in UTC.
+        contracts: the contracts whose market data is stale, as text; empty for other live objects.
+    """
+
+    retryable = True
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        operation: str | None = None,
+        reason: StaleReason = "connection lost",
+        since: datetime = datetime(1970, 1, 1, tzinfo=UTC),
+        contracts: Sequence[str] = (),
+    ) -> None:
+        super().__init__(message, operation=operation)
+        self.reason = reason
+        self.since = since
+        self.contracts: tuple[str, ...] = tuple(contracts)
 
 
 class SymbolError(BezantError):

@@ -56,6 +56,7 @@ class ClientBase:
         max_wait: float = 30.0,
         retries: int | None = None,
         cache: str | os.PathLike[str] | None = None,
+        max_market_data_lines: int = 100,
         transport: object = None,
         headers: Mapping[str, str] | None = None,
         auth: Auth | None = None,
@@ -138,6 +139,7 @@ class ClientBase:
         strict: bool | None = None,
         max_wait: float | None = None,
         retries: int | None = None,
+        max_market_data_lines: int | None = None,
     ) -> C:
         """Return a copy of this client with other settings; both share the session and connections.
 

@@ -25,7 +25,9 @@ from .http.permit import patience
 
 if TYPE_CHECKING:
     from .._core.contracts.increments import Rounding
+    from .._core.marketdata.contract import HasConid
     from .._core.marketdata.fields import MarketDataFields
+    from .._core.marketdata.quote_row import QuoteRow
     from .._core.portfolio.position_pages import Pager
     from .._core.trading.questions import Answers
     from ..models._contract import Contract
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     from .trading.trading import Trading
 
 T = TypeVar("T", bound="LiveOrder | Trade")
-C = TypeVar("C", bound=int | str)
+Q = TypeVar("Q", bound="int | str | HasConid")
 
 
 class Client(ClientBase):
@@ -83,6 +85,8 @@ class Client(ClientBase):
         cache: path of a file in which `client.contracts` keeps what it has looked up, so that the
             next process need not look it up again; by default ``BEZANT_CACHE`` from the
             environment, else contracts are kept in memory only. ``""`` for memory only.
+        max_market_data_lines: number of contracts for which IBKR sends market data at a time; 100
+            by default. IBKR gives more market data lines to some users.
         transport: sends requests instead of the client's own connections: an object with httpx's
             transport interface, such as an ``httpx.MockTransport`` or a recorder. The client closes
             this transport. WebSockets do not use it.
@@ -515,59 +519,81 @@ class Client(ClientBase):
             self._pipeline.forget_session()
             raise
 
-    def snapshots(
+    def quotes(
         self,
-        conids: Iterable[C],
+        contracts: Iterable[Q],
         fields: MarketDataFields | None = None,
         *,
+        real_time_only: bool = False,
         timeout: float = 5.0,
-    ) -> dict[C, MarketData]:
-        """Return snapshots of market data (``GET /iserver/marketdata/snapshot``).
+    ) -> list[QuoteRow[Q]]:
+        """Return quotes of any number of contracts (``GET /iserver/marketdata/snapshot``).
 
         IBKR's first response for a contract has no values yet: the first request only subscribes to
         the contract's fields. So the client polls until the values have arrived; one request covers
-        up to 100 contracts. A field for which IBKR has no value never arrives. Fields that have not
-        arrived within ``timeout`` are None.
+        up to 100 contracts. A field for which IBKR has no value never arrives.
+
+        Each contract uses a market data line. If there are more contracts than free lines, the
+        client requests the contracts in parts, and releases the lines of one part before the next
+        one. IBKR releases only one line per call, so 1,000 contracts take about 90 seconds.
 
         Args:
-            conids: IBKR's contract ids (conids); for a combination, a text such as
+            contracts: the contracts: IBKR's contract ids (conids), objects with a ``conid``, or
+                IBKR's texts such as ``265598@NYSE`` or, for a combination,
                 ``28812380;;;43645865/1,9408/-1``.
-            fields: fields to request, by default `MarketDataFields.default_l1`. The gateway keeps
-                only one set of fields for each contract: if a stream or a later call requests other
-                fields, the gateway sends the contract's data from the beginning.
-            timeout: seconds to wait for the fields; 5 by default. After that, the method returns
-                the fields that have arrived.
+            fields: fields to request, such as ``bezant.GREEKS``; by default `bezant.L1`. The
+                gateway keeps only one set of fields for each contract: if a stream or a later call
+                requests other fields, the gateway sends the contract's data from the beginning.
+            real_time_only: whether numbers that are delayed, frozen or of unknown availability, a
+                last price that is the prior day's close, and that of a halted contract count as
+                missing.
+            timeout: seconds to wait for the fields, for each part; 5 by default. After that, the
+                method returns the fields that have arrived.
 
         Returns:
-            A dict of the quotes, in the order of ``conids``. Each key is the contract as you passed
-            it. Contracts for which the gateway sent no data are left out.
+            One row for each contract, in the order of ``contracts``, also if the gateway sent no
+            data of it. ``row.missing("last")`` says why a value is missing.
 
         Raises:
             CompetingSession: the gateway sent no value for any contract, because another session of
                 the same user name receives the market data.
-            InvalidRequest: a contract is not valid, or ``conids`` is empty.
+            TooManyLines: streams use all market data lines.
+            InvalidRequest: an argument is not valid, or there are no contracts.
         """
-        from .._core.marketdata.snapshots import POLL, Quotes
-        from .._core.operations.market_data import GET_MD_SNAPSHOT
-        from .marketdata.lines import make_room
-        from .waiting import Polling
+        from .._core.marketdata.snapshots import QuoteRequest
 
         check_seconds("timeout", timeout)
-        quotes = Quotes(conids, fields)
-        make_room(self._pipeline, self._settings, quotes.contracts)
-        polling = Polling(POLL, timeout)
-        while True:
-            for batch in quotes.batches():
-                asked = {"conids": batch, "fields": quotes.codes}
-                rows = self._pipeline.call(
-                    GET_MD_SNAPSHOT.operation, list[object], self._settings, params=asked
-                )
-                quotes.add(batch, rows)
-            if quotes.complete or not polling.pause():
-                error = quotes.lost_to_another_session(self._pipeline.session.status)
-                if error is not None:
-                    raise error
-                return quotes.found()
+        request = QuoteRequest(contracts, fields, real_time_only=real_time_only)
+        limiter, limit = self._pipeline.limiter, self._settings.max_market_data_lines
+        while part := request.next_part(limiter.streamed_lines(), limiter.free_lines(limit)):
+            request.add(self._quotes(part, request.fields, timeout))
+        return request.rows()
+
+    def _quotes(
+        self, contracts: list[str], fields: MarketDataFields, timeout: float
+    ) -> dict[str, MarketData]:
+        """Return the data of contracts for which there are enough market data lines."""
+        from .._core.marketdata.snapshots import POLL, Quotes
+        from .._core.operations.market_data import GET_MD_SNAPSHOT
+        from .marketdata.lines import Reservation
+        from .waiting import Polling
+
+        quotes = Quotes(contracts, fields)
+        with Reservation(self._pipeline, self._settings, contracts):
+            polling = Polling(POLL, timeout)
+            while True:
+                for batch in quotes.batches():
+                    asked = {"conids": batch, "fields": quotes.codes}
+                    rows = self._pipeline.call(
+                        GET_MD_SNAPSHOT.operation, list[object], self._settings, params=asked
+                    )
+                    quotes.add(batch, rows)
+                if quotes.complete or not polling.pause():
+                    break
+        error = quotes.lost_to_another_session(self._pipeline.session.status)
+        if error is not None:
+            raise error
+        return quotes.found()
 
     @cached_property
     def contracts(self) -> Contracts:
@@ -584,8 +610,8 @@ class Client(ClientBase):
         from .._core.marketdata.fields import MarketDataFields
 
         fields = MarketDataFields.from_names("last", "bid", "ask")
-        quotes = self.snapshots([contract.conid], fields)
-        return price_in(contract, quotes.get(contract.conid))
+        (row,) = self.quotes([contract.conid], fields)
+        return price_in(contract, row.data)
 
     def trading(
         self,
@@ -637,7 +663,7 @@ class Client(ClientBase):
     def market_data_lines(self) -> int:
         """Number of market data lines that this process uses at the gateway.
 
-        IBKR allows 100 lines by default; contracts beyond the limit may receive no data. A stream
+        IBKR allows 100 lines by default (``max_market_data_lines``). A stream
         and the snapshots of a contract share a line. A snapshot keeps its line for about 15
         minutes. The client releases the lines of old snapshots when a further contract needs a
         line.

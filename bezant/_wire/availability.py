@@ -7,6 +7,7 @@ from typing import Final, Literal, TypeAlias
 Availability: TypeAlias = Literal[
     "real time", "delayed", "frozen", "frozen delayed", "not subscribed", "no agreement"
 ]
+"""Availability of market data: how current it is, or why there is none."""
 
 # Key: the first letter of the field. The other letters say whether the data is consolidated, a
 # snapshot or a book.

@@ -20,6 +20,7 @@ class Field(NamedTuple):
             id; ``bool01`` a flag; ``date``, ``text`` and ``code`` stay text.
         meaning: what the field means, in one line.
         aliases: further names of the field that bezant accepts as arguments and never returns.
+        special_unit: unit of the values, if it is not the usual one of the kind.
     """
 
     code: str
@@ -27,7 +28,27 @@ class Field(NamedTuple):
     kind: Kind
     meaning: str
     aliases: tuple[str, ...] = ()
+    special_unit: str = ""
 
+    @property
+    def unit(self) -> str:
+        """Unit of the values, as text."""
+        return self.special_unit or _UNITS[self.kind]
+
+
+_UNITS: Final[dict[Kind, str]] = {
+    "price": "currency of the contract, for one share or one unit",
+    "money": "currency of the contract",
+    "size": "shares or contracts",
+    "volume": "shares or contracts",
+    "number": "ratio, without a unit",
+    "percent": "percent: 5 is 5 %",
+    "int": "id",
+    "bool01": "True or False",
+    "date": "date, as IBKR's text",
+    "text": "text",
+    "code": "text",
+}
 
 FIELDS: Final[tuple[Field, ...]] = (
     Field(
@@ -129,9 +150,21 @@ FIELDS: Final[tuple[Field, ...]] = (
         "7287", "dividend_yield_percent", "percent", "Dividends of a year in percent of the price."
     ),
     Field("7288", "dividend_ex_date", "date", "Ex-dividend date."),
-    Field("7289", "market_cap", "text", "Market capitalization, with a suffix for its magnitude."),
+    Field(
+        "7289",
+        "market_cap",
+        "text",
+        "Market capitalization, with a suffix for its magnitude.",
+        special_unit="currency of the company, as text such as 3.5T",
+    ),
     Field("7290", "pe_ratio", "number", "Price divided by earnings per share."),
-    Field("7291", "eps", "number", "Earnings per share."),
+    Field(
+        "7291",
+        "eps",
+        "number",
+        "Earnings per share.",
+        special_unit="currency of the company per share",
+    ),
     Field("7292", "cost_basis", "money", "Cost of your position; `cost_basis_raw` is exact."),
     Field("7293", "high_52w", "price", "Highest price in 52 weeks."),
     Field("7294", "low_52w", "price", "Lowest price in 52 weeks."),
@@ -143,9 +176,27 @@ FIELDS: Final[tuple[Field, ...]] = (
         "number",
         "Change of the option's price per change of the underlying's price.",
     ),
-    Field("7309", "gamma", "number", "Change of delta per change of the underlying's price."),
-    Field("7310", "theta", "number", "Change of the option's price per day."),
-    Field("7311", "vega", "number", "Change of the option's price per change of volatility."),
+    Field(
+        "7309",
+        "gamma",
+        "number",
+        "Change of delta per change of the underlying's price.",
+        special_unit="change of delta per currency unit of the underlying's price",
+    ),
+    Field(
+        "7310",
+        "theta",
+        "number",
+        "Change of the option's price per day.",
+        special_unit="currency of the contract per day",
+    ),
+    Field(
+        "7311",
+        "vega",
+        "number",
+        "Change of the option's price per change of volatility.",
+        special_unit="currency of the contract per percentage point of volatility",
+    ),
     Field(
         "7607", "opt_volume_change_percent", "percent", "Change of the option volume, in percent."
     ),
@@ -220,7 +271,13 @@ FIELDS: Final[tuple[Field, ...]] = (
     Field("7720", "ask_yield", "percent", "Yield of a bond at the ask."),
     Field("7724", "price_ema_50", "percent", "Distance of the price from `ema_50`, in percent."),
     Field("7741", "prior_close", "price", "Closing price of the previous day."),
-    Field("7762", "volume_long", "number", "Volume of the day, exact."),
+    Field(
+        "7762",
+        "volume_long",
+        "number",
+        "Volume of the day, exact.",
+        special_unit="shares or contracts",
+    ),
     Field(
         "7768",
         "has_trading_permissions",
@@ -243,3 +300,4 @@ CODES: Final[dict[str, str]] = {field.name: field.code for field in FIELDS}
 KINDS: Final[dict[str, Kind]] = {field.code: field.kind for field in FIELDS}
 MEANINGS: Final[dict[str, str]] = {field.name: field.meaning for field in FIELDS}
 ALIASES: Final[dict[str, str]] = {alias: field.code for field in FIELDS for alias in field.aliases}
+UNITS: Final[dict[str, str]] = {field.name: field.unit for field in FIELDS}

@@ -37,12 +37,11 @@ from bezant import (
     PermissionDenied,
     SessionChange,
     SessionLost,
+    TooManyLines,
     TradeUpdate,
     UpstreamError,
 )
-from bezant._async.marketdata import lines as market_data_lines
 from bezant._core.http.backoff import Backoff
-from bezant._core.marketdata import lines
 from bezant._core.session import first_answer
 from bezant._core.stream import execution_check
 from bezant._core.stream.buffer import MessageBuffer
@@ -526,7 +525,7 @@ async def test_a_quote_without_an_agreement_is_not_waited_for(raw: RawGateway) -
     row = {"conid": 8894, "conidEx": "8894", "6509": "O", "_updated": 1787695955731}
     gateway = ScriptedGateway(raw, lambda call: [row] if "snapshot" in call.path else None)
     async with AsyncClient(raw.base_url) as client:
-        quote = (await client.snapshots([8894], timeout=60))[8894]
+        (quote,) = await client.quotes([8894], timeout=60)
     assert (quote.last, quote.availability) == (None, "no agreement")
     assert len(gateway.names("snapshot")) == 2
 
@@ -671,8 +670,9 @@ async def test_a_combination_has_a_quote_and_a_stream(raw: RawGateway) -> None:
 
     gateway = ScriptedGateway(raw, answer, command)
     async with AsyncClient(raw.base_url) as client:
-        found = await client.snapshots([spread], timeout=60)
-        assert (found[spread].last, found[spread].conid_ex) == (Decimal("0.55"), spread)
+        (found,) = await client.quotes([spread], timeout=60)
+        assert found.data is not None
+        assert (found.last, found.data.conid_ex) == (Decimal("0.55"), spread)
         async with AsyncWsClient.connect(client) as ws:
             quote = await ws.quote(spread)
             while quote.bid != Decimal("0.51"):
@@ -687,11 +687,7 @@ async def test_a_combination_has_a_quote_and_a_stream(raw: RawGateway) -> None:
     assert len(gateway.names("snapshot")) == 1
 
 
-async def test_market_data_lines_are_counted_and_released(
-    raw: RawGateway, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(lines, "DEFAULT_LINES", 2)
-    monkeypatch.setattr(market_data_lines, "DEFAULT_LINES", 2)
+async def test_market_data_lines_are_counted_and_released(raw: RawGateway) -> None:
     released: list[int] = []
 
     def answer(call: Call) -> object:
@@ -706,34 +702,40 @@ async def test_market_data_lines_are_counted_and_released(
         return None
 
     gateway = ScriptedGateway(raw, answer)
-    async with AsyncClient(raw.base_url, pacing=False) as client:
+    async with AsyncClient(raw.base_url, pacing=False, max_market_data_lines=2) as client:
         assert client.market_data_lines == 0
-        await client.snapshots([1, 2])
+        await client.quotes([1, 2])
         assert client.market_data_lines == 2
-        await client.snapshots([2, 1])
+        await client.quotes([2, 1])
         assert released == []
         async with AsyncWsClient.connect(client) as ws:
             # This releases the market data of contract 2, whose snapshot is the oldest.
             first = await ws.subscribe_market_data(3)
             assert (released, client.market_data_lines) == ([2], 2)
             second = await ws.quote(3)
-            await ws.subscribe_market_data(1)
+            third = await ws.subscribe_market_data(1)
             assert (released, client.market_data_lines) == ([2], 2)
-            assert "by default" not in caplog.text
-            await client.snapshots([4])
-            assert client.market_data_lines == 3
-            assert "IBKR gives 2 lines by default" in caplog.text
+            with pytest.raises(TooManyLines, match="only 0 of 2 are free") as caught:
+                await client.quotes([4])
+            error = caught.value
+            assert (error.needed, error.free, error.limit) == (1, 0, 2)
+            with pytest.raises(TooManyLines):
+                await ws.quote(4)
+            assert await client.quotes([1, 3, 1])  # these have lines already
             await client.release_snapshots()
-            assert (released, client.market_data_lines) == ([2, 4], 2)
+            assert (released, client.market_data_lines) == ([2], 2)
             await first.cancel()
             assert client.market_data_lines == 2
             await second.cancel()
             assert client.market_data_lines == 1
-            await client.snapshots([1])
-        assert client.market_data_lines == 1
+            await client.quotes([4])
+            await third.cancel()
+            await client.quotes([1])
+        assert client.market_data_lines == 2
         await client.release_snapshots()
         assert (released, client.market_data_lines) == ([2, 4, 1], 0)
     assert len(gateway.names("unsubscribe")) == 3
+    assert gateway.names("snapshot")
 
 
 async def test_market_data_lines_of_raw_calls_are_counted(raw: RawGateway) -> None:
@@ -769,7 +771,7 @@ async def test_quotes_that_another_session_has_are_an_error(raw: RawGateway) -> 
     async with AsyncClient(raw.base_url) as client:
         await client.health()
         with pytest.raises(CompetingSession, match="no contract has market data"):
-            await client.snapshots([1], timeout=60)
+            await client.quotes([1], timeout=60)
 
 
 async def test_the_life_of_an_order_from_inactive_to_cancelled(raw: RawGateway) -> None:

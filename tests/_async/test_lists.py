@@ -230,16 +230,16 @@ FIELDS = MarketDataFields.from_names("last", "bid", "ask")
 
 async def test_quotes_come_whole(gateway: SimulatedGateway) -> None:
     async with AsyncClient(gateway.base_url) as client:
-        quotes = await client.snapshots([MICROSOFT, APPLE, APPLE], FIELDS)
-        assert list(quotes) == [MICROSOFT, APPLE]
-        assert (quotes[APPLE].last, quotes[APPLE].conid) == (Decimal(250), APPLE)
-        assert all(each.bid and each.ask for each in quotes.values())
+        first, apple, again = await client.quotes([MICROSOFT, APPLE, APPLE], FIELDS)
+        assert [each.contract for each in (first, apple, again)] == [MICROSOFT, APPLE, APPLE]
+        assert (apple.last, apple.conid) == (Decimal(250), APPLE)
+        assert all(each.bid and each.ask for each in (first, apple, again))
         assert gateway.count("GET", "/iserver/marketdata/snapshot") == 2
-        again = await client.snapshots([APPLE], FIELDS)
-        assert again[APPLE].last == Decimal(250)
+        (row,) = await client.quotes([APPLE], FIELDS)
+        assert row.last == Decimal(250)
         assert gateway.count("GET", "/iserver/marketdata/snapshot") == 3
-        usual = await client.snapshots([APPLE])
-        assert usual[APPLE].bid_size
+        (usual,) = await client.quotes([APPLE])
+        assert usual.bid_size
 
 
 async def test_quotes_that_come_one_after_the_other(raw: RawGateway) -> None:
@@ -257,12 +257,11 @@ async def test_quotes_that_come_one_after_the_other(raw: RawGateway) -> None:
 
     raw.script(answer)
     async with AsyncClient(raw.base_url) as client:
-        quotes = await client.snapshots([1, 2], FIELDS)
-    assert list(quotes) == [1, 2]
+        one, two = await client.quotes([1, 2], FIELDS)
     # The quote of contract 1 keeps the last price of the second response. The client does not wait
     # for contract 2, because "N" says that its data is not subscribed.
-    assert (quotes[1].last, quotes[1].bid, quotes[1].ask) == (Decimal(5), Decimal(4), None)
-    assert not quotes[2].last
+    assert (one.last, one.bid, one.ask) == (Decimal(5), Decimal(4), None)
+    assert (two.last, two.missing("last")) == (None, "not subscribed")
     asked = [each.target.partition("conids=")[2].partition("&")[0] for each in raw.requests]
     assert asked == ["", "1,2", "1,2", "1"]
 
@@ -270,8 +269,9 @@ async def test_quotes_that_come_one_after_the_other(raw: RawGateway) -> None:
 async def test_quotes_that_do_not_come_in_time(raw: RawGateway) -> None:
     raw.script(lambda request, peer: peer.json(b'[{"conid":1,"84":"4"}]'))
     async with AsyncClient(raw.base_url) as client:
-        quotes = await client.snapshots([1, 2], FIELDS, timeout=0.05)
-        assert (quotes[1].bid, quotes[1].last, 2 in quotes) == (Decimal(4), None, False)
+        one, two = await client.quotes([1, 2], FIELDS, timeout=0.05)
+        assert (one.bid, one.last, two.data) == (Decimal(4), None, None)
+        assert (one.missing("last"), two.missing("last")) == ("no value", "no data")
         assert len(raw.requests) == 2
 
 
@@ -282,20 +282,20 @@ async def test_a_hundred_contracts_in_one_call(raw: RawGateway) -> None:
         peer.json(json.dumps(rows).encode())
 
     raw.script(answer)
-    async with AsyncClient(raw.base_url) as client:
-        quotes = await client.snapshots(range(1, 251), MarketDataFields.from_codes(31, 99))
-    assert list(quotes) == list(range(1, 251))
+    async with AsyncClient(raw.base_url, max_market_data_lines=250) as client:
+        quotes = await client.quotes(range(1, 251), MarketDataFields.from_codes(31, 99))
+    assert [each.contract for each in quotes] == list(range(1, 251))
     assert len(raw.requests) == 1 + 3
 
 
 async def test_quotes_of_nothing(gateway: SimulatedGateway) -> None:
     async with AsyncClient(gateway.base_url) as client:
         bad: Any
-        for bad in ([], [0], ["AAPL"], [True]):
+        for bad in ([], [0], ["AAPL"], [True], "265598", [None], [1.5]):
             with pytest.raises(InvalidRequest):
-                await client.snapshots(bad)
+                await client.quotes(bad)
         with pytest.raises(InvalidRequest):
-            await client.snapshots([APPLE], timeout=-1)
+            await client.quotes([APPLE], timeout=-1)
         assert gateway.requests == []
 
 

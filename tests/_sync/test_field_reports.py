@@ -37,18 +37,17 @@ from bezant import (
     PermissionDenied,
     SessionChange,
     SessionLost,
+    TooManyLines,
     TradeUpdate,
     UpstreamError,
     WsClient,
 )
 from bezant._core.http.backoff import Backoff
-from bezant._core.marketdata import lines
 from bezant._core.session import first_answer
 from bezant._core.stream import execution_check
 from bezant._core.stream.buffer import MessageBuffer
 from bezant._core.stream.phases import Timing
 from bezant._runtime._sync.concurrency import connecting
-from bezant._sync.marketdata import lines as market_data_lines
 from bezant.models.orders import OrderTicket
 from tests.support import rows
 from tests.support._sync import until
@@ -525,7 +524,7 @@ def test_a_quote_without_an_agreement_is_not_waited_for(raw: RawGateway) -> None
     row = {"conid": 8894, "conidEx": "8894", "6509": "O", "_updated": 1787695955731}
     gateway = ScriptedGateway(raw, lambda call: [row] if "snapshot" in call.path else None)
     with Client(raw.base_url) as client:
-        quote = client.snapshots([8894], timeout=60)[8894]
+        (quote,) = client.quotes([8894], timeout=60)
     assert (quote.last, quote.availability) == (None, "no agreement")
     assert len(gateway.names("snapshot")) == 2
 
@@ -670,8 +669,9 @@ def test_a_combination_has_a_quote_and_a_stream(raw: RawGateway) -> None:
 
     gateway = ScriptedGateway(raw, answer, command)
     with Client(raw.base_url) as client:
-        found = client.snapshots([spread], timeout=60)
-        assert (found[spread].last, found[spread].conid_ex) == (Decimal("0.55"), spread)
+        (found,) = client.quotes([spread], timeout=60)
+        assert found.data is not None
+        assert (found.last, found.data.conid_ex) == (Decimal("0.55"), spread)
         with WsClient.connect(client) as ws:
             quote = ws.quote(spread)
             while quote.bid != Decimal("0.51"):
@@ -686,11 +686,7 @@ def test_a_combination_has_a_quote_and_a_stream(raw: RawGateway) -> None:
     assert len(gateway.names("snapshot")) == 1
 
 
-def test_market_data_lines_are_counted_and_released(
-    raw: RawGateway, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(lines, "DEFAULT_LINES", 2)
-    monkeypatch.setattr(market_data_lines, "DEFAULT_LINES", 2)
+def test_market_data_lines_are_counted_and_released(raw: RawGateway) -> None:
     released: list[int] = []
 
     def answer(call: Call) -> object:
@@ -705,34 +701,40 @@ def test_market_data_lines_are_counted_and_released(
         return None
 
     gateway = ScriptedGateway(raw, answer)
-    with Client(raw.base_url, pacing=False) as client:
+    with Client(raw.base_url, pacing=False, max_market_data_lines=2) as client:
         assert client.market_data_lines == 0
-        client.snapshots([1, 2])
+        client.quotes([1, 2])
         assert client.market_data_lines == 2
-        client.snapshots([2, 1])
+        client.quotes([2, 1])
         assert released == []
         with WsClient.connect(client) as ws:
             # This releases the market data of contract 2, whose snapshot is the oldest.
             first = ws.subscribe_market_data(3)
             assert (released, client.market_data_lines) == ([2], 2)
             second = ws.quote(3)
-            ws.subscribe_market_data(1)
+            third = ws.subscribe_market_data(1)
             assert (released, client.market_data_lines) == ([2], 2)
-            assert "by default" not in caplog.text
-            client.snapshots([4])
-            assert client.market_data_lines == 3
-            assert "IBKR gives 2 lines by default" in caplog.text
+            with pytest.raises(TooManyLines, match="only 0 of 2 are free") as caught:
+                client.quotes([4])
+            error = caught.value
+            assert (error.needed, error.free, error.limit) == (1, 0, 2)
+            with pytest.raises(TooManyLines):
+                ws.quote(4)
+            assert client.quotes([1, 3, 1])  # these have lines already
             client.release_snapshots()
-            assert (released, client.market_data_lines) == ([2, 4], 2)
+            assert (released, client.market_data_lines) == ([2], 2)
             first.cancel()
             assert client.market_data_lines == 2
             second.cancel()
             assert client.market_data_lines == 1
-            client.snapshots([1])
-        assert client.market_data_lines == 1
+            client.quotes([4])
+            third.cancel()
+            client.quotes([1])
+        assert client.market_data_lines == 2
         client.release_snapshots()
         assert (released, client.market_data_lines) == ([2, 4, 1], 0)
     assert len(gateway.names("unsubscribe")) == 3
+    assert gateway.names("snapshot")
 
 
 def test_market_data_lines_of_raw_calls_are_counted(raw: RawGateway) -> None:
@@ -768,7 +770,7 @@ def test_quotes_that_another_session_has_are_an_error(raw: RawGateway) -> None:
     with Client(raw.base_url) as client:
         client.health()
         with pytest.raises(CompetingSession, match="no contract has market data"):
-            client.snapshots([1], timeout=60)
+            client.quotes([1], timeout=60)
 
 
 def test_the_life_of_an_order_from_inactive_to_cancelled(raw: RawGateway) -> None:

@@ -231,16 +231,16 @@ FIELDS = MarketDataFields.from_names("last", "bid", "ask")
 
 def test_quotes_come_whole(gateway: SimulatedGateway) -> None:
     with Client(gateway.base_url) as client:
-        quotes = client.snapshots([MICROSOFT, APPLE, APPLE], FIELDS)
-        assert list(quotes) == [MICROSOFT, APPLE]
-        assert (quotes[APPLE].last, quotes[APPLE].conid) == (Decimal(250), APPLE)
-        assert all(each.bid and each.ask for each in quotes.values())
+        first, apple, again = client.quotes([MICROSOFT, APPLE, APPLE], FIELDS)
+        assert [each.contract for each in (first, apple, again)] == [MICROSOFT, APPLE, APPLE]
+        assert (apple.last, apple.conid) == (Decimal(250), APPLE)
+        assert all(each.bid and each.ask for each in (first, apple, again))
         assert gateway.count("GET", "/iserver/marketdata/snapshot") == 2
-        again = client.snapshots([APPLE], FIELDS)
-        assert again[APPLE].last == Decimal(250)
+        (row,) = client.quotes([APPLE], FIELDS)
+        assert row.last == Decimal(250)
         assert gateway.count("GET", "/iserver/marketdata/snapshot") == 3
-        usual = client.snapshots([APPLE])
-        assert usual[APPLE].bid_size
+        (usual,) = client.quotes([APPLE])
+        assert usual.bid_size
 
 
 def test_quotes_that_come_one_after_the_other(raw: RawGateway) -> None:
@@ -258,12 +258,11 @@ def test_quotes_that_come_one_after_the_other(raw: RawGateway) -> None:
 
     raw.script(answer)
     with Client(raw.base_url) as client:
-        quotes = client.snapshots([1, 2], FIELDS)
-    assert list(quotes) == [1, 2]
+        one, two = client.quotes([1, 2], FIELDS)
     # The quote of contract 1 keeps the last price of the second response. The client does not wait
     # for contract 2, because "N" says that its data is not subscribed.
-    assert (quotes[1].last, quotes[1].bid, quotes[1].ask) == (Decimal(5), Decimal(4), None)
-    assert not quotes[2].last
+    assert (one.last, one.bid, one.ask) == (Decimal(5), Decimal(4), None)
+    assert (two.last, two.missing("last")) == (None, "not subscribed")
     asked = [each.target.partition("conids=")[2].partition("&")[0] for each in raw.requests]
     assert asked == ["", "1,2", "1,2", "1"]
 
@@ -271,8 +270,9 @@ def test_quotes_that_come_one_after_the_other(raw: RawGateway) -> None:
 def test_quotes_that_do_not_come_in_time(raw: RawGateway) -> None:
     raw.script(lambda request, peer: peer.json(b'[{"conid":1,"84":"4"}]'))
     with Client(raw.base_url) as client:
-        quotes = client.snapshots([1, 2], FIELDS, timeout=0.05)
-        assert (quotes[1].bid, quotes[1].last, 2 in quotes) == (Decimal(4), None, False)
+        one, two = client.quotes([1, 2], FIELDS, timeout=0.05)
+        assert (one.bid, one.last, two.data) == (Decimal(4), None, None)
+        assert (one.missing("last"), two.missing("last")) == ("no value", "no data")
         assert len(raw.requests) == 2
 
 
@@ -283,20 +283,20 @@ def test_a_hundred_contracts_in_one_call(raw: RawGateway) -> None:
         peer.json(json.dumps(rows).encode())
 
     raw.script(answer)
-    with Client(raw.base_url) as client:
-        quotes = client.snapshots(range(1, 251), MarketDataFields.from_codes(31, 99))
-    assert list(quotes) == list(range(1, 251))
+    with Client(raw.base_url, max_market_data_lines=250) as client:
+        quotes = client.quotes(range(1, 251), MarketDataFields.from_codes(31, 99))
+    assert [each.contract for each in quotes] == list(range(1, 251))
     assert len(raw.requests) == 1 + 3
 
 
 def test_quotes_of_nothing(gateway: SimulatedGateway) -> None:
     with Client(gateway.base_url) as client:
         bad: Any
-        for bad in ([], [0], ["AAPL"], [True]):
+        for bad in ([], [0], ["AAPL"], [True], "265598", [None], [1.5]):
             with pytest.raises(InvalidRequest):
-                client.snapshots(bad)
+                client.quotes(bad)
         with pytest.raises(InvalidRequest):
-            client.snapshots([APPLE], timeout=-1)
+            client.quotes([APPLE], timeout=-1)
         assert gateway.requests == []
 
 

@@ -300,7 +300,7 @@ def test_a_cold_quote_is_waited_for(raw: RawGateway) -> None:
     gateway = ScriptedGateway(raw, answer)
     fields = MarketDataFields.from_names("last", "symbol", "volume")
     with Client(raw.base_url, pacing=False) as client:
-        quote = client.snapshots([9], fields, timeout=60)[9]
+        (quote,) = client.quotes([9], fields, timeout=60)
     assert (quote.last, quote.is_close) == (Decimal("62.10"), True)
     assert (quote.get("symbol"), quote.get("volume")) == ("KO", Decimal(65_600_000))
     assert len(gateway.names("snapshot")) == 3

@@ -114,6 +114,7 @@ RETRYABLE = {
     "PacingError",
     "PrerequisiteFailed",
     "RateLimited",
+    "StaleData",
     "WsClosed",
     "WsConnectFailed",
     "WsTimeout",

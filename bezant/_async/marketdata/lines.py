@@ -1,11 +1,10 @@
-"""Releases market data lines that only old snapshots use."""
+"""Reserves market data lines, and releases lines that only old snapshots use."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
 
-from ..._core.marketdata.lines import DEFAULT_LINES
 from ..._core.operations.market_data import CLOSE_MD_STREAM
 from ..._core.settings.settings import Settings
 from ...errors import ApiError
@@ -25,14 +24,25 @@ async def release(pipeline: AsyncPipeline, settings: Settings, contracts: Iterab
             _logger.info("the market data line of %s has ended already: %s", contract, error)
 
 
-async def make_room(pipeline: AsyncPipeline, settings: Settings, contracts: list[str]) -> None:
-    """Release lines of old snapshots if IBKR's limit leaves too few lines for the contracts."""
-    surplus, count = pipeline.limiter.surplus_lines(contracts)
-    await release(pipeline, settings, surplus)
-    if count > DEFAULT_LINES:
-        _logger.warning(
-            "%d contracts have market data, and IBKR gives %d lines by default; further contracts "
-            "may receive nothing",
-            count,
-            DEFAULT_LINES,
-        )
+class AsyncReservation:
+    """Market data lines reserved for contracts during a ``with`` block.
+
+    At the beginning of the block, the lines of old snapshots are released if necessary.
+    """
+
+    def __init__(self, pipeline: AsyncPipeline, settings: Settings, contracts: list[str]) -> None:
+        self._pipeline = pipeline
+        self._settings = settings
+        self._contracts = contracts
+
+    async def __aenter__(self) -> None:
+        limiter = self._pipeline.limiter
+        surplus = limiter.reserve_lines(self._contracts, self._settings.max_market_data_lines)
+        try:
+            await release(self._pipeline, self._settings, surplus)
+        except BaseException:
+            limiter.unreserve_lines(self._contracts)
+            raise
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self._pipeline.limiter.unreserve_lines(self._contracts)

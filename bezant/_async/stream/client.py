@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from datetime import datetime
 from typing import Self
 
-from ..._core.settings.checks import check_count, check_seconds
+from ..._core.settings.checks import check_callable, check_count, check_seconds
 from ..._core.stream.buffer import DEFAULT_BUFFER, MessageBuffer
 from ..._core.stream.phases import READY_TIMEOUT, Timing
 from ..._runtime import _async as rt
@@ -76,6 +78,7 @@ class AsyncWsClient(AsyncSubscribing):
         ready_timeout: float = READY_TIMEOUT,
         buffer: int = DEFAULT_BUFFER,
         quote_backlog: int = 0,
+        is_open: Callable[[int, datetime], bool | None] | None = None,
     ) -> rt.Connecting[AsyncWsClient]:
         """Open a stream and wait until the gateway is ready on it.
 
@@ -95,6 +98,10 @@ class AsyncWsClient(AsyncSubscribing):
             quote_backlog: number of unread quotes above which the stream merges the quotes of one
                 contract. With 0 (the default), your program never receives an outdated quote. With
                 a larger number, your program receives every quote as long as it reads fast enough.
+            is_open: function that returns whether a contract trades at a time, given the contract's
+                conid and the time in UTC; or None if that is not known. A contract that sends
+                nothing while it does not trade is not checked. Without the function, every contract
+                that sends nothing for a minute is checked. The function must return at once.
 
         Raises:
             NotAuthenticated: the gateway is not logged in.
@@ -112,15 +119,26 @@ class AsyncWsClient(AsyncSubscribing):
         check_seconds("ready_timeout", ready_timeout)
         check_count("buffer", buffer, 1)
         check_count("quote_backlog", quote_backlog, 0)
+        check_callable("is_open", is_open)
         timing = Timing(ready_timeout=ready_timeout)
         message_buffer = MessageBuffer(buffer, quote_backlog)
-        return rt.connecting(cls._open(client, timing, message_buffer, reconnect=reconnect))
+        return rt.connecting(
+            cls._open(client, timing, message_buffer, reconnect=reconnect, is_open=is_open)
+        )
 
     @classmethod
     async def _open(
-        cls, client: AsyncClient, timing: Timing, message_buffer: MessageBuffer, *, reconnect: bool
+        cls,
+        client: AsyncClient,
+        timing: Timing,
+        message_buffer: MessageBuffer,
+        *,
+        reconnect: bool,
+        is_open: Callable[[int, datetime], bool | None] | None = None,
     ) -> AsyncWsClient:
-        worker = AsyncStreamWorker(client, timing, message_buffer, reconnect=reconnect)
+        worker = AsyncStreamWorker(
+            client, timing, message_buffer, reconnect=reconnect, is_open=is_open
+        )
         await worker.open()
         return cls(worker)
 

@@ -11,7 +11,7 @@ from ..._core.stream.topics import bars, ladder, ledger, market_data, orders, pn
 from ..._runtime import _async as rt
 from ..._wire.redaction import shown
 from ...errors import InvalidRequest, WsClosed, WsError
-from ..marketdata.lines import make_room
+from ..marketdata.lines import AsyncReservation
 from .handles import AsyncOrders, AsyncQuote, AsyncSubscription
 from .worker import AsyncStreamWorker
 
@@ -238,9 +238,14 @@ class AsyncSubscribing:
         self._check_open()
         worker = self._stream_worker
         topic, _, contract = request.key.partition("+")
-        if topic == market_data.MARKET_DATA.key and contract not in worker.market_data:
-            client = self._client
-            await make_room(client._pipeline, client._settings, [contract])
+        if topic != market_data.MARKET_DATA.key or contract in worker.market_data:
+            return await self._send_request(request)
+        pipeline = self._client._pipeline
+        async with AsyncReservation(pipeline, self._client._settings, [contract]):
+            return await self._send_request(request)
+
+    async def _send_request(self, request: SubscriptionRequest) -> Interest:
+        worker = self._stream_worker
         with worker.lock:
             interest = worker.state.subscribe(request, now=rt.monotonic())
             worker.market_data = worker.state.market_data

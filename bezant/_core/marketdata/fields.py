@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final, Self
 
-from ..._wire.market_data_fields import ALIASES, CODES, MEANINGS, NAMES
+from ..._wire.market_data_fields import ALIASES, CODES, MEANINGS, NAMES, UNITS
 from ..._wire.redaction import shown
 from ...errors import InvalidRequest
 
@@ -102,6 +102,11 @@ class MarketDataFields:
         return {name: MEANINGS[name] for name in self.names if name in MEANINGS}
 
     @property
+    def units(self) -> dict[str, str]:
+        """Unit of each field, by bezant's name for it; fields without a name are omitted."""
+        return {name: UNITS[name] for name in self.names if name in UNITS}
+
+    @property
     def codes(self) -> tuple[str, ...]:
         """IBKR's ids of the fields, in order."""
         return self._codes
@@ -135,3 +140,35 @@ class MarketDataFields:
 
 def _text(code: str | int) -> str:
     return code if isinstance(code, str) else str(code) if abs(code) < 10**6 else ""
+
+
+def _prices_and(*names: str) -> MarketDataFields:
+    return MarketDataFields.from_names("last", "bid", "ask", *names)
+
+
+L1: Final = MarketDataFields.default_l1()
+"""Level 1 data: last, bid and ask with their sizes."""
+GREEKS: Final = _prices_and("delta", "gamma", "theta", "vega", "implied_vol_percent")
+"""Prices, Greeks and implied volatility of an option."""
+VOLATILITY: Final = _prices_and(
+    "opt_implied_vol_percent", "hist_vol_percent", "hist_vol_close_percent", "iv_hv_percent",
+    "put_call_interest", "put_call_volume", "opt_volume",
+)  # fmt: skip
+"""Prices of an underlying, with the volatility and the volume of its options."""
+DAY: Final = _prices_and(
+    "open", "high", "low", "close", "prior_close", "change", "change_percent", "volume_long",
+)  # fmt: skip
+"""Prices of the day: open, high, low, close, change and volume."""
+DIVIDENDS: Final = _prices_and(
+    "dividends", "dividends_ttm", "dividend_amount", "dividend_yield_percent", "dividend_ex_date"
+)
+"""Prices and dividends of a stock."""
+FUNDAMENTALS: Final = _prices_and(
+    "company_name", "industry", "category", "market_cap", "pe_ratio", "eps", "beta", "high_52w",
+    "low_52w", "average_volume",
+)  # fmt: skip
+"""Prices and fundamental figures of a company."""
+SHORTING: Final = _prices_and("shortable", "shortable_shares", "fee_rate", "rebate_rate")
+"""Prices, and how many shares can be borrowed at which fee."""
+BONDS: Final = _prices_and("last_yield", "bid_yield", "ask_yield", "ratings", "bond_type")
+"""Prices, yields and ratings of a bond."""

@@ -6,17 +6,17 @@ response, so the client releases lines of old snapshots when too many lines are 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Final, cast
 from urllib.parse import parse_qs
 
 from ..._wire.conid_ex import is_combination, without_exchange
+from ...errors import TooManyLines
 from ..decoding.decoder import loads
 from ..http.messages import Request
 
-# Number of lines that a user of IBKR has by default. Users can buy more.
-DEFAULT_LINES: Final = 100
 # In seconds. IBKR ends the subscription behind a snapshot about 15 minutes after the contract's
 # last snapshot request.
 _LIFETIME: Final = 900.0
@@ -34,6 +34,8 @@ class MarketDataLines:
     def __init__(self) -> None:
         # Time of the last snapshot request, by contract. The oldest request comes first.
         self._snapshots: dict[str, float] = {}
+        # How many calls in progress need each contract's line.
+        self._reserved: Counter[str] = Counter()
 
     def sent(self, request: Request, now: float) -> None:
         """Record that a request is sent, if it uses market data lines."""
@@ -69,7 +71,47 @@ class MarketDataLines:
 
     def count(self, streamed: AbstractSet[str], now: float) -> int:
         """Return how many market data lines are in use, by streams and snapshots together."""
-        return len(self._current(now).keys() | set(map(without_exchange, streamed)))
+        return len(self._current(now).keys() | self._busy(streamed))
+
+    def _busy(self, streamed: AbstractSet[str]) -> set[str]:
+        """Return the contracts whose lines cannot be released."""
+        return {*map(without_exchange, streamed), *self._reserved}
+
+    def free(self, streamed: AbstractSet[str], now: float, limit: int) -> int:
+        """Return how many lines are free, or can be released because only snapshots use them."""
+        releasable = len(self.idle(streamed, now))
+        return max(limit - self.count(streamed, now) + releasable, 0)
+
+    def reserve(
+        self, contracts: Iterable[str], streamed: AbstractSet[str], now: float, limit: int
+    ) -> list[str]:
+        """Reserve lines for contracts, and return the contracts to release before they are used.
+
+        `unreserve` ends the reservation.
+
+        Raises:
+            TooManyLines: there are not enough lines, even after all releases.
+        """
+        names = {*map(without_exchange, contracts)}
+        idle = self.idle(streamed, now, names)
+        kept = self._current(now).keys() - set(idle) | self._busy(streamed)
+        needed, free = len(names - kept), max(limit - len(kept), 0)
+        if needed > free:
+            raise TooManyLines(
+                f"market data of {needed} more contracts needs {needed} market data lines, but "
+                f"only {free} of {limit} are free; nothing was requested. End subscriptions, or "
+                "pass max_market_data_lines to the client if IBKR gives you more lines",
+                needed=needed,
+                free=free,
+                limit=limit,
+            )
+        surplus = idle[: max(needed + len(kept) + len(idle) - limit, 0)]
+        self._reserved.update(names)
+        return surplus
+
+    def unreserve(self, contracts: Iterable[str]) -> None:
+        """End a reservation."""
+        self._reserved -= Counter({*map(without_exchange, contracts)})
 
     def idle(self, streamed: AbstractSet[str], now: float, keep: Iterable[str] = ()) -> list[str]:
         """Return the contracts with a recent snapshot but no open stream, oldest snapshot first.
@@ -82,21 +124,10 @@ class MarketDataLines:
             now: monotonic time.
             keep: other contracts to leave out of the result.
         """
-        kept = set(map(without_exchange, (*streamed, *keep)))
+        kept = self._busy(streamed) | set(map(without_exchange, keep))
         return [
             each for each in self._current(now) if each not in kept and not is_combination(each)
         ]
-
-    def surplus(
-        self, streamed: AbstractSet[str], now: float, keep: Iterable[str] = ()
-    ) -> list[str]:
-        """Return contracts to release so that at most `DEFAULT_LINES` market data lines are used.
-
-        The contracts are the first ones that `idle` returns, as many as are necessary, or all of
-        them if they do not suffice. Each contract in `keep` counts as using a line.
-        """
-        surplus = self.count({*streamed, *keep}, now) - DEFAULT_LINES
-        return self.idle(streamed, now, keep)[: max(surplus, 0)]
 
     def _current(self, now: float) -> dict[str, float]:
         for contract, since in list(self._snapshots.items()):

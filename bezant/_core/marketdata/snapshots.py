@@ -6,19 +6,21 @@ responses.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, Final, Generic, TypeVar, cast
 
 from ..._wire import converters
 from ..._wire.availability import NEVER, STILL, availability_of
-from ..._wire.conid_ex import conid_of, is_combination
+from ..._wire.conid_ex import conid_of, is_combination, without_exchange
 from ...errors import CompetingSession, InvalidRequest
 from ...models._session import AuthStatus
 from ...models.stream import MarketData
 from ..http.backoff import Backoff
 from ..operations.market_data import GET_MD_SNAPSHOT
-from .contract import contract_text
-from .fields import MarketDataFields
+from .contract import HasConid, contract_text
+from .fields import MAX_FIELDS, MarketDataFields
+from .quote_row import QuoteRow
 
 # IBKR accepts up to 100 contracts in one call.
 MAX_CONTRACTS: Final = 100
@@ -31,34 +33,99 @@ _NOTHING: Final = ("", "-", "N/A")
 _QUIET_ROUNDS: Final = 3
 
 
-C = TypeVar("C", bound=int | str)
+C = TypeVar("C", bound=int | str | HasConid)
 
 
-class Quotes(Generic[C]):
+class QuoteRequest(Generic[C]):
+    """Contracts and fields whose quotes a program wants.
+
+    Args:
+        contracts: the contracts, as conids (IBKR's contract ids), as texts such as
+            ``265598@NYSE``, or as objects with a ``conid``.
+        fields: fields to request; None for `MarketDataFields.default_l1`.
+        real_time_only: whether values that are not in real time count as missing.
+
+    Raises:
+        InvalidRequest: a contract is not valid, or there is none; or there are 50 fields, and the
+            availability is not among them.
+    """
+
+    def __init__(
+        self, contracts: Iterable[C], fields: MarketDataFields | None, *, real_time_only: bool
+    ) -> None:
+        if isinstance(contracts, str):
+            raise InvalidRequest(
+                f"contracts must be a list of contracts, not text; pass [{contracts[:40]!r}]"
+            )
+        self._given = [(each, contract_text(each)) for each in contracts]
+        if not self._given:
+            raise InvalidRequest("no contract was given; pass at least one conid")
+        asked = fields or MarketDataFields.default_l1()
+        self._asked = frozenset(asked)
+        self._real_time_only = real_time_only
+        self.fields: MarketDataFields = asked
+        if _AVAILABILITY not in asked:
+            if len(asked) < MAX_FIELDS:
+                self.fields = asked | MarketDataFields.from_codes(_AVAILABILITY)
+            elif real_time_only:
+                raise InvalidRequest(
+                    f"real_time_only needs the field availability, and IBKR accepts {MAX_FIELDS} "
+                    "fields; pass one field less"
+                )
+        self._waiting: list[str] = list(dict.fromkeys(text for _, text in self._given))
+        self._found: dict[str, MarketData] = {}
+
+    def next_part(self, streamed: AbstractSet[str], free: int) -> list[str]:
+        """Return the contracts to request next; an empty list if all were requested.
+
+        Args:
+            streamed: contracts that have a line already.
+            free: number of free market data lines. The result has as many contracts without a line,
+                but at least one.
+        """
+        lines = set(map(without_exchange, streamed))
+        most = len(lines) + max(free, 1)
+        part: list[str] = []
+        for text in self._waiting:
+            lines.add(without_exchange(text))
+            if len(lines) > most:
+                break
+            part.append(text)
+        del self._waiting[: len(part)]
+        return part
+
+    def add(self, found: Mapping[str, MarketData]) -> None:
+        """Record quotes that have arrived, by the contract's text."""
+        self._found.update(found)
+
+    def rows(self) -> list[QuoteRow[C]]:
+        """Return one row for each contract, in the order in which they were given."""
+        return [
+            QuoteRow(
+                given,
+                text,
+                self._found.get(text),
+                self._asked,
+                real_time_only=self._real_time_only,
+            )
+            for given, text in self._given
+        ]
+
+
+class Quotes:
     """Quotes of some contracts, merged from several responses.
 
     Args:
-        conids: the contracts, as conids (IBKR's contract ids) or as texts such as ``265598@NYSE``.
-        fields: fields to request; None for `MarketDataFields.default_l1`.
-
-    Raises:
-        InvalidRequest: a contract is not valid, or ``conids`` is empty.
+        contracts: the contracts as text, in IBKR's spelling.
+        fields: fields to request.
     """
 
-    def __init__(self, conids: Iterable[C], fields: MarketDataFields | None) -> None:
-        self.codes: list[str] = list(fields or MarketDataFields.default_l1())
-        self._given: dict[C, str] = {each: contract_text(each) for each in conids}
-        if not self._given:
-            raise InvalidRequest("no contract was given; pass at least one conid")
-        self._contracts = list(dict.fromkeys(self._given.values()))
+    def __init__(self, contracts: Iterable[str], fields: MarketDataFields) -> None:
+        self.codes: list[str] = list(fields)
+        self._contracts = list(dict.fromkeys(contracts))
         self._rows: dict[str, dict[str, Any]] = {}
         self._rounds: dict[str, int] = dict.fromkeys(self._contracts, 0)
         self._quiet: dict[str, int] = dict.fromkeys(self._contracts, 0)
-
-    @property
-    def contracts(self) -> list[str]:
-        """The contracts as text, in IBKR's spelling."""
-        return self._contracts
 
     @property
     def complete(self) -> bool:
@@ -95,18 +162,16 @@ class Quotes(Generic[C]):
                         self._quiet[contract] = 0
                     self._rows[contract] = {**self._rows.get(contract, {}), **news}
 
-    def found(self) -> dict[C, MarketData]:
-        """Return the quotes that have arrived, with keys and order as the caller gave them."""
+    def found(self) -> dict[str, MarketData]:
+        """Return the quotes that have arrived, by contract."""
         return {
-            given: MarketData(
+            text: MarketData(
                 conid=conid_of(text),
-                conid_ex=text
-                if is_combination(text)
-                else str(self._rows[text].get("conidEx") or text),
-                raw=self._rows[text],
+                conid_ex=text if is_combination(text) else str(row.get("conidEx") or text),
+                raw=row,
             )
-            for given, text in self._given.items()
-            if text in self._rows
+            for text in self._contracts
+            if (row := self._rows.get(text)) is not None
         }
 
     def lost_to_another_session(self, status: AuthStatus | None) -> CompetingSession | None:
@@ -132,7 +197,7 @@ class Quotes(Generic[C]):
         if row is None:
             return True
         has = self._has(row)
-        if has and all(code in row for code in self.codes):
+        if has and self._has_all(row):
             return False
         availability = availability_of(row.get(_AVAILABILITY))
         if availability in NEVER and self._rounds[contract] > 1:
@@ -141,12 +206,20 @@ class Quotes(Generic[C]):
             return False
         # Placeholders such as "-" come before the real values, but also for a conid that does not
         # exist. So waiting ends after some responses without a new value.
-        still = availability in STILL or (not has and all(code in row for code in self.codes))
+        still = availability in STILL or (not has and self._has_all(row))
         return not (still and self._quiet[contract] >= _QUIET_ROUNDS)
+
+    def _has_all(self, row: dict[str, Any]) -> bool:
+        """Return whether a row has all requested fields; the availability may be missing."""
+        return all(code in row for code in self.codes if code != _AVAILABILITY)
 
     def _has(self, row: dict[str, Any]) -> set[str]:
         """Return the ids of the requested fields that have a value in `row`."""
-        return {code for code in self.codes if row.get(code) not in (None, *_NOTHING)}
+        return {
+            code
+            for code in self.codes
+            if code != _AVAILABILITY and row.get(code) not in (None, *_NOTHING)
+        }
 
 
 def _matches(row: dict[str, Any], asked: list[str]) -> list[str]:

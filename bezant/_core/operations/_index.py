@@ -208,6 +208,7 @@ OPERATIONS: Final[Mapping[str, str]] = {
 # Only raw calls make these operations. Value: module and constant of the row.
 RAW: Final[Mapping[str, str]] = {
     "POST /pa/summary": "analyst.GET_SUMMARY",
+    "GET /md/regsnapshot": "market_data.GET_REGULATORY_SNAPSHOT",
     "POST /iserver/account/orders": "orders.SUBMIT_ORDERS_OF_ACCOUNTS",
     "POST /iserver/account/orders/{faGroup}": "orders.SUBMIT_ORDERS_OF_GROUP",
     "POST /iserver/account/{accountId}/order": "orders.SUBMIT_ONE_ORDER",

@@ -124,3 +124,6 @@ CLOSE_ALL_MD_STREAMS = Endpoint(
     ),
     response="market_data.Unsubscribed",
 )
+
+# Return a regulatory snapshot of a contract, for which IBKR charges a fee.
+GET_REGULATORY_SNAPSHOT = Operation("GET", "/md/regsnapshot", idempotent=False, effect="account")

@@ -48,6 +48,7 @@ class Settings(Record, frozen=True):
             that would have to wait longer raises an error.
         retries: how many times an idempotent call is retried after a transient failure.
         cache: path of the file in which contracts are kept; None for memory only.
+        max_market_data_lines: number of contracts for which IBKR sends market data at a time.
         credentials: headers for a proxy in front of the gateway; None for none.
     """
 
@@ -68,6 +69,7 @@ class Settings(Record, frozen=True):
     max_wait: float = 30.0
     retries: int = DEFAULT_RETRIES
     cache: str | None = None
+    max_market_data_lines: int = 100
     credentials: Credentials | None = None
 
     def __post_init__(self) -> None:
@@ -82,7 +84,8 @@ class Settings(Record, frozen=True):
                 "user_agent must be text of printable ASCII characters that does not begin with a "
                 f"blank, not {shown(agent)}"
             )
-        for name, least in (("max_connections", 1), ("max_response_bytes", 1), ("retries", 0)):
+        counts = ("max_connections", 1), ("max_response_bytes", 1), ("max_market_data_lines", 1)
+        for name, least in (*counts, ("retries", 0)):
             check_count(name, getattr(self, name), least)
 
     def with_changes(self, changes: Mapping[str, object]) -> Self:

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from ...models.stream import MarketData, Message, OrderUpdate
 from ..decoding.drift import Report
+from ..marketdata.liveness import Staleness
 from .buffer import MessageBuffer
 from .confirmations import Confirmations
 from .merging import TopicState
@@ -85,34 +86,39 @@ class LiveState:
         state = None if topic is None else self._states.get(topic.name)
         return message if state is None else state.update(message)
 
-    def begin(self, key: str) -> None:
+    def begin(self, key: str, staleness: Staleness) -> None:
         """Record a new subscription, and forget the values of an earlier one with the same key."""
         topic = topic_of_key(key)
         if topic is MARKET_DATA:
-            self.quotes.begin(key.partition("+")[2])
+            self.quotes.begin(key.partition("+")[2], staleness)
         else:
-            self.end(key)
+            self.end(key, staleness)
 
-    def interrupt_one(self, key: str) -> None:
+    def interrupt_one(self, key: str, staleness: Staleness) -> None:
         """Forget the values of one subscription, because some of its messages are missing."""
         topic = topic_of_key(key)
         state = self._states.get(topic.name)
         if topic is MARKET_DATA:
-            self.quotes.begin(key.partition("+")[2])
+            self.quotes.begin(key.partition("+")[2], staleness)
         elif state is not None:
             state.forget(key)
 
-    def end(self, key: str) -> None:
+    def end(self, key: str, staleness: Staleness) -> None:
         """Remove the values of a subscription that has ended."""
         topic = topic_of_key(key)
         state = self._states.get(topic.name)
         if topic is MARKET_DATA:
-            self.quotes.end(key.partition("+")[2])
+            self.quotes.end(key.partition("+")[2], staleness)
         elif state is not None:
             state.end(key)
 
-    def interrupt(self) -> None:
-        """Forget all values: messages may be missing from now on, so the values may be outdated."""
-        self.quotes.interrupt()
+    def interrupt(self, staleness: Staleness, *, lasting: bool) -> None:
+        """Forget all values: messages may be missing from now on, so the values may be outdated.
+
+        Args:
+            staleness: why the values may be outdated.
+            lasting: whether no message can come until the stream has reconnected.
+        """
+        self.quotes.interrupt(staleness, lasting=lasting)
         for state in self._states.values():
             state.interrupt()

@@ -30,6 +30,8 @@ class Timing:
             come.
         heartbeats: after this many heartbeats without a message, a subscription whose topic has
             heartbeats counts as silent.
+        quiet_after: if a contract with market data sends nothing for this time, the stream
+            subscribes to it again, and compares its last known prices with a snapshot.
         backoff_from: pause before the first attempt to reconnect.
         backoff_to: longest pause between two attempts to reconnect.
         good_run: time that a connection has to last so that the next pause is ``backoff_from``
@@ -44,6 +46,7 @@ class Timing:
     renew_to: float = 600.0
     confirm_after: float = 15.0
     heartbeats: float = 3.0
+    quiet_after: float = 60.0
     backoff_from: float = 1.0
     backoff_to: float = 60.0
     good_run: float = 60.0

@@ -24,6 +24,7 @@ from ...models.stream import (
     System,
 )
 from ..decoding.drift import Report
+from ..marketdata.liveness import Staleness, StaleReason
 from ..session.first_answer import is_open
 from .buffer import MessageBuffer
 from .confirmations import Confirmations, refused_keys
@@ -36,6 +37,7 @@ from .phases import TRANSITIONS, Event, Phase, Timing
 from .quotes import LiveQuote
 from .readiness import Readiness
 from .reconnection import Reconnection
+from .silence import SilenceWatch, SilentQuote
 from .subscriptions import Interest, SubscriptionRegistry
 from .topic import SubscriptionRequest, TicReply, check_command
 from .topics.market_data import MARKET_DATA
@@ -73,6 +75,8 @@ class StreamState:
         message_buffer: buffer for unread messages; None for a new one.
         tickled: function that returns the session token from the client's last call of ``/tickle``.
         watch: function called with each row about an order or an execution; None for no function.
+        is_open: function that returns whether a contract trades at a time, or None if that is not
+            known. Its arguments are the contract's conid and the time. None for no function.
 
     Attributes:
         phase: phase of the connection.
@@ -85,6 +89,7 @@ class StreamState:
         execution_check: decides when to request executions that an interruption may have lost.
         new_session: token of a new session that the stream has detected and the client may not know
             yet; None if there is no such session.
+        silence: finds contracts without market data, to compare them with snapshots.
     """
 
     def __init__(
@@ -99,6 +104,7 @@ class StreamState:
         message_buffer: MessageBuffer | None = None,
         tickled: Callable[[], str] = str,
         watch: Callable[[Mapping[str, Any]], object] | None = None,
+        is_open: Callable[[int, datetime], bool | None] | None = None,
     ) -> None:
         self.phase: Phase = Phase.CONNECTING
         self.message_buffer: MessageBuffer = (
@@ -140,6 +146,8 @@ class StreamState:
         self._doubt = ""
         self._checks_session = False
         self._competing = False
+        self.silence: SilenceWatch = SilenceWatch(self._timing.quiet_after)
+        self._is_open = is_open
 
     # Methods about the connection.
 
@@ -173,7 +181,15 @@ class StreamState:
             return self._checks_session
         return self.phase is Phase.WAITING and self._readiness.probe_due
 
-    def probed(self, session: str | None, reason: str, now: float, wall: float) -> None:
+    def probed(
+        self,
+        session: str | None,
+        reason: str,
+        now: float,
+        wall: float,
+        *,
+        stale: StaleReason = "login lost",
+    ) -> None:
         """Record the result of the check that `probe_due` requested.
 
         Args:
@@ -182,28 +198,47 @@ class StreamState:
             reason: why the check failed, as text.
             now: monotonic time.
             wall: wall-clock time in seconds since 1970.
+            stale: why values are stale if the check failed.
         """
         if self.phase is Phase.READY:
             if self._checks_session:
-                self._checked_session(session, reason, now, wall)
+                self._checked_session(session, reason, now, wall, stale)
             return
         error = self._readiness.probed(session, reason, now)
         if error and self.phase is Phase.WAITING:
             self.lost(error, now, wall)
 
-    def _checked_session(self, session: str | None, reason: str, now: float, wall: float) -> None:
+    def _checked_session(
+        self, session: str | None, reason: str, now: float, wall: float, stale: StaleReason
+    ) -> None:
         doubt, self._doubt = self._doubt or reason, ""
         self._checks_session = False
         if session is None:
             # The subscriptions ended with the session, so the stream has to connect again.
             if self._reconnect:
-                self.lost(doubt, now, wall, session=True)
+                self.lost(doubt, now, wall, session=True, stale=stale)
             else:
                 self._report_loss(doubt, now)
+                since = self.moment(self._heard_before)
+                self._live_state.interrupt(Staleness(stale, since, doubt), lasting=False)
         elif session and session != self._readiness.session and self._reconnect:
             self.lost("the gateway has another session now", now, wall)
 
-    def lost(self, reason: str, now: float, wall: float, *, session: bool = False) -> None:
+    def doubt_session(self, reason: str) -> None:
+        """Check the session with a tickle, because another call says that the session is lost."""
+        if self.phase is Phase.READY:
+            self._doubt = reason
+            self._checks_session = True
+
+    def lost(
+        self,
+        reason: str,
+        now: float,
+        wall: float,
+        *,
+        session: bool = False,
+        stale: StaleReason = "connection lost",
+    ) -> None:
         """Record that the connection was lost, or that an attempt to connect failed.
 
         Args:
@@ -211,6 +246,7 @@ class StreamState:
             now: monotonic time.
             wall: wall-clock time in seconds since 1970.
             session: whether it was lost because nobody is logged in to the gateway.
+            stale: why values are stale from now on.
         """
         ran = now - self._changed_at if self.phase is Phase.READY else 0.0
         since = self.moment(self.last_heard)
@@ -232,7 +268,10 @@ class StreamState:
         self._confirmations.clear()
         self._tokens.clear()
         self._outgoing.clear()
-        self._live_state.interrupt()
+        # The reason of a session's error advises what to do, and so does the text for `stale`.
+        detail = "" if session else reason
+        self._live_state.interrupt(Staleness(stale, since, detail), lasting=True)
+        self.silence.forget()
         self._silent = False
         if ORDERS.key in self._subscriptions:
             self.order_check.stop(_unknown(f"the connection was lost ({reason})"))
@@ -257,6 +296,9 @@ class StreamState:
                 "client.orders()"
             )
             self._keep_early(now)
+            self._live_state.interrupt(
+                Staleness("ended", self.moment(self.last_heard), reason), lasting=True
+            )
             self._move(Event.END, now)
 
     def _keep_early(self, now: float) -> None:
@@ -316,6 +358,7 @@ class StreamState:
     def _ready(self, now: float) -> None:
         again = self._since is not None
         self._close_gap(now)
+        self._live_state.quotes.resume()
         self._keep_early(now)
         self._move(Event.SYSTEM, now)
         if again:
@@ -351,9 +394,10 @@ class StreamState:
             self._on_unread(message, now)
 
     def _on_status(self, status: SessionStatus, now: float) -> None:
+        new_login = status.authenticated is True and self._logged_in
         if status.authenticated is True:
             self._reported_loss = False
-            if self.phase is Phase.READY and self._logged_in:
+            if self.phase is Phase.READY and new_login:
                 self._subscribe_again(now)
             self._logged_in = True
         elif status.authenticated is False and self.phase is Phase.READY:
@@ -366,6 +410,26 @@ class StreamState:
         if self._competing and not before and status.authenticated is True:
             # A call of ``/tickle`` lets the client report the other session to the program.
             self._checks_session = True
+        if self._competing is not before and self.phase is Phase.READY:
+            self._compete(now, subscribe=not new_login)
+
+    def _compete(self, now: float, *, subscribe: bool) -> None:
+        """Subscribe to market data again, because another session competes or no longer does.
+
+        IBKR sends market data to one of the sessions only, without telling which. The values are
+        stale until the gateway has sent new ones.
+
+        Args:
+            now: monotonic time.
+            subscribe: whether to send the commands; False if they have just been sent.
+        """
+        since = self.moment(self._heard_before)
+        detail = "" if self._competing else "that session has just ended"
+        for key in self._subscriptions.all_keys():
+            if topic_of_key(key) is MARKET_DATA:
+                self._live_state.interrupt_one(key, Staleness("competing session", since, detail))
+                if subscribe:
+                    self._send(key, now)
 
     def _subscribe_again(self, now: float) -> None:
         """Send all subscriptions again, because a new login has ended them.
@@ -377,7 +441,7 @@ class StreamState:
         since = min(self.moment(self._heard_before), moment)
         reason = "the gateway has logged in again, which ends all subscriptions"
         self.message_buffer.put(Gap(reason=reason, since=since, until=moment), moment)
-        self._live_state.interrupt()
+        self._live_state.interrupt(Staleness("new session", since), lasting=False)
         self._confirmations.clear()
         if TRADES.key in self._subscriptions:
             self.execution_check.interrupt(since.timestamp())
@@ -467,7 +531,8 @@ class StreamState:
         for key in refused_keys(message.topic, keys, self.confirmed):
             if self._confirmations.refused(key, now):
                 text = redact(message.error or "without a reason")
-                self._report_gap(key, f"the gateway refuses the subscription ({text})", now)
+                reason = f"the gateway refuses the subscription ({text})"
+                self._report_gap(key, reason, now, Staleness("refused", self.moment(now), text))
             if key == TRADES.key:
                 self.execution_check.missed(self.moment(now).timestamp(), now)
             if key == ORDERS.key:
@@ -496,9 +561,11 @@ class StreamState:
         self._send(ORDERS.key, now)
         self._check_orders(now)
 
-    def _report_gap(self, key: str, reason: str, now: float) -> None:
+    def _report_gap(
+        self, key: str, reason: str, now: float, staleness: Staleness | None = None
+    ) -> None:
         moment = self.moment(now)
-        self._live_state.interrupt_one(key)
+        self._live_state.interrupt_one(key, staleness or Staleness("silent", moment))
         gap = Gap(reason=reason, since=moment, until=moment, topic=topic_of_key(key).name)
         self.message_buffer.put(gap, moment)
 
@@ -588,7 +655,7 @@ class StreamState:
         new = key not in self._subscriptions
         interest, commands = self._subscriptions.add(request)
         if new:
-            self._live_state.begin(key)
+            self._live_state.begin(key, Staleness("no value yet", self.moment(now)))
             if key == TRADES.key:
                 self.execution_check.begin(request.arguments, self.moment(now).timestamp())
         if commands and self.phase is Phase.READY:
@@ -605,7 +672,8 @@ class StreamState:
         key = interest.key
         if key in self._subscriptions:
             return
-        self._live_state.end(key)
+        since = self.moment(self.last_heard)
+        self._live_state.end(key, Staleness("ended", since, "the subscription was cancelled"))
         if key == ORDERS.key:
             self._silent = False
             self.order_check.stop(NOT_SUBSCRIBED)
@@ -631,6 +699,59 @@ class StreamState:
         """The contracts with a subscription to market data, as text."""
         found = [each.partition("+") for each in self._subscriptions.all_keys()]
         return frozenset(name for topic, _, name in found if topic == MARKET_DATA.key)
+
+    # Contracts without market data
+
+    def _look_for_silence(self, now: float) -> None:
+        """Subscribe again to contracts that have sent nothing for some time."""
+        if not self.silence.is_due(now):
+            return
+        quotes = self._live_state.quotes
+        keys = [key for key in self._subscriptions.all_keys() if topic_of_key(key) is MARKET_DATA]
+        # Other mechanisms take care of a contract that has sent nothing since its subscription or
+        # an interruption.
+        watched = [
+            (key, live)
+            for key in keys
+            if (live := quotes.subscribed(key.partition("+")[2])).fresh
+            or (live.staleness is not None and live.staleness.reason == "silent")
+        ]
+        lives = dict(watched)
+        for key in self.silence.look(watched, now):
+            live = lives[key]
+            if self._is_open is not None and self._is_open(live.conid, self.moment(now)) is False:
+                continue
+            since = now - self._timing.quiet_after
+            fields = tuple(self._subscriptions.arguments(key)["fields"])
+            self.silence.found.append(SilentQuote(key, live, live.raw, live.version, since, fields))
+            self._send(key, now)
+
+    def compare_silent(
+        self, silent: Iterable[SilentQuote], rows: Mapping[str, Mapping[str, Any]], now: float
+    ) -> None:
+        """Compare silent contracts with snapshots. If a price differs, market data was missing.
+
+        Args:
+            silent: the contracts.
+            rows: the snapshots by contract, each with its fields by IBKR's ids.
+            now: monotonic time.
+        """
+        if self.phase is not Phase.READY:
+            return
+        for each in silent:
+            if each.key not in self._subscriptions:
+                continue
+            row = each.live.raw if each.spoke else rows.get(each.live.conid_ex, {})
+            if each.differs(row):
+                since, until = self.moment(each.since), self.moment(now)
+                reason = (
+                    f"the gateway sent no market data of {each.live.conid_ex}, although its price "
+                    "has changed"
+                )
+                if not each.spoke:
+                    self._live_state.interrupt_one(each.key, Staleness("silent", since))
+                gap = Gap(reason=reason, since=since, until=until, topic=MARKET_DATA.name)
+                self.message_buffer.put(gap, until)
 
     @property
     def confirmed(self) -> set[str]:
@@ -702,6 +823,7 @@ class StreamState:
                 self.lost(f"no system message came within {timing.queue_limit:g} s", now, wall)
             return patience or 0.0
         if phase is Phase.READY:
+            self._look_for_silence(now)
             left = self.last_heard + timing.silence_limit - now
             if left <= 0:
                 self.lost(

@@ -227,18 +227,35 @@ class ProcessRateLimiter:
         """Return the contracts whose market data line is used by a snapshot and not by a stream."""
         return self._lines.idle(self._streamed(), time.monotonic())
 
-    @_changing
-    def surplus_lines(self, contracts: list[str]) -> tuple[list[str], int]:
-        """Return the contracts to release so that `contracts` get market data lines.
+    def streamed_lines(self) -> frozenset[str]:
+        """Return the contracts whose market data lines open streams use."""
+        with self._lock:
+            return self._streamed()
 
-        Also return the number of lines that will then be in use, those of `contracts` included.
+    def free_lines(self, limit: int) -> int:
+        """Return how many of a number of lines are free, or only used by old snapshots."""
+        with self._lock:
+            return self._lines.free(self._streamed(), time.monotonic(), limit)
+
+    @_changing
+    def reserve_lines(self, contracts: list[str], limit: int) -> list[str]:
+        """Reserve market data lines, and return the contracts to release before they are used.
+
+        `unreserve_lines` ends the reservation.
 
         Args:
             contracts: the contracts that need a line.
+            limit: number of lines that the user has.
+
+        Raises:
+            TooManyLines: there are not enough lines.
         """
-        streamed, now = self._streamed(), time.monotonic()
-        surplus = self._lines.surplus(streamed, now, contracts)
-        return surplus, self._lines.count({*streamed, *contracts}, now) - len(surplus)
+        return self._lines.reserve(contracts, self._streamed(), time.monotonic(), limit)
+
+    @_changing
+    def unreserve_lines(self, contracts: list[str]) -> None:
+        """End a reservation of `reserve_lines`."""
+        self._lines.unreserve(contracts)
 
     @_changing
     def penalise(self, seconds: float | None) -> None:

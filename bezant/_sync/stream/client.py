@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from datetime import datetime
 from typing import Self
 
-from ..._core.settings.checks import check_count, check_seconds
+from ..._core.settings.checks import check_callable, check_count, check_seconds
 from ..._core.stream.buffer import DEFAULT_BUFFER, MessageBuffer
 from ..._core.stream.phases import READY_TIMEOUT, Timing
 from ..._runtime import _sync as rt
@@ -77,6 +79,7 @@ class WsClient(Subscribing):
         ready_timeout: float = READY_TIMEOUT,
         buffer: int = DEFAULT_BUFFER,
         quote_backlog: int = 0,
+        is_open: Callable[[int, datetime], bool | None] | None = None,
     ) -> rt.Connecting[WsClient]:
         """Open a stream and wait until the gateway is ready on it.
 
@@ -96,6 +99,10 @@ class WsClient(Subscribing):
             quote_backlog: number of unread quotes above which the stream merges the quotes of one
                 contract. With 0 (the default), your program never receives an outdated quote. With
                 a larger number, your program receives every quote as long as it reads fast enough.
+            is_open: function that returns whether a contract trades at a time, given the contract's
+                conid and the time in UTC; or None if that is not known. A contract that sends
+                nothing while it does not trade is not checked. Without the function, every contract
+                that sends nothing for a minute is checked. The function must return at once.
 
         Raises:
             NotAuthenticated: the gateway is not logged in.
@@ -113,15 +120,24 @@ class WsClient(Subscribing):
         check_seconds("ready_timeout", ready_timeout)
         check_count("buffer", buffer, 1)
         check_count("quote_backlog", quote_backlog, 0)
+        check_callable("is_open", is_open)
         timing = Timing(ready_timeout=ready_timeout)
         message_buffer = MessageBuffer(buffer, quote_backlog)
-        return rt.connecting(cls._open(client, timing, message_buffer, reconnect=reconnect))
+        return rt.connecting(
+            cls._open(client, timing, message_buffer, reconnect=reconnect, is_open=is_open)
+        )
 
     @classmethod
     def _open(
-        cls, client: Client, timing: Timing, message_buffer: MessageBuffer, *, reconnect: bool
+        cls,
+        client: Client,
+        timing: Timing,
+        message_buffer: MessageBuffer,
+        *,
+        reconnect: bool,
+        is_open: Callable[[int, datetime], bool | None] | None = None,
     ) -> WsClient:
-        worker = StreamWorker(client, timing, message_buffer, reconnect=reconnect)
+        worker = StreamWorker(client, timing, message_buffer, reconnect=reconnect, is_open=is_open)
         worker.open()
         return cls(worker)
 

@@ -6,13 +6,15 @@ from __future__ import annotations
 from collections.abc import Callable, ItemsView, Iterator, Mapping, ValuesView
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
+from ..._core.marketdata.liveness import StaleReason
 from ..._core.settings.checks import check_seconds
 from ..._core.stream.order_book import OrderBook
-from ..._core.stream.quotes import LiveQuote
+from ..._core.stream.quotes import LiveQuote, QuoteReader
 from ..._core.stream.subscriptions import Interest
-from ...errors import OrdersUnknown
+from ..._wire.availability import Availability
+from ...errors import OrdersUnknown, WsClosed
 from ...models.stream import MarketData, OrderUpdate
 from ..waiting import wait_for
 from .worker import StreamWorker
@@ -42,6 +44,7 @@ class Subscription:
         """End the subscription. You may call this method twice, or after the stream has ended."""
         if self._active:
             self._active = False
+            self._stream._stream_worker.bell.ring()
             self._stream._unsubscribe(self._interest)
 
     def __enter__(self) -> Self:
@@ -65,18 +68,62 @@ def _changed(worker: StreamWorker, has: Callable[[], bool], timeout: float | Non
     return found is not None
 
 
+T = TypeVar("T")
+
+
+def _news(handle: Subscription, read: Callable[[], T], nothing: T, timeout: float | None) -> T:
+    """Wait until ``read`` returns a value that is true, and return that value.
+
+    Return ``nothing`` if the timeout comes first.
+
+    Raises:
+        WsClosed: the stream has ended, or the subscription was cancelled.
+    """
+    if timeout is not None:
+        check_seconds("timeout", timeout)
+    worker = handle._stream._stream_worker
+
+    def look() -> T | None:
+        with worker.lock:
+            if worker.ended:
+                raise _closed(worker)
+            if not handle.active:
+                raise WsClosed("this subscription was cancelled; subscribe again")
+            return read() or None
+
+    try:
+        found = wait_for(worker.bell, look, lambda: False, timeout)
+    except TimeoutError:
+        found = look()
+    return nothing if found is None else found
+
+
+def _closed(worker: StreamWorker) -> WsClosed:
+    reason = worker.state.end_reason
+    why = worker.close_reason
+    code, said = (1006, "") if why is None else (why.code, why.reason)
+    return WsClosed(
+        f"the stream has ended ({reason}), so no more values will come; connect again",
+        code=code,
+        reason=said,
+    )
+
+
 class Quote(Subscription):
-    """The newest market data of one contract, always current.
+    """The newest market data of one contract.
 
     ``ws.quote(conid)`` returns this object. A field is None until the gateway has sent it. The
     first message on a new connection replaces all values of the old one.
+
+    While `stale` is True, the values may be outdated: `stale_reason` says why, `stale_since` since
+    when, and `stale_text` what to do. `wait` raises `StaleData` when the values become stale.
     """
 
     def __init__(self, stream: Subscribing, interest: Interest, live: LiveQuote) -> None:
         super().__init__(stream, interest)
         self._live = live
+        self._reader = QuoteReader(live)
         self._stream_worker = stream._stream_worker
-        self._seen = 0
 
     @property
     def conid(self) -> int:
@@ -139,12 +186,46 @@ class Quote(Subscription):
         return self._live.complete().updated
 
     @property
-    def stale(self) -> bool:
-        """Whether all values are old: none came on the current connection, or no more will come.
+    def availability(self) -> Availability | None:
+        """Availability of the data, such as ``real time``; None if the gateway has not said."""
+        return self._live.complete().availability
 
-        No more values come after the end of the stream or of all subscriptions to the contract.
+    @property
+    def stale(self) -> bool:
+        """Whether the values may be outdated, or no value has come yet."""
+        return not self._live.fresh
+
+    @property
+    def stale_reason(self) -> StaleReason | None:
+        """Reason why the values are stale; None if they are current.
+
+        - ``no value yet``: no value has come since the subscription.
+        - ``connection lost``: the stream has lost its connection and is reconnecting.
+        - ``login lost``: nobody is logged in to the gateway.
+        - ``session closed``: the brokerage session is closed.
+        - ``competing session``: another session of the user name may receive the market data.
+        - ``new session``: the gateway has logged in again, and the stream has subscribed again.
+        - ``refused``: the gateway refuses the subscription.
+        - ``silent``: the gateway sends nothing, although a snapshot shows another price.
+        - ``ended``: the stream or the subscription has ended.
         """
-        return self._stream_worker.ended or not self._live.fresh
+        staleness = self._live.staleness
+        return None if staleness is None else staleness.reason
+
+    @property
+    def stale_since(self) -> datetime | None:
+        """Time of the last moment at which the values were known to be current; None if they are.
+
+        Before the first value, it is the time of the subscription.
+        """
+        staleness = self._live.staleness
+        return None if staleness is None else staleness.since
+
+    @property
+    def stale_text(self) -> str:
+        """Text that says why the values are stale and what to do; empty if they are current."""
+        staleness = self._live.staleness
+        return "" if staleness is None else staleness.text
 
     def get(self, field: str) -> Decimal | int | bool | str | None:
         """Return a field by bezant's name, such as ``volume``, or by IBKR's id."""
@@ -157,11 +238,14 @@ class Quote(Subscription):
             timeout: seconds to wait; None to wait without a limit.
 
         Returns:
-            True if a value has changed; False if the timeout or the end of the stream came first.
+            True if a value has changed and the values are current; False if the timeout came first.
+
+        Raises:
+            StaleData: the values have become stale, or stale for another reason, since the last
+                wait. The next wait waits until they are current again.
+            WsClosed: the stream has ended, or this subscription was cancelled.
         """
-        found = _changed(self._stream_worker, lambda: self._live.version != self._seen, timeout)
-        self._seen = self._live.version
-        return found
+        return _news(self, self._reader.read, False, timeout)
 
 
 class Orders(Mapping[int, OrderUpdate]):

@@ -12,7 +12,7 @@ from ..._core.stream.topics import bars, ladder, ledger, market_data, orders, pn
 from ..._runtime import _sync as rt
 from ..._wire.redaction import shown
 from ...errors import InvalidRequest, WsClosed, WsError
-from ..marketdata.lines import make_room
+from ..marketdata.lines import Reservation
 from .handles import Orders, Quote, Subscription
 from .worker import StreamWorker
 
@@ -237,9 +237,14 @@ class Subscribing:
         self._check_open()
         worker = self._stream_worker
         topic, _, contract = request.key.partition("+")
-        if topic == market_data.MARKET_DATA.key and contract not in worker.market_data:
-            client = self._client
-            make_room(client._pipeline, client._settings, [contract])
+        if topic != market_data.MARKET_DATA.key or contract in worker.market_data:
+            return self._send_request(request)
+        pipeline = self._client._pipeline
+        with Reservation(pipeline, self._client._settings, [contract]):
+            return self._send_request(request)
+
+    def _send_request(self, request: SubscriptionRequest) -> Interest:
+        worker = self._stream_worker
         with worker.lock:
             interest = worker.state.subscribe(request, now=rt.monotonic())
             worker.market_data = worker.state.market_data

@@ -4,17 +4,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from ..._core.decoding.drift import Drift
+from ..._core.marketdata.fields import MarketDataFields
+from ..._core.marketdata.liveness import StaleReason, reason_of
+from ..._core.marketdata.snapshots import Quotes
+from ..._core.operations.market_data import GET_MD_SNAPSHOT
 from ..._core.operations.session import TICKLE
 from ..._core.pacing.limits import MAX_STREAMS
+from ..._core.session.state import SessionState
 from ..._core.session.status import error_for
 from ..._core.stream.buffer import MessageBuffer
 from ..._core.stream.execution_check import DAYS, ExecutionRequest
 from ..._core.stream.order_check import OrderRequest
 from ..._core.stream.phases import Phase, Timing
+from ..._core.stream.silence import SilentQuote
 from ..._core.stream.state import StreamState
 from ..._runtime import _sync as rt
 from ..._wire.redaction import Secret
@@ -43,6 +50,7 @@ if TYPE_CHECKING:
 _logger = logging.getLogger("bezant.stream")
 
 _HTTP_AND_HANDSHAKE = 5.0
+_LOST = (SessionState.LOGGED_OUT, SessionState.CLOSED, SessionState.COMPETING)
 
 
 class StreamWorker:
@@ -53,7 +61,13 @@ class StreamWorker:
     """
 
     def __init__(
-        self, client: Client, timing: Timing, message_buffer: MessageBuffer, *, reconnect: bool
+        self,
+        client: Client,
+        timing: Timing,
+        message_buffer: MessageBuffer,
+        *,
+        reconnect: bool,
+        is_open: Callable[[int, datetime], bool | None] | None = None,
     ) -> None:
         self.client = client
         self.lock: rt.StateLock = rt.StateLock()
@@ -71,6 +85,7 @@ class StreamWorker:
             message_buffer=message_buffer,
             tickled=lambda: client._pipeline.session_token,
             watch=client._pipeline.streamed,
+            is_open=is_open,
         )
         self.market_data: frozenset[str] = frozenset()
         # Returns the oldest unread message, or None. A reader calls it for every message.
@@ -85,6 +100,9 @@ class StreamWorker:
         self._checker: rt.Worker | None = None
         self._execution_bell: rt.Notifier = rt.Notifier()
         self._execution_checker: rt.Worker | None = None
+        self._quote_bell: rt.Notifier = rt.Notifier()
+        self._quote_checker: rt.Worker | None = None
+        self._session_state: SessionState = client._pipeline.session.state
 
     @property
     def ended(self) -> bool:
@@ -179,14 +197,20 @@ class StreamWorker:
             self.bell.ring()
             self._check_bell.ring()
             self._execution_bell.ring()
+            self._quote_bell.ring()
 
     def _pass_on(self) -> None:
-        """Wake the workers that check orders and executions if necessary; report a new session."""
+        """Wake readers, and if necessary the workers that call REST; report a new session."""
         state = self.state
+        self.bell.ring()
         if state.order_check.changed:
             self._check_bell.ring()
         if state.execution_check.changed:
             self._execution_bell.ring()
+        if state.silence.found:
+            if self._quote_checker is None:
+                self._quote_checker = rt.Worker(self._check_quotes, "bezant-quotes")
+            self._quote_bell.ring()
         session, state.new_session = state.new_session, None
         if session is not None:
             _logger.warning(
@@ -205,6 +229,7 @@ class StreamWorker:
             self._lost(error)
             return True
         with self.lock:
+            self._notice_session()
             wait = self.state.advance(rt.monotonic(), rt.wall_time())
             phase = self.state.phase
         if phase is Phase.ENDED:
@@ -222,6 +247,13 @@ class StreamWorker:
             self._read(socket, wait)
         return not self._stopping.is_set()
 
+    def _notice_session(self) -> None:
+        """Have the stream check its session if a call of the client has found that it is lost."""
+        now = self.client._pipeline.session.state
+        before, self._session_state = self._session_state, now
+        if now is not before and now in _LOST:
+            self.state.doubt_session("a call of the client says so")
+
     def _read(self, socket: rt.WebSocket, wait: float) -> None:
         try:
             batch = socket.receive(max(wait, 0.001))
@@ -231,7 +263,6 @@ class StreamWorker:
             self._lost(error)
             return
         self._take_in(batch)
-        self.bell.ring()
 
     def _take_in(self, batch: list[bytes]) -> None:
         with self.lock:
@@ -262,13 +293,14 @@ class StreamWorker:
 
     def _connect_again(self) -> None:
         session = False
+        stale: StaleReason = "connection lost"
         try:
             socket, token = self._dial()
         except (ClientClosed, WrongContext) as error:
             self._end(None, str(error))
             return
         except SessionError as error:
-            session, reason = True, error.message
+            session, stale, reason = True, reason_of(error), error.message
         except BezantError as error:
             reason = error.message
         else:
@@ -277,7 +309,7 @@ class StreamWorker:
             return
         _logger.info("the stream cannot reconnect yet: %s", reason)
         with self.lock:
-            self.state.lost(reason, rt.monotonic(), rt.wall_time(), session=session)
+            self.state.lost(reason, rt.monotonic(), rt.wall_time(), session=session, stale=stale)
         self.bell.ring()
 
     def _probe(self) -> None:
@@ -289,12 +321,18 @@ class StreamWorker:
         """
         session: Secret | None = None
         reason = "the gateway is no longer logged in"
+        stale: StaleReason = "connection lost"
         try:
             tickle = self.client.tickle()
         except BezantError as error:
             reason = error.message
+            if isinstance(error, SessionError):
+                stale = reason_of(error)
         else:
-            if tickle.status is None or error_for(tickle.status, TICKLE.operation) is None:
+            lost = None if tickle.status is None else error_for(tickle.status, TICKLE.operation)
+            if lost is not None:
+                stale = reason_of(lost)
+            else:
                 session = Secret(tickle.session or "")
                 if self.state.phase is Phase.READY:
                     _logger.info("a tickle says that the session of the stream can be used")
@@ -306,7 +344,8 @@ class StreamWorker:
                     )
         with self.lock:
             token = None if session is None else session.value
-            self.state.probed(token, reason, rt.monotonic(), rt.wall_time())
+            self.state.probed(token, reason, rt.monotonic(), rt.wall_time(), stale=stale)
+        self.bell.ring()
 
     def _end(self, error: WsError | None, reason: str) -> None:
         self.error = error
@@ -401,6 +440,53 @@ class StreamWorker:
         self.bell.ring()
         return True
 
+    # Methods that compare silent contracts with snapshots.
+
+    def _check_quotes(self) -> None:
+        while not self.ended:
+            heard = self._quote_bell.count
+            with self.lock:
+                silent = self.state.silence.take()
+            if not silent:
+                self._quote_bell.wait(heard, None)
+            elif not self._compare(silent):
+                return
+
+    def _compare(self, silent: list[SilentQuote]) -> bool:
+        """Request snapshots of silent contracts; return False if that is impossible.
+
+        That is impossible if the client is closed, or belongs to another process or event loop.
+        """
+        rows: dict[str, Mapping[str, Any]] = {}
+        try:
+            # The gateway keeps one set of fields for a contract. A request for other fields than
+            # those of the stream would change the set.
+            for fields in {each.fields for each in silent}:
+                contracts = [each.live.conid_ex for each in silent if each.fields == fields]
+                rows.update(self._snapshots(contracts, fields))
+        except (ClientClosed, WrongContext):
+            return False
+        except Exception as error:  # noqa: BLE001 - logged, and the contracts are checked again
+            self._pause_after(error, "snapshots of silent contracts")
+        with self.lock:
+            self.state.compare_silent(silent, rows, rt.monotonic())
+        self.bell.ring()
+        return True
+
+    def _snapshots(
+        self, contracts: Iterable[str], fields: Iterable[str]
+    ) -> dict[str, Mapping[str, Any]]:
+        quotes = Quotes(contracts, MarketDataFields(fields))
+        for batch in quotes.batches():
+            found = self.client._pipeline.call(
+                GET_MD_SNAPSHOT.operation,
+                list[object],
+                self.client._settings,
+                params={"conids": batch, "fields": quotes.codes},
+            )
+            quotes.add(batch, found)
+        return {contract: found.raw for contract, found in quotes.found().items()}
+
     def _pause_after(self, error: Exception, what: str) -> float:
         """Log a failed request; return how many seconds to wait before sending it again."""
         if isinstance(error, BezantError):
@@ -455,9 +541,8 @@ class StreamWorker:
         self._stopping.set()
         if self._socket is not None:
             self._socket.abort()
-        for worker in (self._worker, self._checker, self._execution_checker):
-            if worker is not None:
-                worker.abandon()
+        for worker in self._workers():
+            worker.abandon()
 
     def close(self) -> None:
         """End the worker and close the socket."""
@@ -468,10 +553,14 @@ class StreamWorker:
         self.bell.ring()
         self._check_bell.ring()
         self._execution_bell.ring()
+        self._quote_bell.ring()
         try:
             if socket is not None:
                 socket.close()
         finally:
-            for worker in (self._worker, self._checker, self._execution_checker):
-                if worker is not None:
-                    worker.stop()
+            for worker in self._workers():
+                worker.stop()
+
+    def _workers(self) -> list[rt.Worker]:
+        all_workers = (self._worker, self._checker, self._execution_checker, self._quote_checker)
+        return [worker for worker in all_workers if worker is not None]

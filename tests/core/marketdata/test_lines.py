@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
+from bezant import TooManyLines
 from bezant._core.http.messages import Request
 from bezant._core.http.operation import Operation
-from bezant._core.marketdata.lines import DEFAULT_LINES, MarketDataLines
+from bezant._core.marketdata.lines import MarketDataLines
 from bezant._core.operations.market_data import (
     CLOSE_ALL_MD_STREAMS,
     CLOSE_MD_STREAM,
@@ -62,11 +65,35 @@ def test_a_snapshot_ends_after_a_quarter_of_an_hour() -> None:
 
 
 def test_the_oldest_snapshots_make_room() -> None:
+    def surplus(streamed: set[str], *contracts: str) -> list[str]:
+        found = lines.reserve(contracts, streamed, 60, 100)
+        lines.unreserve(contracts)
+        return found
+
     lines = MarketDataLines()
-    for number in range(1, DEFAULT_LINES + 1):
+    for number in range(1, 101):
         lines.requested([str(number)], number / 10)
     lines.requested(["1"], 50)
-    assert lines.surplus(set(), 60) == []
-    assert lines.surplus(set(), 60, ["1", "2"]) == []
-    assert lines.surplus({"900"}, 60, ["901", "1"]) == ["2", "3"]
-    assert lines.surplus({"2", "900"}, 60) == ["3"]
+    assert surplus(set()) == []
+    assert surplus(set(), "1", "2") == []
+    assert surplus({"900"}, "901", "1") == ["2", "3"]
+    assert surplus({"2", "900"}) == ["3"]
+    assert lines.free(set(), 60, 100) == 100
+    assert lines.free({"2", "900"}, 60, 100) == 98
+
+
+def test_reserved_lines_are_in_use() -> None:
+    lines = MarketDataLines()
+    lines.requested(["1", SPREAD], 0)
+    assert lines.reserve(["1@NYSE", "2", "2@ARCA"], {"3"}, 1, 4) == []
+    assert lines.count({"3"}, 1) == 4
+    assert lines.idle({"3"}, 1) == []
+    assert lines.free({"3"}, 1, 4) == 0
+    with pytest.raises(TooManyLines, match="market data of 2 more contracts") as caught:
+        lines.reserve(["4", "5", "1", "3"], {"3"}, 1, 5)
+    assert (caught.value.needed, caught.value.free, caught.value.limit) == (2, 1, 5)
+    assert lines.reserve(["1"], {"3"}, 1, 4) == []
+    lines.unreserve(["1"])
+    assert lines.count({"3"}, 1) == 4
+    lines.unreserve(["1", "2"])
+    assert (lines.count({"3"}, 1), lines.free({"3"}, 1, 4)) == (3, 2)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bezant import AuthStatus, MarketData, MarketDataFields
-from bezant._core.marketdata.snapshots import Quotes
+from bezant import AuthStatus, InvalidRequest, MarketData, MarketDataFields
+from bezant._core.marketdata.snapshots import QuoteRequest, Quotes
 from bezant._wire.availability import availability_of
 
 FIELDS = MarketDataFields.from_names("last", "bid")
@@ -19,7 +19,7 @@ def rounds(*rows: dict[str, Any] | None, most: int = 9) -> int:
     The n-th response has the n-th row, and further responses the last row. None is an empty
     response.
     """
-    quotes = Quotes([9], FIELDS)
+    quotes = Quotes(["9"], FIELDS)
     for count in range(1, most + 1):
         row = rows[min(count, len(rows)) - 1]
         quotes.add(["9"], [] if row is None else [{"conid": 9, **row}])
@@ -81,7 +81,7 @@ def test_the_exact_volume_wins() -> None:
 
 def test_quotes_that_another_session_has() -> None:
     competing = AuthStatus(authenticated=True, competing=True)
-    quotes = Quotes([1, 2], FIELDS)
+    quotes = Quotes(["1", "2"], FIELDS)
     error = quotes.lost_to_another_session(competing)
     assert error is not None
     assert "another session" in str(error)
@@ -96,13 +96,37 @@ def test_quotes_that_another_session_has() -> None:
 def test_a_combination_has_a_call_of_its_own() -> None:
     spread = "28812380;;;1/1,2/-1"
     contracts: list[int | str] = [spread, 9, "9@NYSE", "28812380;;;1/+1,2/-1"]
-    quotes = Quotes(contracts, FIELDS)
+    request = QuoteRequest(contracts, FIELDS, real_time_only=False)
+    part = request.next_part(set(), 100)
+    quotes = Quotes(part, FIELDS)
     assert list(quotes.batches()) == [["9", "9@NYSE"], [spread]]
     quotes.add(["9", "9@NYSE"], [{"conid": 9, "conidEx": "9@NYSE", "31": "5", "84": "4"}])
     quotes.add(["9", "9@NYSE"], [{"conid": 9, "conidEx": "9", "31": "6", "84": "4"}])
     quotes.add([spread], [{"conid": 28812380, "31": "0.5", "84": "0.4"}])
     assert quotes.complete
     found = quotes.found()
-    assert [str(each.last) for each in found.values()] == ["0.5", "6", "5", "0.5"]
-    assert [each.conid_ex for each in found.values()] == [spread, "9", "9@NYSE", spread]
+    assert [each.conid_ex for each in found.values()] == [spread, "9", "9@NYSE"]
     assert found[spread].conid == 28812380
+    request.add(found)
+    rows = request.rows()
+    assert [row.contract for row in rows] == contracts
+    assert [str(row.last) for row in rows] == ["0.5", "6", "5", "0.5"]
+
+
+def test_contracts_are_requested_in_parts_that_fit_the_lines() -> None:
+    contracts: list[int | str] = [1, "1@NYSE", 2, 3, 4, 3]
+    request = QuoteRequest(contracts, FIELDS, real_time_only=False)
+    assert request.fields.names == ("last", "bid", "availability")
+    assert request.next_part({"2@ARCA"}, 1) == ["1", "1@NYSE", "2"]
+    assert request.next_part(set(), 0) == ["3"]
+    assert request.next_part(set(), 5) == ["4"]
+    assert request.next_part(set(), 5) == []
+
+
+def test_the_availability_is_requested_if_there_is_room() -> None:
+    all_fields = MarketDataFields.from_codes(*range(1, 51))
+    assert QuoteRequest([1], all_fields, real_time_only=False).fields == all_fields
+    with pytest.raises(InvalidRequest, match="one field less"):
+        QuoteRequest([1], all_fields, real_time_only=True)
+    known = MarketDataFields.from_names("availability", "last")
+    assert QuoteRequest([1], known, real_time_only=True).fields == known

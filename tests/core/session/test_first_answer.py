@@ -8,7 +8,7 @@ import pytest
 
 from bezant import InvalidRequest, MarketDataFields
 from bezant._core.http.operation import Operation
-from bezant._core.marketdata.snapshots import POLL, Quotes
+from bezant._core.marketdata.snapshots import POLL, QuoteRequest, Quotes
 from bezant._core.session.first_answer import (
     brings_nothing,
     is_open,
@@ -78,7 +78,7 @@ def test_inactive_orders_that_are_open(status: str, detail: Any, expected: bool)
 
 
 def test_quotes_are_gathered() -> None:
-    quotes = Quotes([3, 1], MarketDataFields.from_codes(31, 84, 99999))
+    quotes = Quotes(["3", "1"], MarketDataFields.from_codes(31, 84, 99999))
     assert quotes.codes == ["31", "84", "99999"]
     assert list(quotes.batches()) == [["3", "1"]]
     rows: list[object] = [{"conid": "1", "31": "5", "84": None, "99999": "x"}, {}, {"conid": 2}]
@@ -95,7 +95,7 @@ def test_quotes_are_gathered() -> None:
 
 
 def test_fields_without_a_subscription_are_not_waited_for_twice() -> None:
-    quotes = Quotes([1], MarketDataFields.from_names("last"))
+    quotes = Quotes(["1"], MarketDataFields.from_names("last"))
     row = {"conid": 1, "6509": "NPB"}
     quotes.add(["1"], [row])
     assert not quotes.complete
@@ -107,7 +107,7 @@ def test_contracts_that_cannot_be_requested() -> None:
     bad: list[list[Any]] = [[], [0], [-1], ["AAPL"], [True], [1.0], [2**63]]
     for each in bad:
         with pytest.raises(InvalidRequest):
-            Quotes(each, None)
+            QuoteRequest(each, None, real_time_only=False)
 
 
 def test_pauses_grow_to_a_second() -> None:

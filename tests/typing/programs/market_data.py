@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import assert_type
 
 import bezant
+
+
+@dataclass
+class Holding:
+    """Some shares of a contract."""
+
+    conid: int
+    count: int
 
 
 def closes(client: bezant.Client, conid: int) -> list[Decimal]:
@@ -23,10 +32,20 @@ def change(client: bezant.Client, conid: int) -> Decimal:
 def spreads(client: bezant.Client, conids: list[int]) -> dict[int, Decimal]:
     """Return the spread of each contract that has a bid and an ask."""
     found: dict[int, Decimal] = {}
-    for conid, quote in client.snapshots(conids).items():
-        if quote.bid is not None and quote.ask is not None:
-            found[conid] = quote.ask - quote.bid
+    for row in client.quotes(conids, real_time_only=True):
+        assert_type(row.contract, int)
+        assert_type(row.delta, Decimal | None)
+        assert_type(row.company_name, str | None)
+        assert_type(row.can_be_traded, bool | None)
+        if row.bid is not None and row.ask is not None:
+            found[row.contract] = row.ask - row.bid
     return found
+
+
+def value_of(client: bezant.Client, holdings: list[Holding]) -> Decimal:
+    """Return the value of holdings at their last prices; raise an error if one has none."""
+    rows = client.quotes(holdings, bezant.L1)
+    return sum((row.contract.count * row.require("last") for row in rows), Decimal(0))
 
 
 def alert(client: bezant.Client, symbol: str, limit: Decimal) -> Decimal | None:
