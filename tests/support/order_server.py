@@ -12,6 +12,7 @@ import re
 import socket
 import struct
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal, Self, cast
@@ -101,6 +102,7 @@ class OrderServer:
         refuses: index of the ticket of the next request to refuse; None for no refusal.
         asks_about: index of the ticket of the next request about which to ask a question, while
             the other orders of the request are placed; None for no question.
+        interrupt: called when an order or a reply was read, before it is handled.
         inactive: whether new orders stay inactive, as if a question waited for a reply.
     """
 
@@ -114,6 +116,7 @@ class OrderServer:
     refuses: int | None = None
     asks_about: int | None = None
     inactive: bool = False
+    interrupt: Callable[[str], object] | None = None
 
     def __post_init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -206,6 +209,8 @@ class OrderServer:
                 handles = fault is None or (
                     fault.acts if fault.instead is not None else fault.at != "read"
                 )
+                if self.interrupt is not None:
+                    self.interrupt(name)
                 with self._lock:
                     self.calls.append((name, argument, value))
                     sent = self._handle(name, path, argument, query, value) if handles else b""

@@ -228,7 +228,8 @@ class AsyncTrade:
         """
         check_seconds("timeout", timeout)
         order_id = await self._known_id()
-        if self.done:
+        # An inactive order is not known to have ended, so it is cancelled, too.
+        if self._state.ended:
             return self.status
         failure = await self._send_cancel(order_id)
         deadline = rt.monotonic() + timeout
@@ -386,6 +387,8 @@ class AsyncTrade:
                     f"the change of order {order_id} was lost, and the order {what}"
                 ) from error
             self._desk.hold()
+            if self.client_order_id:
+                error.client_order_ids = (self.client_order_id,)
             error.trade = self
             raise error
 

@@ -32,6 +32,7 @@ class Placement:
         self.questions: dict[str, Question] = {}
         self.refusals: list[str] = []
         self._unpaired: list[int] = []
+        self._parents: dict[int, int] = {}
 
     @property
     def placed(self) -> tuple[int, ...]:
@@ -45,8 +46,12 @@ class Placement:
 
     @property
     def complete(self) -> bool:
-        """Whether each leg has an order id, or will have one after the children are paired."""
-        return len(self.placed) >= len(self.legs) and not self.questions
+        """Whether each leg has an order id, or will have one after the children are paired.
+
+        False also if IBKR has attached a child to another parent.
+        """
+        wrong = [each for each in self._parents.values() if each != self.ids.get(0)]
+        return len(self.placed) >= len(self.legs) and not self.questions and not wrong
 
     def add(self, replies: Iterable[OrderReply]) -> None:
         """Add the replies in a response."""
@@ -61,6 +66,8 @@ class Placement:
 
     def _add_order(self, order_id: int, reply: OrderReply) -> None:
         self.statuses[order_id] = reply.status or ""
+        if reply.parent_order_id is not None and len(self.legs) > 1:
+            self._parents[order_id] = reply.parent_order_id
         if order_id in self.placed:
             return
         names = {leg.name: at for at, leg in enumerate(self.legs) if leg.name}

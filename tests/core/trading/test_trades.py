@@ -183,6 +183,14 @@ def test_replies_are_paired_by_id_and_terms() -> None:
     assert set(placement.placed) == {6, 7, 8}
 
 
+def test_an_exit_of_another_entry_is_not_the_exit() -> None:
+    placement = Placement((ENTRY, STOP))
+    placement.add([OrderReply(order_id=6, client_order_id="me")])
+    placement.add([OrderReply(order_id=7, parent_order_id=5)])
+    assert set(placement.placed) == {6, 7}
+    assert not placement.complete
+
+
 def test_exits_with_equal_terms_are_interchangeable() -> None:
     placement = Placement((ENTRY, PROFIT, PROFIT))
     placement.add([OrderReply(order_id=6, client_order_id="me")])

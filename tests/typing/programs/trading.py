@@ -92,3 +92,40 @@ def cancel_all(client: bezant.Client) -> list[int]:
         ).order_id
         for order in client.open_orders()
     ]
+
+
+def rebalance(
+    client: bezant.Client, account_id: str, targets: dict[str, Decimal], limits: dict[str, str]
+) -> list[bezant.Trade]:
+    """Buy the target quantities with limit orders; return the trades that are not filled."""
+    with client.trading(account_id, answers={"o163": True}) as trading:
+        trades = [
+            trading.buy(symbol, quantity, limit=limits[symbol], time_in_force="GTC")
+            for symbol, quantity in targets.items()
+        ]
+        return [trade for trade in trades if not trade.wait(timeout=60)]
+
+
+def protected_entry(trading: bezant.Trading, symbol: str) -> Decimal | None:
+    """Buy with a stop; return the commission of the entry."""
+    order = bezant.bracket(bezant.Buy(symbol, 10, limit=240), stop=230)
+    preview = trading.preview(order.entry)
+    assert_type(preview.margin.initial.change, Decimal | None)
+    try:
+        bracket = trading.place(order)
+    except bezant.OrderQuestion as question:
+        assert_type(question.confirm(), bezant.Trade)
+        return None
+    assert_type(bracket, bezant.BracketTrade)
+    assert_type(bracket.stop, bezant.Trade | None)
+    trades = trading.place(bezant.one_cancels_all(order.entry, order.entry))
+    assert_type(trades, tuple[bezant.Trade, ...])
+    return bracket.commission
+
+
+async def sell(client: bezant.AsyncClient, account_id: str, position: bezant.Position) -> str:
+    """Sell a position at the market; return the order's status."""
+    async with client.trading(account_id) as trading:
+        trade = await trading.sell(position, position.quantity)
+        assert_type(trade, bezant.AsyncTrade)
+        return await trade.cancel()
