@@ -9,7 +9,14 @@ from typing import Any
 
 import pytest
 
-from bezant import AmbiguousSymbol, AsyncClient, Contract, InvalidRequest, SymbolNotFound
+from bezant import (
+    AmbiguousSymbol,
+    AsyncClient,
+    Contract,
+    InvalidRequest,
+    SymbolNotFound,
+    UpstreamError,
+)
 from bezant._core.contracts.chains import third_friday
 from bezant._core.contracts.futures import month_code
 from bezant.sim import SimulatedGateway
@@ -252,3 +259,58 @@ async def test_a_chain_of_the_simulated_gateway(gateway: SimulatedGateway) -> No
         everything = await chain.expiry("monthly", after=date(2027, 3, 19)).strikes().contracts()
         assert len(everything) == 18
         assert await client.contracts.by_conid(near[0].conid) == near[0]
+
+
+async def test_options_on_a_future(raw: RawGateway) -> None:
+    """Requests name the conid of the product, and the exchange, which IBKR requires for them."""
+    future = Contract(
+        conid=515416632, symbol="ES", sec_type="FUT", exchange="CME", underlying_conid=11004968
+    )
+
+    def answer(call: Call) -> object:
+        if call.path == "/iserver/secdef/search":
+            section = {"secType": "FOP", "months": "JAN27", "exchange": "CME"}
+            return [{"conid": "11004968", "symbol": "ES", "sections": [section]}]
+        if call.path == "/iserver/secdef/strikes":
+            return {"call": [6500], "put": []}
+        return [
+            {"conid": 7, "symbol": "ES", "secType": "FOP", "exchange": "CME", "currency": "USD",
+             "right": "C", "strike": 6500.0, "maturityDate": "20270115", "tradingClass": "EW3"}
+        ]  # fmt: skip
+
+    gateway = ScriptedGateway(raw, answer)
+    async with AsyncClient(gateway.base_url) as client:
+        chain = await client.contracts.option_chain(future)
+        [option] = await chain.expiry("monthly", after=TODAY).strikes(right="C").contracts()
+    assert (option.conid, option.trading_class, option.underlying_conid) == (7, "EW3", 515416632)
+    for call in gateway.calls[1:]:
+        assert (call.query["conid"], call.query["exchange"]) == ("11004968", "CME")
+        assert call.query["sectype"] == "FOP"
+
+
+async def test_a_failed_request_of_a_chain_is_no_shorter_chain(raw: RawGateway) -> None:
+    chains = Chains(raw)
+    async with AsyncClient(chains.base_url) as client:
+        chain = await client.contracts.option_chain(SPX)
+        near = chain.expiry("monthly", after=TODAY).strikes(within=100, around=6500)
+
+        def failing(call: Call) -> object:
+            if call.query.get("strike") == "6550":
+                return Reply(503, {"error": "Service Unavailable", "statusCode": 503})
+            return chains.answer(call)
+
+        chains.gateway.answer = failing
+        with pytest.raises(UpstreamError):
+            await near.contracts()
+        chains.gateway.answer = chains.answer
+        assert len(await near.contracts()) == 18
+
+
+async def test_a_chain_within_the_rate_limits(raw: RawGateway) -> None:
+    """41 strikes at 10 requests per second: the calls wait longer than `max_wait`, and succeed."""
+    chains = Chains(raw)
+    async with AsyncClient(chains.base_url, pacing=True, max_wait=0.5) as client:
+        chain = await client.contracts.option_chain(SPX)
+        near = chain.expiry(date(2027, 1, 15)).strikes(within=100, around=6500)
+        options = await near.contracts()
+        assert len(options) == 2 * 41

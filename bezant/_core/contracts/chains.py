@@ -134,6 +134,11 @@ def to_strike(value: object) -> Decimal:
     raise InvalidRequest(f"a strike must be a number above 0, not {shown(value)}")
 
 
+def plain(strike: Decimal) -> Decimal:
+    """Return a strike without zeros at its end and without an exponent: 6550 for 6550.0."""
+    return Decimal(f"{strike.normalize():f}")
+
+
 def check_within(within: object) -> tuple[Decimal, bool]:
     """Return the width of a range of strikes, and whether it is a part of the price.
 
@@ -371,7 +376,7 @@ def check_complete(
     known = {each.strike for each in options}
     absent = sorted(strike for strike in wanted if strike not in known)
     if absent:
-        texts = ", ".join(f"{strike.normalize():f}" for strike in absent)
+        texts = ", ".join(str(plain(strike)) for strike in absent)
         raise missing(
             symbol,
             f"options on {symbol} that expire on {day} with the strike {texts}",

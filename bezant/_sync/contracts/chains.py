@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
+from typing import Final
 
 from ..._core.contracts import chains as rules
 from ..._core.contracts.contract import check_text
+from ..._core.contracts.hours import zone_of
 from ..._core.settings.settings import DEFAULT_CONCURRENCY
 from ..._runtime import _sync as rt
 from ...errors import InvalidRequest
@@ -16,6 +18,9 @@ from ...models._contract import Contract
 from ...models.bulk import Progress
 from ..bulk import Bulk
 from .resolver import Resolver
+
+# No large exchange is west of New York. So "after today" never skips an expiry that is still ahead.
+_TODAY_IN: Final = "America/New_York"
 
 
 class OptionChain:
@@ -57,8 +62,8 @@ class OptionChain:
             which: the day of the expiry; or ``monthly`` (the third Friday of a month, or the last
                 trading day before it), ``weekly`` (the last expiry of a week, which may be a
                 monthly one) or ``daily`` (any).
-            after: the expiry is the first one after this day; None for today in UTC. A day that
-                you pass as ``which`` need not be after it.
+            after: the expiry is the first one after this day; None for today in New York. A day
+                that you pass as ``which`` need not be after it.
             trading_class: trading class, such as ``SPXW``. If None, a monthly expiry is one of
                 the class that has the underlying's symbol, if there is such a class; adjusted
                 classes such as ``2AAPL`` are left out.
@@ -66,7 +71,7 @@ class OptionChain:
         Raises:
             InvalidRequest: an argument is invalid.
         """
-        today = datetime.fromtimestamp(rt.wall_time(), UTC).date()
+        today = datetime.fromtimestamp(rt.wall_time(), zone_of(_TODAY_IN)).date()
         chosen = check_text("trading_class", trading_class, "SPXW")
         choice = rules.check_choice(which, after, chosen, today)
         return OptionExpiry(self._resolver, self._source, self._price, choice)

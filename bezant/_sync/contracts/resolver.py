@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from ..._core.contracts import symbols as rules
 from ..._core.contracts.cache import ContractCache, Row, stock_key
-from ..._core.contracts.chains import Underlying
+from ..._core.contracts.chains import Underlying, plain
 from ..._core.contracts.contract import PAIRS, all_defined, listed
 from ..._core.contracts.futures import FUTURES, with_rows
 from ..._core.contracts.hours import SCHEDULE
@@ -187,7 +187,7 @@ class Resolver:
         """
         self.read_file()
         now = rt.wall_time()
-        key = f"{source.conid} {source.sec_type} {month} {strike.normalize():f}"
+        key = f"{source.conid} {source.sec_type} {month} {plain(strike)}"
         found = self.cache.contracts("options", key, now)
         if found is None:
             found = self._listed(source, month, strike, None)
@@ -206,7 +206,7 @@ class Resolver:
                 sec_type=source.sec_type,
                 month=month,
                 exchange=source.exchange,
-                strike=strike,
+                strike=plain(strike),
                 right=right,
             )
         except NotFound:
