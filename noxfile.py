@@ -194,10 +194,18 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST_COMMON)
 def docs(session: nox.Session) -> None:
-    """Build the documentation and run the code in it."""
+    """Build the documentation, run the code in it, and test the site in Chromium."""
     install(session, "test", "docs")
-    session.run("pytest", "tests/docs")
     session.run("zensical", "build", "--clean", "--strict")
+    folder = Path(session.create_tmp()).resolve()
+    # MkDocs can build the site, too; it has the pages' links checked a second time.
+    session.run("mkdocs", "build", "--quiet", "--strict", "--theme", "mkdocs", "-d", folder / "mk")
+    session.env["BEZANT_SITE"] = str(Path("site").resolve())
+    session.run("pytest", "tests/docs", *session.posargs)
+    if shutil.which("chromium") or shutil.which("chromium-browser"):
+        session.run("python", "tools/screenshots.py", folder / "screenshots")
+    else:
+        session.log("no screenshots and no tests of the site's search: Chromium is not installed")
 
 
 @nox.session(python=NEWEST_COMMON)

@@ -46,7 +46,7 @@ MORE = {
 def pages() -> dict[str, str]:
     """Return the text of each page by its path below docs."""
     words = tomllib.loads((ROOT / "tools" / "reference.toml").read_text(encoding="utf-8"))
-    names = operations.Names(words["groups"], words["operations"])
+    names = operations.Names(words["titles"], words["groups"], words["operations"])
     found = operations.pages(names, gen_fields.homes())
     found |= classes.pages(words["classes"])
     found["reference/errors.md"] = facts.errors(words["errors"])

@@ -77,7 +77,10 @@ def entries() -> list[Entry]:
                 summary = read(value).summary
                 # Structures of names, such as a TypedDict, have no docstring of their own.
                 path = f"reference/{'sim-' if group == 'sim' else ''}{slug(name)}.md"
-                pages.append(Entry(path, f"{name} class", group, (f"{package}.{name}",), summary))
+                # Some classes have the names of classes of the client.
+                start = "Simulated " if group == "sim" and name != "SimulatedGateway" else ""
+                title = f"{start}{name} class"
+                pages.append(Entry(path, title, group, (f"{package}.{name}",), summary))
             else:
                 rest.append(f"{package}.{name}")
         if rest:
@@ -100,11 +103,12 @@ def pages(words: Mapping[str, str]) -> dict[str, str]:
     Args:
         words: search words and other names of classes, by the title of the page.
     """
-    found = {
-        each.path: _page(each, words.get(each.title.removesuffix(" class"), ""))
+    names = {
+        each: each.names[0].rpartition(".")[2] if each.title.endswith(" class") else each.title
         for each in entries()
     }
-    if unknown := {*words} - {each.title.removesuffix(" class") for each in entries()}:
+    found = {each.path: _page(each, words.get(name, "")) for each, name in names.items()}
+    if unknown := {*words} - {*names.values()}:
         raise ValueError(f"tools/reference.toml names unknown classes: {sorted(unknown)}")
     return found
 
