@@ -34,6 +34,7 @@ def check(session: nox.Session) -> None:
     session.run("python", "tools/gen_names.py", "--check")
     session.run("python", "tools/gen_fields.py", "--check")
     session.run("python", "tools/gen_reference.py", "--check")
+    session.run("python", "tools/gen_pictures.py", "--check")
     session.run("python", "tools/gen_sync.py", "--check")
     session.run("python", "tools/check_words.py")
     session.run("ruff", "check")
@@ -77,6 +78,7 @@ def fix(session: nox.Session) -> None:
     session.run("python", "tools/gen_fields.py")
     session.run("python", "tools/gen_sync.py")
     session.run("python", "tools/gen_reference.py")
+    session.run("python", "tools/gen_pictures.py")
 
 
 @nox.session(python=PYTHONS)
