@@ -12,6 +12,7 @@ _DIALOG = (
     "[...document.querySelectorAll('*')].map(each => each.shadowRoot)"
     ".find(root => root && root.querySelector('[role=combobox]'))"
 )
+_OPEN = f"!!(({_DIALOG})?.querySelector('dialog[open]'))"
 _HITS = f"""(() => {{
   const root = {_DIALOG};
   const status = root.querySelector('[role=status]').textContent;
@@ -24,19 +25,24 @@ class Search:
     """The search of the site: types queries and reads the hits.
 
     Args:
-        browser: browser in which a page of the site is open.
+        browser: the browser. Another test may use it between two queries.
         url: address of the site.
     """
 
     def __init__(self, browser: Browser, url: str) -> None:
         self._browser, self._url = browser, url
-        browser.evaluate("document.querySelector('.md-search__button').click()")
-        browser.wait_for(f"!!({_DIALOG})")
-        # The index is loaded when the first query has an answer.
-        self.pages("client")
+
+    def _open(self) -> None:
+        if self._browser.evaluate(_OPEN):
+            return
+        self._browser.view(1280, 900, dark=False)
+        self._browser.open(self._url)
+        self._browser.evaluate("document.querySelector('.md-search__button').click()")
+        self._browser.wait_for(_OPEN)
 
     def pages(self, query: str) -> list[str]:
         """Return the pages of the first hits, best first, without the final slash."""
+        self._open()
         self._type("")
         self._browser.wait_for(f"{_HITS}[1].length === 0")
         self._type(query)

@@ -13,16 +13,12 @@ from tests.docs.search_box import Search
 from tests.support.browser import CHROMIUM, Browser, served
 
 FOLDER = os.environ.get("BEZANT_SITE", "")
-QUERIES = tomllib.loads(
-    (Path(__file__).parent / "queries.toml").read_text(encoding="utf-8")
-)  # fmt: skip
+QUERIES = tomllib.loads((Path(__file__).parent / "queries.toml").read_text(encoding="utf-8"))
 CASES = {query: pages for part in QUERIES.values() for query, pages in part.items()}
 
 pytestmark = [
     pytest.mark.skipif(not FOLDER, reason="BEZANT_SITE names no built site; `nox -s docs` does"),
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
-    # One browser and one server for all tests of this file.
-    pytest.mark.xdist_group("site"),
 ]
 
 
@@ -35,13 +31,11 @@ def site() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def browser(site: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     with Browser(tmp_path_factory.mktemp("chromium")) as found:
-        found.view(1280, 900, dark=False)
         yield found
 
 
 @pytest.fixture(scope="module")
 def search(browser: Browser, site: str) -> Search:
-    browser.open(site)
     return Search(browser, site)
 
 
@@ -77,6 +71,7 @@ def test_the_colours_follow_the_system(browser: Browser, site: str) -> None:
 
 
 def test_pages_load_nothing_from_other_hosts(browser: Browser, site: str) -> None:
+    browser.requested.clear()
     browser.open(f"{site}orders/")
     browser.evaluate("new Promise(done => setTimeout(done, 500))")  # scripts load more later
     others = [each for each in browser.requested if not each.startswith((site, "data:", "blob:"))]
