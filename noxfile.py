@@ -35,6 +35,7 @@ def check(session: nox.Session) -> None:
     session.run("python", "tools/gen_names.py", "--check")
     session.run("python", "tools/gen_fields.py", "--check")
     session.run("python", "tools/gen_reference.py", "--check")
+    session.run("python", "tools/gen_pictures.py", "--check")
     session.run("python", "tools/gen_sync.py", "--check")
     session.run("python", "tools/gen_llms.py", "--check")
     session.run("python", "tools/check_words.py")
@@ -96,6 +97,7 @@ def fix(session: nox.Session) -> None:
     session.run("python", "tools/gen_fields.py")
     session.run("python", "tools/gen_sync.py")
     session.run("python", "tools/gen_reference.py")
+    session.run("python", "tools/gen_pictures.py")
     session.run("python", "tools/gen_llms.py")
 
 
@@ -255,10 +257,18 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session(python=OLDEST)
 def docs(session: nox.Session) -> None:
-    """Build the documentation and run the code in it."""
+    """Build the documentation, run the code in it, and test the site in Chromium."""
     install(session, "test", "docs")
-    session.run("pytest", "tests/docs")
     session.run("zensical", "build", "--clean", "--strict")
+    folder = Path(session.create_tmp()).resolve()
+    # MkDocs can build the site, too; it has the pages' links checked a second time.
+    session.run("mkdocs", "build", "--quiet", "--strict", "--theme", "mkdocs", "-d", folder / "mk")
+    session.env["BEZANT_SITE"] = str(Path("site").resolve())
+    session.run("pytest", "tests/docs", *session.posargs)
+    if shutil.which("chromium") or shutil.which("chromium-browser"):
+        session.run("python", "tools/screenshots.py", folder / "screenshots")
+    else:
+        session.log("no screenshots and no tests of the site's search: Chromium is not installed")
 
 
 @nox.session(python=OLDEST)

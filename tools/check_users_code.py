@@ -37,9 +37,10 @@ GIVEN = {
 
 def pages() -> Iterator[tuple[str, str]]:
     """Yield the code blocks of README and docs, each with a name for its file."""
-    for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
         for number, code in enumerate(BLOCK.findall(page.read_text(encoding="utf-8")), 1):
-            yield f"{page.stem}_{number}", code
+            name = "_".join(page.relative_to(ROOT).with_suffix("").parts)
+            yield f"{name.removeprefix('docs_')}_{number}", code
 
 
 def docstrings() -> Iterator[tuple[str, str]]:

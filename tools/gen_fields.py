@@ -145,11 +145,6 @@ def groups() -> dict[str, list[type[Portable]]]:
     return dict(sorted(found.items()))
 
 
-def titles() -> dict[str, str]:
-    """Return the title of each group's page, by its path below docs."""
-    return {f"models/{group}.md": group.replace("_", " ") for group in groups()}
-
-
 def homes() -> dict[str, str]:
     """Return the page of each model, by the model's name."""
     return {

@@ -46,7 +46,7 @@ MORE = {
 def pages() -> dict[str, str]:
     """Return the text of each page by its path below docs."""
     words = tomllib.loads((ROOT / "tools" / "reference.toml").read_text(encoding="utf-8"))
-    names = operations.Names(words["groups"], words["operations"])
+    names = operations.Names(words["titles"], words["groups"], words["operations"])
     found = operations.pages(names, gen_fields.homes())
     found |= classes.pages(words["classes"])
     found["reference/errors.md"] = facts.errors(words["errors"])
@@ -65,26 +65,25 @@ def pages() -> dict[str, str]:
 
 
 def navigation() -> str:
-    """Return the part of the navigation that lists the generated pages."""
+    """Return the part of the navigation that lists the generated pages.
+
+    The pages have no titles here, because their headings are unique and the groups' names are not.
+    """
     lines: list[str] = []
     group = ""
     for each in classes.entries():
         if classes.group_title(each) != group:
             group = classes.group_title(each)
             lines.append(f"      - {group}:")
-        lines.append(f'          - "{each.title}": {each.path}')
+        lines.append(f"          - {each.path}")
     lines.append("      - Operations:")
-    lines.append("          - List of operations: api-reference.md")
-    lines += [
-        f"          - {name.replace('_', ' ')}: operations/{name}.md"
-        for name in operations.groups()
-    ]
+    lines.append("          - api-reference.md")
+    lines += [f"          - operations/{name}.md" for name in operations.groups()]
     lines.append("      - Models and messages:")
-    lines.append("          - List of models: models.md")
-    lines += [f"          - {title}: {path}" for path, title in gen_fields.titles().items()]
-    lines.append("          - Messages of streams: messages.md")
-    lines += [f'      - "{FACTS[path].partition(":")[0]}": {path}' for path in FACTS]
-    lines.append("      - Glossary: glossary.md")
+    lines.append("          - models.md")
+    lines += [f"          - models/{name}.md" for name in gen_fields.groups()]
+    lines.append("          - messages.md")
+    lines += [f"      - {path}" for path in [*FACTS, "glossary.md"]]
     return "\n".join(lines) + "\n"
 
 

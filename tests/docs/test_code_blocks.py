@@ -16,14 +16,14 @@ from bezant.sim import SimulatedGateway
 from tools.check_users_code import BLOCK
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LINK = re.compile(r"\]\(([^)#:]+?\.md)\)")
 
 
 def blocks() -> Iterator[ParameterSet]:
     for page in PAGES:
         for number, code in enumerate(BLOCK.findall(page.read_text()), 1):
-            yield pytest.param(code, id=f"{page.name}-{number}")
+            yield pytest.param(code, id=f"{page.relative_to(ROOT)}-{number}")
 
 
 @pytest.mark.parametrize("code", list(blocks()))
@@ -46,7 +46,7 @@ def test_code_block(code: str) -> None:
     assert done.stderr == ""
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
     for target in LINK.findall(page.read_text()):
         assert (page.parent / target).exists(), target

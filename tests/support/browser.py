@@ -6,17 +6,15 @@ import base64
 import json
 import shutil
 import subprocess
-import threading
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from websockets.sync.client import ClientConnection, connect
+from websocket import WebSocket, create_connection
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 _OPTIONS = (
@@ -29,28 +27,33 @@ _OPTIONS = (
     "--hide-scrollbars",
     "--no-first-run",
     "--remote-debugging-port=0",
+    "--remote-allow-origins=*",
     # Names of other hosts do not resolve, so that a page cannot load anything from the network.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
 
 
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *args: object) -> None:
-        pass
+_SERVER = """
+import http.server, functools, sys
+handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=sys.argv[1])
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+print(server.server_port, flush=True)
+server.serve_forever()
+"""
 
 
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
-    """Serve a folder on loopback, and return its URL."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    """Serve a folder on loopback, in a process of its own, and return its URL."""
+    command = [sys.executable, "-c", _SERVER, str(folder)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield f"http://127.0.0.1:{process.stdout.readline().strip()}/"
+        finally:
+            process.terminate()
 
 
 class Browser:
@@ -63,14 +66,15 @@ class Browser:
     def __init__(self, profile: Path) -> None:
         assert CHROMIUM is not None
         self._last = 0
+        self._connected = ExitStack()
         self.requested: list[str] = []
         command = [CHROMIUM, *_OPTIONS, f"--user-data-dir={profile}", "about:blank"]
         quiet = subprocess.DEVNULL
         self._process = subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet)
         try:
             port, path = self._address(profile / "DevToolsActivePort")
-            self._socket: ClientConnection = connect(
-                f"ws://127.0.0.1:{port}{path}", max_size=None, proxy=None
+            self._socket: WebSocket = self._connected.enter_context(
+                closing(create_connection(f"ws://127.0.0.1:{port}{path}", timeout=120))
             )
             target = self._send("Target.createTarget", url="about:blank")["targetId"]
             self._session = self._send("Target.attachToTarget", targetId=target, flatten=True)[
@@ -79,6 +83,7 @@ class Browser:
             for domain in ("Page", "Network"):
                 self.send(f"{domain}.enable")
         except BaseException:
+            self._connected.close()
             self._process.kill()
             self._process.wait()
             raise
@@ -92,7 +97,7 @@ class Browser:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._socket.close()
+        self._connected.close()
         self._process.terminate()
         self._process.wait()
 
@@ -111,7 +116,7 @@ class Browser:
             message["sessionId"] = session
         self._socket.send(json.dumps(message))
         while True:
-            found = json.loads(self._socket.recv(timeout=120))
+            found = json.loads(self._socket.recv())
             if found.get("method") == "Network.requestWillBeSent":
                 self.requested.append(found["params"]["request"]["url"])
             if found.get("id") == self._last:

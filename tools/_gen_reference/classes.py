@@ -21,10 +21,9 @@ GROUPS = {
     "bulk": "Bulk calls",
     "contracts": "Contracts",
     "marketdata": "Market data",
-    "history": "History",
-    "orders": "Orders",
+    "trading": "Trading",
     "stream": "Streams",
-    "portfolio": "Portfolio",
+    "holdings": "Holdings",
     "http": "Raw responses",
     "decoding": "Decoding",
     "terms": "Allowed values",
@@ -66,6 +65,9 @@ def entries() -> list[Entry]:
                 group = home.split(".")[1] if "." in home else home
                 if home.startswith("models"):
                     group = home.rpartition(".")[2].replace("_base", "models")
+                group = {"availability": "marketdata"}.get(group, group)
+                if group not in GROUPS:
+                    raise ValueError(f"{name} is in {home}, which has no title in GROUPS")
                 found.setdefault(group, []).append(("bezant", name, getattr(bezant, name)))
     for name in bezant.sim.__all__:
         found.setdefault("sim", []).append(("bezant.sim", name, getattr(bezant.sim, name)))
@@ -77,7 +79,10 @@ def entries() -> list[Entry]:
                 summary = read(value).summary
                 # Structures of names, such as a TypedDict, have no docstring of their own.
                 path = f"reference/{'sim-' if group == 'sim' else ''}{slug(name)}.md"
-                pages.append(Entry(path, f"{name} class", group, (f"{package}.{name}",), summary))
+                # Some classes have the names of classes of the client.
+                start = "Simulated " if group == "sim" and name != "SimulatedGateway" else ""
+                title = f"{start}{name} class"
+                pages.append(Entry(path, title, group, (f"{package}.{name}",), summary))
             else:
                 rest.append(f"{package}.{name}")
         if rest:
@@ -90,7 +95,7 @@ def entries() -> list[Entry]:
         path = f"reference/{module}.md"
         pages.append(Entry(path, title, group, (f"bezant.{module}",), summary))
     order = list(GROUPS)
-    pages.sort(key=lambda each: (order.index(each.group) if each.group in order else 99, each.path))
+    pages.sort(key=lambda each: (order.index(each.group), each.path))
     return pages
 
 
@@ -100,11 +105,12 @@ def pages(words: Mapping[str, str]) -> dict[str, str]:
     Args:
         words: search words and other names of classes, by the title of the page.
     """
-    found = {
-        each.path: _page(each, words.get(each.title.removesuffix(" class"), ""))
+    names = {
+        each: each.names[0].rpartition(".")[2] if each.title.endswith(" class") else each.title
         for each in entries()
     }
-    if unknown := {*words} - {each.title.removesuffix(" class") for each in entries()}:
+    found = {each.path: _page(each, words.get(name, "")) for each, name in names.items()}
+    if unknown := {*words} - {*names.values()}:
         raise ValueError(f"tools/reference.toml names unknown classes: {sorted(unknown)}")
     return found
 
@@ -134,7 +140,7 @@ def group_title(entry: Entry) -> str:
 
 
 def _title(group: str) -> str:
-    return GROUPS.get(group, group.replace("_", " ").capitalize())
+    return GROUPS[group]
 
 
 def _listed(name: str, home: str) -> bool:

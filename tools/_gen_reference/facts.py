@@ -114,17 +114,17 @@ def settings(variables: Mapping[str, str], system: Mapping[str, str]) -> str:
     parameters = inspect.signature(bezant.Client.__init__).parameters
     copies = inspect.signature(bezant.Client.with_options).parameters
     said = read(bezant.Client).sections["Args"]
+    known = {name: each for name, each in parameters.items() if name != "self"}
     rows = [
         (
-            code(name),
+            f"[{code(name)}](#{name})",
             code(str(each.annotation).replace(" | ", " or ")),
             _default(each),
             "yes" if name in copies else "no",
-            said[name],
         )
-        for name, each in parameters.items()
-        if name != "self"
+        for name, each in known.items()
     ]
+    sections = [block for name in known for block in (f"### {name}", said[name])]
     unset = sorted({*Settings.__struct_fields__} - {*parameters})
     environment = [(code(name), text) for name, text in variables.items()]
     return page(
@@ -136,8 +136,9 @@ def settings(variables: Mapping[str, str], system: Mapping[str, str]) -> str:
         "Each setting is an argument of the client. `client.with_options(...)` returns a copy of "
         "the client with other values of the settings that have *yes* in the column *copy*; the "
         "others belong to connections, which a client and its copies share.",
-        table(("setting", "type", "default", "copy", "meaning"), rows),
+        table(("setting", "type", "default", "copy"), rows),
         f"The client derives {', '.join(code(each) for each in unset)} from these arguments.",
+        *sections,
         "## Environment variables",
         "An argument has precedence over an environment variable.",
         table(("variable", "meaning"), environment),

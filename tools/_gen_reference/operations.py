@@ -33,6 +33,7 @@ EFFECTS = {
 class Names(NamedTuple):
     """Other names and search words of operations and groups, from `tools/reference.toml`."""
 
+    titles: Mapping[str, str]
     groups: Mapping[str, str]
     methods: Mapping[str, str]
 
@@ -77,7 +78,7 @@ def pages(names: Names, homes: Mapping[str, str]) -> dict[str, str]:
             method = getattr(owner, name)
             also = names.methods.get(f"{group}.{name}", "")
             blocks += _operation(start, name, endpoint, method, also, homes)
-        title = f"Operations: {group.replace('_', ' ')}"
+        title = f"Operations: {names.titles.get(group, group.replace('_', ' '))}"
         found[f"operations/{group}.md"] = page(
             title, *blocks, description=f"{said.summary} {words}".strip()
         )
