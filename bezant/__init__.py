@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ._async.session.keepalive import AsyncKeepalive
     from ._async.session.session import AsyncSession
     from ._async.stream.client import AsyncWsClient
-    from ._async.stream.handles import AsyncOrders, AsyncQuote, AsyncSubscription
+    from ._async.stream.handles import AsyncOrders, AsyncQuote, AsyncQuotes, AsyncSubscription
     from ._core.decoding.drift import Drift
     from ._core.http.captured import CapturedResponses, RawResponse
     from ._core.http.files import BinaryResponse
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from ._sync.session.keepalive import Keepalive
     from ._sync.session.session import Session
     from ._sync.stream.client import WsClient
-    from ._sync.stream.handles import Orders, Quote, Subscription
+    from ._sync.stream.handles import Orders, Quote, Quotes, Subscription
     from ._wire.availability import Availability
     from ._wire.terms import (
         OrderFilter,
@@ -161,6 +161,7 @@ _HOMES = {
     "_async.stream.handles": (
         "AsyncOrders",
         "AsyncQuote",
+        "AsyncQuotes",
         "AsyncSubscription",
     ),
     "_core.decoding.drift": ("Drift",),
@@ -202,6 +203,7 @@ _HOMES = {
     "_sync.stream.handles": (
         "Orders",
         "Quote",
+        "Quotes",
         "Subscription",
     ),
     "_wire.availability": ("Availability",),
@@ -323,6 +325,7 @@ __all__ = [
     "AsyncKeepalive",
     "AsyncOrders",
     "AsyncQuote",
+    "AsyncQuotes",
     "AsyncSession",
     "AsyncSessionEvents",
     "AsyncSubscription",
@@ -395,6 +398,7 @@ __all__ = [
     "Prompt",
     "Quote",
     "QuoteRow",
+    "Quotes",
     "RateLimited",
     "RawResponse",
     "Reconnected",
