@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from ._core.contracts.hours import MarketHours, OpenHours
     from ._core.contracts.increments import PriceIncrements
     from ._core.contracts.rules import TradingRules
+    from ._async.stream.handles import AsyncOrders, AsyncQuote, AsyncQuotes, AsyncSubscription
     from ._core.decoding.drift import Drift
     from ._core.http.captured import CapturedResponses, RawResponse
     from ._core.http.files import BinaryResponse
@@ -80,6 +81,7 @@ if TYPE_CHECKING:
     from ._sync.trading.asking import OrderQuestion
     from ._sync.trading.trade import BracketTrade, Trade
     from ._sync.trading.trading import Trading
+    from ._sync.stream.handles import Orders, Quote, Quotes, Subscription
     from ._wire.availability import Availability
     from ._wire.terms import (
         OrderFilter,
@@ -201,6 +203,7 @@ _HOMES = {
     "_async.stream.handles": (
         "AsyncOrders",
         "AsyncQuote",
+        "AsyncQuotes",
         "AsyncSubscription",
     ),
     "_async.trading.asking": ("AsyncOrderQuestion",),
@@ -284,6 +287,7 @@ _HOMES = {
     "_sync.stream.handles": (
         "Orders",
         "Quote",
+        "Quotes",
         "Subscription",
     ),
     "_sync.trading.asking": ("OrderQuestion",),
@@ -430,6 +434,7 @@ __all__ = [
     "AsyncOrderQuestion",
     "AsyncOrders",
     "AsyncQuote",
+    "AsyncQuotes",
     "AsyncSession",
     "AsyncSessionEvents",
     "AsyncSubscription",
@@ -535,6 +540,7 @@ __all__ = [
     "QuestionKind",
     "Quote",
     "QuoteRow",
+    "Quotes",
     "RateLimited",
     "RateSource",
     "RawResponse",

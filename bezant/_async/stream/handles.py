@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, ItemsView, Iterator, Mapping, ValuesView
+from collections.abc import Callable, ItemsView, Iterator, Mapping, Sequence, ValuesView
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 from ..._core.marketdata.liveness import StaleReason
 from ..._core.settings.checks import check_seconds
 from ..._core.stream.order_book import OrderBook
-from ..._core.stream.quotes import LiveQuote, QuoteReader
+from ..._core.stream.quotes import LiveQuote, QuoteReader, read_many
 from ..._core.stream.subscriptions import Interest
 from ..._wire.availability import Availability
 from ...errors import OrdersUnknown, WsClosed
@@ -69,6 +69,7 @@ async def _changed(
     return found is not None
 
 
+C = TypeVar("C")
 T = TypeVar("T")
 
 
@@ -249,6 +250,75 @@ class AsyncQuote(AsyncSubscription):
             WsClosed: the stream has ended, or this subscription was cancelled.
         """
         return await _news(self, self._reader.read, False, timeout)
+
+
+class AsyncQuotes(Generic[C]):
+    """Live quotes of several contracts, in the order in which you passed the contracts.
+
+    ``ws.quotes([...])`` returns this object. Iterate over it for the quotes, or read one with the
+    contract as you passed it: ``quotes[265598]``. `changed` waits until any of them has changed.
+    """
+
+    def __init__(self, contracts: Sequence[C], quotes: Sequence[AsyncQuote]) -> None:
+        self._contracts = tuple(contracts)
+        self._quotes = tuple(quotes)
+        self._readers = [QuoteReader(each._live) for each in quotes]
+
+    def __len__(self) -> int:
+        return len(self._quotes)
+
+    def __iter__(self) -> Iterator[AsyncQuote]:
+        return iter(self._quotes)
+
+    def __getitem__(self, contract: C) -> AsyncQuote:
+        for given, quote in zip(self._contracts, self._quotes, strict=True):
+            if given == contract:
+                return quote
+        raise KeyError(contract)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {len(self._quotes)} contracts>"
+
+    @property
+    def contracts(self) -> tuple[C, ...]:
+        """The contracts, as you passed them."""
+        return self._contracts
+
+    @property
+    def stale(self) -> list[AsyncQuote]:
+        """The quotes whose values may be outdated, or that have no value yet."""
+        return [each for each in self._quotes if each.stale]
+
+    async def changed(self, timeout: float | None = None) -> list[AsyncQuote]:
+        """Wait until any quote has changed since the last call, and return the changed quotes.
+
+        Args:
+            timeout: seconds to wait; None to wait without a limit.
+
+        Returns:
+            The quotes that have changed and are current; an empty list if the timeout came first.
+
+        Raises:
+            StaleData: quotes have become stale, or stale for another reason, since the last call;
+                ``error.contracts`` names them. The next call waits for the other quotes, and for
+                these until they are current again.
+            WsClosed: the stream has ended, or a subscription was cancelled.
+        """
+        positions = await _news(
+            self._quotes[0], lambda: read_many(self._readers), list[int](), timeout
+        )
+        return [self._quotes[each] for each in positions]
+
+    async def cancel(self) -> None:
+        """End all subscriptions. You may call this method twice."""
+        for each in self._quotes:
+            await each.cancel()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.cancel()
 
 
 class AsyncOrders(Mapping[int, OrderUpdate]):

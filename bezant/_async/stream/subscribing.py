@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
+from ..._core.marketdata.contract import HasConid, contract_text
 from ..._core.marketdata.fields import MarketDataFields
 from ..._core.stream.subscriptions import Interest
 from ..._core.stream.topic import SubscriptionRequest
@@ -12,8 +14,10 @@ from ..._runtime import _async as rt
 from ..._wire.redaction import shown
 from ...errors import InvalidRequest, WsClosed, WsError
 from ..marketdata.lines import AsyncReservation
-from .handles import AsyncOrders, AsyncQuote, AsyncSubscription
+from .handles import AsyncOrders, AsyncQuote, AsyncQuotes, AsyncSubscription
 from .worker import AsyncStreamWorker
+
+Q = TypeVar("Q", bound=int | str | HasConid)
 
 
 class AsyncSubscribing:
@@ -69,10 +73,52 @@ class AsyncSubscribing:
             exchange: the exchange; by default IBKR chooses the best exchange.
 
         Raises:
+            TooManyLines: there is no free market data line.
             InvalidRequest: an argument is not valid.
             WsClosed: the stream is closed.
         """
-        request = market_data.request(conid, _checked(fields), exchange)
+        return await self._quote(market_data.request(conid, _checked(fields), exchange))
+
+    async def quotes(
+        self, contracts: Iterable[Q], fields: MarketDataFields | None = None
+    ) -> AsyncQuotes[Q]:
+        """Receive market data of several contracts, and return live quotes of them.
+
+        Each contract needs a market data line, of which a user has 100 by default. For more
+        contracts, request snapshots with ``client.quotes``.
+
+        Args:
+            contracts: the contracts: IBKR's contract ids (conids), objects with a ``conid``, or
+                texts such as ``265598@NYSE``.
+            fields: the fields to receive; by default last, bid and ask with their sizes.
+
+        Raises:
+            TooManyLines: there are not enough market data lines; no subscription was made.
+            InvalidRequest: an argument is not valid, or there are no contracts.
+            WsClosed: the stream is closed.
+        """
+        if isinstance(contracts, str):
+            raise InvalidRequest(f"contracts must be a list of contracts, not {shown(contracts)}")
+        given = list(contracts)
+        if not given:
+            raise InvalidRequest("no contract was given; pass at least one conid")
+        asked = _checked(fields)
+        requests = [market_data.request(contract_text(each), asked, None) for each in given]
+        self._check_open()
+        texts = [request.key.partition("+")[2] for request in requests]
+        made: list[AsyncQuote] = []
+        async with AsyncReservation(self._client._pipeline, self._client._settings, texts):
+            try:
+                for request in requests:
+                    # one by one, so that an error ends the subscriptions made so far
+                    made.append(await self._quote(request))  # noqa: PERF401
+            except BaseException:
+                for quote in made:
+                    await quote.cancel()
+                raise
+        return AsyncQuotes(given, made)
+
+    async def _quote(self, request: SubscriptionRequest) -> AsyncQuote:
         interest = await self._subscribe(request)
         with self._stream_worker.lock:
             live = self._stream_worker.state.live_quote(request.key.partition("+")[2])

@@ -106,6 +106,23 @@ class QuoteReader:
         raise staleness.error([self.live.conid_ex])
 
 
+def read_many(readers: Sequence[QuoteReader]) -> list[int]:
+    """Return the positions of the readers for which current values have come.
+
+    Raises:
+        StaleData: values have become stale since their readers noticed. If they are stale for
+            several reasons, further calls raise the other ones.
+    """
+    turned = [(each, staleness) for each in readers if (staleness := each.turned_stale) is not None]
+    if turned:
+        _, first = turned[0]
+        same = [each for each, staleness in turned if staleness.reason == first.reason]
+        for each in same:
+            each.notice_staleness()
+        raise first.error([each.live.conid_ex for each in same])
+    return [number for number, each in enumerate(readers) if each.notice_change()]
+
+
 class Quotes:
     """The newest values of all contracts on a stream.
 

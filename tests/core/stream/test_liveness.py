@@ -20,7 +20,7 @@ from bezant import (
 )
 from bezant._core.marketdata.liveness import Staleness, prices_differ, reason_of
 from bezant._core.stream.phases import Phase, Timing
-from bezant._core.stream.quotes import QuoteReader
+from bezant._core.stream.quotes import QuoteReader, read_many
 from bezant._core.stream.state import StreamState
 from bezant._core.stream.topics import market_data, pnl
 
@@ -295,3 +295,24 @@ def test_a_contract_without_any_value_is_not_compared() -> None:
     stream, _, _ = watching()
     subscribed(stream, 3)
     assert silent(stream, 90) == ["1", "2"]
+
+
+def test_many_readers_are_told_together_by_reason() -> None:
+    stream = ready_state()
+    readers = subscribed(stream, 1, 2, 3)
+    stream.take_in([quote(each, **{"31": "5"}) for each in (1, 2, 3)], 1)
+    assert read_many(readers) == [0, 1, 2]
+    assert read_many(readers) == []
+    stream.take_in([json.dumps({"topic": "smd+2", "error": "no", "code": 500}).encode()], 2)
+    stream.lost("cut", 3, 3)
+    with pytest.raises(StaleData) as caught:
+        read_many(readers)
+    assert (caught.value.contracts, caught.value.since) == (("1", "2", "3"), at(2))
+    reconnect(stream, 3)
+    stream.take_in([SYSTEM], 9)
+    refused = {"topic": "smd+2", "error": "no", "code": 500}
+    stream.take_in([json.dumps(refused).encode(), quote(1, **{"31": "6"})], 10)
+    with pytest.raises(StaleData) as caught:
+        read_many(readers)
+    assert (caught.value.contracts, caught.value.reason) == (("2",), "refused")
+    assert read_many(readers) == [0]
