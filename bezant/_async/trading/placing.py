@@ -65,7 +65,6 @@ class AsyncPlacing:
         self._desk = desk
         self._placement = Placement(legs)
         self._grouped = isinstance(intent, OneCancelsAll)
-        self._known = tuple(desk.trades)
         self._trades = _trades_for(desk, intent, legs)
         for trade in self._trades:
             trade._resolve = self.resolve
@@ -205,7 +204,8 @@ class AsyncPlacing:
             OutcomeUnknown: the result is not known.
         """
         desk, placement = self._desk, self._placement
-        search = Lookup(placement.legs, desk.account_id, self._known)
+        others = set(desk.trades).difference(placement.placed)
+        search = Lookup(placement.legs, desk.account_id, others)
         verdict = await look(desk, search, desk.settle_within)
         if verdict is Verdict.ASKED:
             # The order is not recorded as placed, so that `resolve` looks for it again.

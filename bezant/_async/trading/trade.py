@@ -23,6 +23,7 @@ from ..._wire.order_status import state_of_order
 from ...errors import (
     ApiError,
     BezantError,
+    DecodeError,
     IncompleteList,
     NeverArrived,
     NotFound,
@@ -38,6 +39,8 @@ from .desk import AsyncOrderDesk, logger
 from .looking import look_at, look_for_change
 
 _POLL: Final = Backoff(0.2, 2.0)
+# So many unreadable responses in a row are an error. Other failures may pass later.
+_MOST_FAILURES: Final = 10
 # Seconds for which `wait` waits for the commission of an order that has ended.
 _COMMISSION: Final = 15.0
 
@@ -65,6 +68,7 @@ class AsyncTrade:
         self._conid = 0 if leg is None else leg.conid
         self._state = TradeState(None if leg is None else leg.order.quantity)
         self._resolve: Callable[[], rt.Promise[None]] | None = None
+        self._failures = 0
 
     @property
     def order_id(self) -> int | None:
@@ -199,15 +203,21 @@ class AsyncTrade:
         await self._desk.load_executions()
 
     async def _try(self, request: Callable[[], rt.Promise[None]]) -> None:
-        """Make a request that may fail for a moment; log such a failure."""
+        """Make a request that may fail for a moment; log such a failure.
+
+        Raises:
+            BezantError: the failure will not pass by itself, or has repeated itself too often.
+        """
         try:
             await request()
-        except (IncompleteList, UpstreamError) as error:
-            logger.info("%s", error)
         except BezantError as error:
-            if not error.retryable:
+            passes = isinstance(error, IncompleteList | UpstreamError | DecodeError)
+            self._failures += 1
+            if not error.retryable and not (passes and self._failures < _MOST_FAILURES):
                 raise
             logger.info("%s", error)
+        else:
+            self._failures = 0
 
     async def cancel(self, *, timeout: float = 30.0) -> str:
         """Cancel the order, and wait for the result: the order can fill first.

@@ -59,6 +59,7 @@ class Lookup:
         self._children: set[int] = set()
         self._lists: list[float] = []
         self._executions_checked = False
+        self._orphans = False
 
     @property
     def parent_id(self) -> int | None:
@@ -86,6 +87,12 @@ class Lookup:
                 self._name(row.client_order_id, order_id, row)
         if self.parent_id is not None:
             self._find_children(mine, self.parent_id)
+        # An order with the terms of a child may be the child without its parent.
+        self._orphans = any(
+            leg.parent and not row.client_order_id and each not in self._known and fits(leg, row)
+            for leg in self.legs
+            for each, row in mine.items()
+        )
         if complete:
             self._lists.append(now)
 
@@ -151,6 +158,7 @@ class Lookup:
             return Verdict.PARENT_ONLY
         if (
             self._executions_checked
+            and not self._orphans
             and len(self._lists) > 1
             and self._lists[-1] - self._lists[0] >= LIST_INTERVAL
         ):

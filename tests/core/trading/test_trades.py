@@ -306,6 +306,16 @@ def test_lost_exits_are_found_by_ids_or_terms() -> None:
     assert (lookup.verdict, lookup.found) == (Verdict.FOUND, {0: 6, 1: 7, 2: 8})
 
 
+def test_exits_without_their_entry_are_not_overlooked() -> None:
+    lookup = search(ENTRY, STOP)
+    for at in (0.0, LIST_INTERVAL):
+        lookup.listed([child(8, order_type="STP", price=D(4))], at, complete=True)
+        lookup.executed([])
+    assert lookup.verdict is Verdict.UNKNOWN
+    lookup.listed([], 2 * LIST_INTERVAL, complete=True)
+    assert untyped(lookup.verdict) == (Verdict.ABSENT,)
+
+
 def test_a_single_order_with_the_terms_of_an_exit_is_the_exit() -> None:
     lookup = search(ENTRY, STOP)
     entry = listed(order_id=6, client_order_id="me")
