@@ -29,14 +29,13 @@ if TYPE_CHECKING:
     from ._async.session.keepalive import AsyncKeepalive
     from ._async.session.session import AsyncSession
     from ._async.stream.client import AsyncWsClient
-    from ._async.stream.handles import AsyncOrders, AsyncQuote, AsyncSubscription
+    from ._async.stream.handles import AsyncOrders, AsyncQuote, AsyncQuotes, AsyncSubscription
     from ._async.trading.asking import AsyncOrderQuestion
     from ._async.trading.trade import AsyncBracketTrade, AsyncTrade
     from ._async.trading.trading import AsyncTrading
     from ._core.contracts.hours import MarketHours, OpenHours
     from ._core.contracts.increments import PriceIncrements
     from ._core.contracts.rules import TradingRules
-    from ._async.stream.handles import AsyncOrders, AsyncQuote, AsyncQuotes, AsyncSubscription
     from ._core.decoding.drift import Drift
     from ._core.http.captured import CapturedResponses, RawResponse
     from ._core.http.files import BinaryResponse
@@ -77,11 +76,10 @@ if TYPE_CHECKING:
     from ._sync.session.keepalive import Keepalive
     from ._sync.session.session import Session
     from ._sync.stream.client import WsClient
-    from ._sync.stream.handles import Orders, Quote, Subscription
+    from ._sync.stream.handles import Orders, Quote, Quotes, Subscription
     from ._sync.trading.asking import OrderQuestion
     from ._sync.trading.trade import BracketTrade, Trade
     from ._sync.trading.trading import Trading
-    from ._sync.stream.handles import Orders, Quote, Quotes, Subscription
     from ._wire.availability import Availability
     from ._wire.terms import (
         OrderFilter,
