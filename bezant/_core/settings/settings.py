@@ -129,7 +129,7 @@ def _cache_of(given: object, environ: Mapping[str, str]) -> str | None:
     if given is None:
         return environ.get("BEZANT_CACHE", "").strip() or None
     try:
-        path = os.fspath(cast("Any", given))
+        path: object = os.fspath(cast("str | os.PathLike[str]", given))
     except TypeError:
         path = None
     if not isinstance(path, str) or "\0" in path:

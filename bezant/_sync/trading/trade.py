@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, Final, Unpack, cast
+from typing import Any, Final, TypeAlias, Unpack, cast
 
 from ..._core.contracts.increments import Rounding
 from ..._core.http.backoff import Backoff
@@ -44,6 +44,8 @@ _POLL: Final = Backoff(0.2, 2.0)
 _MOST_FAILURES: Final = 10
 # Seconds for which `wait` waits for the commission of an order that has ended.
 _COMMISSION: Final = 15.0
+# Function that looks for an order whose response was lost.
+_Resolve: TypeAlias = Callable[[], rt.Promise[None]]
 
 
 class Trade:
@@ -68,7 +70,7 @@ class Trade:
         self._desk = desk
         self._conid = 0 if leg is None else leg.conid
         self._state = TradeState(None if leg is None else leg.order.quantity)
-        self._resolve: Callable[[], rt.Promise[None]] | None = None
+        self._resolve: _Resolve | None = None
         self._failures = 0
 
     @property
