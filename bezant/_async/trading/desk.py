@@ -8,15 +8,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from ..._core.contracts.increments import Rounding
+from ..._core.contracts.rules import TradingRules
 from ..._core.trading.combos import Combo, conid_of
 from ..._core.trading.intents import Intent
 from ..._core.trading.lookup import QUESTION_LASTS
 from ..._core.trading.orders import Order
 from ..._core.trading.questions import Answers
-from ..._core.trading.rules import TradingRules, fitted, rules_of
+from ..._core.trading.rules import fitted
 from ..._core.trading.tickets import Leg, name_for
 from ..._runtime import _async as rt
-from ...errors import AccountBusy
+from ..._wire.terms import Side
+from ...errors import AccountBusy, MissingValue
 from ...models.orders import Trade as Execution
 from ..client import AsyncClient
 from ..contracts.symbols import AsyncSymbolCache
@@ -70,7 +72,7 @@ class AsyncOrderDesk:
         self._check_rules = check_rules
         self._ws = ws
         self._symbols = AsyncSymbolCache(client)
-        self._rules: dict[tuple[int, bool], TradingRules] = {}
+        self._rules: dict[tuple[int, Side], TradingRules | None] = {}
         self._executions: AsyncSingleFlight[list[Execution]] = AsyncSingleFlight()
         self._held_until = 0.0
 
@@ -125,8 +127,9 @@ class AsyncOrderDesk:
         """
         conid = await self.conid_for(order)
         if self._check_rules and conid:
-            rules = await self._rules_for(conid, is_buy=order.side == "BUY")
-            order = fitted(order, rules, rounding)
+            rules = await self._rules_for(conid, order.side)
+            if rules is not None:
+                order = fitted(order, rules, rounding)
         name = name_for(order, self._prefix, os.urandom(6).hex()) if named else ""
         return Leg(order, conid, name, parent)
 
@@ -139,11 +142,15 @@ class AsyncOrderDesk:
             return await self._symbols.conid_for(contract)
         return conid_of(contract) or 0
 
-    async def _rules_for(self, conid: int, *, is_buy: bool) -> TradingRules:
-        key = (conid, is_buy)
+    async def _rules_for(self, conid: int, side: Side) -> TradingRules | None:
+        """Return a contract's rules; None if IBKR's response has no price increments."""
+        key = (conid, side)
         if key not in self._rules:
-            found = await self.client.api.contracts.get_contract_rules(conid=conid, is_buy=is_buy)
-            self._rules[key] = rules_of(found)
+            try:
+                self._rules[key] = await self.client.contracts.rules(conid, side=side)
+            except MissingValue as error:
+                logger.warning("the prices of orders in conid %d are not checked: %s", conid, error)
+                self._rules[key] = None
         return self._rules[key]
 
     async def load_executions(self) -> list[Execution]:

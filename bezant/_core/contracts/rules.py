@@ -104,11 +104,11 @@ def _increments(response: ContractRules) -> PriceIncrements:
     pairs: list[tuple[Decimal, Decimal]] = []
     for row in rows:
         edge, step = peek(row, "lower_edge"), peek(row, "increment")
-        if edge is not None and step is not None:
+        if edge is not None and step is not None and step > 0:
             pairs.append((edge, step))
     if len(pairs) < len(rows) or not pairs:
         step = peek(response, "increment")
-        if rows or step is None:
+        if rows or step is None or step <= 0:
             raise MissingValue(
                 "the response does not say which prices are allowed, because its price increments "
                 "are missing or unreadable; use client.api.contracts.get_contract_rules to see it",

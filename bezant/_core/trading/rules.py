@@ -1,15 +1,13 @@
-"""Checks an order's prices and quantity against the steps that its contract allows."""
+"""Checks an order's prices and quantity against the rules of its contract."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 from typing import Final, Literal
 
-from ..._wire.record import Record
 from ...errors import InvalidRequest
-from ...models._base import peek
-from ...models.contracts import ContractRules
-from ..contracts.increments import PriceIncrements, Rounding
+from ..contracts.increments import Rounding
+from ..contracts.rules import TradingRules
 from .numbers import plain
 from .orders import Order, OrderTerms
 
@@ -27,38 +25,6 @@ _FRACTION_NAMES: Final = {
 _CHECKED: Final[tuple[Literal["limit", "stop", "trail"], ...]] = ("limit", "stop", "trail")
 
 
-class TradingRules(Record, frozen=True):
-    """Steps of prices and quantities that a contract allows.
-
-    Attributes:
-        increments: steps of the price; None if IBKR names none.
-        size_increment: step of the quantity; None if IBKR names none.
-        fractions: types of orders that allow fractions of a unit.
-    """
-
-    increments: PriceIncrements | None
-    size_increment: Decimal | None
-    fractions: frozenset[str] = frozenset()
-
-
-def rules_of(response: ContractRules) -> TradingRules:
-    """Return the rules in the response of ``/iserver/contract/rules``."""
-    pairs: list[tuple[Decimal, Decimal]] = []
-    for each in response.increment_rules or ():
-        edge, step = peek(each, "lower_edge"), peek(each, "increment")
-        if edge is not None and step is not None and step > 0:
-            pairs.append((edge, step))
-    single = peek(response, "increment")
-    if not pairs and single is not None and single > 0:
-        pairs.append((Decimal(0), single))
-    size = response.size_increment
-    return TradingRules(
-        PriceIncrements(pairs) if pairs else None,
-        size if size is not None and size > 0 else None,
-        frozenset(response.fraq_types or ()),
-    )
-
-
 def fitted(order: Order, rules: TradingRules, rounding: Rounding | None) -> Order:
     """Return an order whose prices and quantity the contract allows.
 
@@ -71,35 +37,43 @@ def fitted(order: Order, rules: TradingRules, rounding: Rounding | None) -> Orde
         InvalidRequest: a price or the quantity is between two allowed ones; the error names them.
     """
     changes: OrderTerms = {}
-    if rules.increments is not None:
-        for name in _CHECKED:
-            price: Decimal | None = getattr(order, name)
-            if price is None or rules.increments.allows(price):
+    increments = rules.price_increments
+    for name in _CHECKED:
+        price: Decimal | None = getattr(order, name)
+        if price is None or increments.allows(price):
+            continue
+        down, up = (increments.round(price, to) for to in ("down", "up"))
+        if rounding is not None:
+            rounded = increments.round(price, rounding)
+            if name != "trail" or rounded:
+                changes[name] = rounded
                 continue
-            down, up = (rules.increments.round(price, to) for to in ("down", "up"))
-            if rounding is not None:
-                rounded = rules.increments.round(price, rounding)
-                if name != "trail" or rounded:
-                    changes[name] = rounded
-                    continue
-            raise InvalidRequest(
-                f"{name} {plain(price)} is not a price that the contract allows; the nearest are "
-                f"{plain(down)} and {plain(up)}. Pass one of them, or round_prices='down', 'up' or "
-                "'nearest'"
-            )
+        raise InvalidRequest(
+            f"{name} {plain(price)} is not a price that the contract allows; the nearest are "
+            f"{plain(down)} and {plain(up)}. Pass one of them, or round_prices='down', 'up' or "
+            "'nearest'"
+        )
     _check_size(order, rules)
     return order.replace(**changes) if changes else order
 
 
 def _check_size(order: Order, rules: TradingRules) -> None:
+    """Check that the contract allows the quantity, if the quantity is not whole.
+
+    Whole quantities are not checked: the size increment of many US stocks is 100, and IBKR accepts
+    an order for one share.
+    """
     size, step = order.quantity, rules.size_increment
-    if size is None or step is None or not size % step:
+    if size is None or step is None or size == size.to_integral_value():
         return
-    if _FRACTION_NAMES.get(order.order_type) in rules.fractions:
+    if _FRACTION_NAMES.get(order.order_type) in rules.fraction_types:
         return
+    if step < 1 and not size % step:
+        return
+    step = min(step, Decimal(1))
     down = size - size % step
     nearest = f"{plain(down)} and {plain(down + step)}" if down else plain(step)
     raise InvalidRequest(
-        f"quantity {plain(size)} is not a multiple of {plain(step)}, the step of this contract for "
-        f"{order.row.name} orders; the nearest allowed: {nearest}"
+        f"quantity {plain(size)} is not a multiple of {plain(step)}, and this contract does not "
+        f"allow fractions of it for {order.row.name} orders; the nearest allowed: {nearest}"
     )

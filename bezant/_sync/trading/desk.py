@@ -9,15 +9,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from ..._core.contracts.increments import Rounding
+from ..._core.contracts.rules import TradingRules
 from ..._core.trading.combos import Combo, conid_of
 from ..._core.trading.intents import Intent
 from ..._core.trading.lookup import QUESTION_LASTS
 from ..._core.trading.orders import Order
 from ..._core.trading.questions import Answers
-from ..._core.trading.rules import TradingRules, fitted, rules_of
+from ..._core.trading.rules import fitted
 from ..._core.trading.tickets import Leg, name_for
 from ..._runtime import _sync as rt
-from ...errors import AccountBusy
+from ..._wire.terms import Side
+from ...errors import AccountBusy, MissingValue
 from ...models.orders import Trade as Execution
 from ..client import Client
 from ..contracts.symbols import SymbolCache
@@ -71,7 +73,7 @@ class OrderDesk:
         self._check_rules = check_rules
         self._ws = ws
         self._symbols = SymbolCache(client)
-        self._rules: dict[tuple[int, bool], TradingRules] = {}
+        self._rules: dict[tuple[int, Side], TradingRules | None] = {}
         self._executions: SingleFlight[list[Execution]] = SingleFlight()
         self._held_until = 0.0
 
@@ -126,8 +128,9 @@ class OrderDesk:
         """
         conid = self.conid_for(order)
         if self._check_rules and conid:
-            rules = self._rules_for(conid, is_buy=order.side == "BUY")
-            order = fitted(order, rules, rounding)
+            rules = self._rules_for(conid, order.side)
+            if rules is not None:
+                order = fitted(order, rules, rounding)
         name = name_for(order, self._prefix, os.urandom(6).hex()) if named else ""
         return Leg(order, conid, name, parent)
 
@@ -140,11 +143,15 @@ class OrderDesk:
             return self._symbols.conid_for(contract)
         return conid_of(contract) or 0
 
-    def _rules_for(self, conid: int, *, is_buy: bool) -> TradingRules:
-        key = (conid, is_buy)
+    def _rules_for(self, conid: int, side: Side) -> TradingRules | None:
+        """Return a contract's rules; None if IBKR's response has no price increments."""
+        key = (conid, side)
         if key not in self._rules:
-            found = self.client.api.contracts.get_contract_rules(conid=conid, is_buy=is_buy)
-            self._rules[key] = rules_of(found)
+            try:
+                self._rules[key] = self.client.contracts.rules(conid, side=side)
+            except MissingValue as error:
+                logger.warning("the prices of orders in conid %d are not checked: %s", conid, error)
+                self._rules[key] = None
         return self._rules[key]
 
     def load_executions(self) -> list[Execution]:

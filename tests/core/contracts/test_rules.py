@@ -54,6 +54,11 @@ def test_one_increment_for_all_prices() -> None:
     "values",
     [
         {},
+        {"increment": Decimal(0)},
+        {
+            "increment": CENT,
+            "increment_rules": [PriceIncrement(lower_edge=Decimal(0), increment=Decimal(0))],
+        },
         {"increment": CENT, "increment_rules": [some(PriceIncrement, increment=CENT)]},
         {"increment": CENT, "increment_rules": [some(PriceIncrement, lower_edge=Decimal(0))]},
     ],

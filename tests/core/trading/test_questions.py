@@ -6,10 +6,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from msgspec import UNSET
+from msgspec import structs
 
 from bezant import Buy, InvalidRequest, PreviewWarning, Sell
 from bezant._core.contracts.increments import PriceIncrements
+from bezant._core.contracts.rules import TradingRules
 from bezant._core.trading.preview import preview_of
 from bezant._core.trading.questions import (
     KINDS,
@@ -19,9 +20,7 @@ from bezant._core.trading.questions import (
     merged,
     question_of,
 )
-from bezant._core.trading.rules import TradingRules, fitted, rules_of
-from bezant.models.common import PriceIncrement
-from bezant.models.contracts import ContractRules
+from bezant._core.trading.rules import fitted
 from bezant.models.orders import OrderPreview, OrderReply
 
 D = Decimal
@@ -99,9 +98,19 @@ def test_lists_of_message_ids_are_merged() -> None:
 
 
 RULES = TradingRules(
-    PriceIncrements([(Decimal(0), Decimal("0.0001")), (Decimal(1), Decimal("0.01"))]),
-    Decimal(1),
-    frozenset({"limit"}),
+    conid=1,
+    side="BUY",
+    price_increments=PriceIncrements(
+        [(Decimal(0), Decimal("0.0001")), (Decimal(1), Decimal("0.01"))]
+    ),
+    size_increment=Decimal(100),
+    order_types=(),
+    outside_hours=(),
+    fraction_types=("limit",),
+    cash_types=(),
+    times_in_force=(),
+    algo_types=(),
+    account_ids=(),
 )
 
 
@@ -123,39 +132,23 @@ def test_prices_between_two_allowed_ones_are_refused() -> None:
     assert fitted(Sell(1, 1, trail="0.00011"), RULES, "down").trail == Decimal("0.0001")
     exact = Buy(1, 1, limit="0.1234")
     assert fitted(exact, RULES, None) is exact
-    assert fitted(exact, TradingRules(None, None), None) is exact
 
 
 def test_quantities_between_two_allowed_ones_are_refused() -> None:
     fitted(Buy(1, "1.5", limit=5), RULES, None)
+    fitted(Buy(1, 10), RULES, None)  # the size increment of stocks is no limit
     with pytest.raises(InvalidRequest, match=r"quantity 1\.5 .* nearest allowed: 1 and 2"):
         fitted(Buy(1, "1.5"), RULES, None)
     with pytest.raises(InvalidRequest, match=r"nearest allowed: 1$"):
         fitted(Buy(1, "0.5"), RULES, None)
     fitted(Buy(1, cash_quantity=5), RULES, None)
-
-
-def test_rules_are_read_from_the_response() -> None:
-    steps = [
-        PriceIncrement(lower_edge=D(0), increment=D("0.01")),
-        PriceIncrement(lower_edge=D(5), increment=D(0)),
-    ]
-    found = ContractRules(
-        order_types=[],
-        increment=D("0.05"),
-        size_increment=D(0),
-        fraq_types=["limit"],
-        increment_rules=steps,
-    )
-    assert rules_of(found) == TradingRules(
-        PriceIncrements([(D(0), D("0.01"))]), None, frozenset({"limit"})
-    )
-    rules = rules_of(ContractRules(order_types=[], increment=D("0.05"), size_increment=D(10)))
-    assert rules.increments == PriceIncrements([(D(0), D("0.05"))])
-    assert rules.size_increment == 10
-    nothing: Any = UNSET
-    for step in (D(0), nothing):
-        assert rules_of(ContractRules(order_types=[], increment=step)).increments is None
+    fitted(Buy(1, "1.5"), structs.replace(RULES, size_increment=None), None)
+    crypto = structs.replace(RULES, size_increment=Decimal("0.001"))
+    fitted(Buy(1, "0.125"), crypto, None)
+    with pytest.raises(
+        InvalidRequest, match=r"multiple of 0\.001.* nearest allowed: 0\.001 and 0\.002"
+    ):
+        fitted(Buy(1, "0.0015"), crypto, None)
 
 
 def test_a_preview_has_typed_figures_and_warnings_with_ids() -> None:
