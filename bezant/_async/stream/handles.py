@@ -201,7 +201,7 @@ class AsyncQuote(AsyncSubscription):
 
     @property
     def stale_reason(self) -> StaleReason | None:
-        """Why the values are stale; None if they are current.
+        """The reason why the values are stale; None if they are current.
 
         - ``no value yet``: no value has come since the subscription.
         - ``connection lost``: the stream has lost its connection and is reconnecting.

@@ -1,4 +1,4 @@
-"""Why market data is stale, since when, and what to do about it."""
+"""Reasons why market data is stale, with their texts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ StaleReason: TypeAlias = Literal[
 ]
 """Why live values are stale: they may be outdated."""
 
-# What happened, and what to do, for each reason.
+# Each reason as text, and advice for it.
 _TEXTS: Final[dict[StaleReason, tuple[str, str]]] = {
     "no value yet": (
         "the gateway has sent no value since the subscription",
@@ -59,7 +59,7 @@ _TEXTS: Final[dict[StaleReason, tuple[str, str]]] = {
 
 
 class Staleness(NamedTuple):
-    """Why values are stale, and since when.
+    """Reason why values are stale, and the time since when.
 
     Attributes:
         reason: the reason.
@@ -73,7 +73,7 @@ class Staleness(NamedTuple):
 
     @property
     def text(self) -> str:
-        """What happened and what to do, as text."""
+        """The reason and advice, as text."""
         what, advice = _TEXTS[self.reason]
         why = f" ({self.detail})" if self.detail else ""
         return f"{what}{why}; {advice}"

@@ -29,7 +29,7 @@ MissingReason: TypeAlias = Literal[
 ]
 """Why a quote has no usable value of a field."""
 
-# What happened, and what to do, for each reason.
+# Each reason as text, with advice.
 _TEXTS: Final[dict[MissingReason, str]] = {
     "no data": "the gateway sent no data of the contract; check the contract, or pass a longer "
     "timeout",

@@ -46,7 +46,7 @@ class LiveQuote:
 
     @property
     def staleness(self) -> Staleness | None:
-        """Why the values are stale, and since when; None if they are current."""
+        """The reason why the values are stale; None if they are current."""
         return None if self.fresh else self.last_staleness
 
     def interrupt(self, staleness: Staleness) -> None:
@@ -78,7 +78,7 @@ class QuoteReader:
 
     @property
     def turned_stale(self) -> Staleness | None:
-        """Why the values have become stale since the reader noticed; None if they have not."""
+        """The reason why the values have become stale; None if not, or if the reader knows it."""
         return None if self._turn == self.live.turns else self.live.staleness
 
     def notice_staleness(self) -> None:
