@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from bezant import AuthStatus, InvalidRequest, MarketData, MarketDataFields
+from bezant._core.marketdata.contract import contract_text
 from bezant._core.marketdata.snapshots import QuoteRequest, Quotes
 from bezant._wire.availability import availability_of
 
@@ -130,3 +132,20 @@ def test_the_availability_is_requested_if_there_is_room() -> None:
         QuoteRequest([1], all_fields, real_time_only=True)
     known = MarketDataFields.from_names("availability", "last")
     assert QuoteRequest([1], known, real_time_only=True).fields == known
+
+
+@dataclass
+class Holding:
+    conid: Any
+
+
+def test_an_object_with_a_conid_is_a_contract() -> None:
+    assert contract_text(Holding(265598)) == "265598"
+    for bad in (Holding("265598"), Holding(True), Holding(None), Holding(0), object()):
+        with pytest.raises(InvalidRequest):
+            contract_text(bad)
+
+
+def test_the_text_of_one_contract_is_no_list() -> None:
+    with pytest.raises(InvalidRequest, match=r"pass \['265598'\]"):
+        QuoteRequest("265598", None, real_time_only=False)
