@@ -326,8 +326,8 @@ class OrderDeclined(BezantError):
 class PartlyPlaced(BezantError):
     """IBKR refused some of the orders that belong together, such as an exit of a bracket.
 
-    The orders that IBKR had placed already were cancelled. Cancelling can come too late: look at
-    ``trades``.
+    The client has cancelled the orders that IBKR had placed already. Such an order may have been
+    filled before: look at ``trades``.
 
     Attributes:
         trades: the trades of the orders that IBKR had placed.

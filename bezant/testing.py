@@ -173,7 +173,7 @@ def _gateway(options: Mapping[str, Any], folder: Path) -> SimulatedGateway:
         own["scenario"] = scenario
         time = options.get("time", "live")
         if not isinstance(time, str):
-            raise TypeError(f"time must be live, hand or fast=N, not {time!r}")
+            raise TypeError(f"time must be live, hand or fast=N, as text, not {time!r}")
         return SimulatedGateway(clock=clock_of(time), **own)
 
 

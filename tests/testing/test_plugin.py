@@ -155,7 +155,7 @@ def test_options_of_a_project(project: Project) -> None:
         ("poistions=3", "has no option poistions; its options are account_id, client"),
         ("3", "takes named options only"),
         ("positions='3'", "@pytest.mark.ibkr or ibkr_options: "),
-        ("time=None", "time must be live, hand or fast=N, not None"),
+        ("time=None", "time must be live, hand or fast=N, as text, not None"),
         ("client=None", "client must be a mapping of the clients' arguments"),
         ("client={'timeot': 3}", "unexpected keyword argument 'timeot'"),
         ("time='soon'", "time must be live, hand or fast=N"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-FEATURES = (3, 11)  # syntax version of the oldest Python that reads the sources
+FEATURES = (3, 11)  # the oldest Python that bezant supports; the sources use its syntax
 
 MARKER = re.compile(r"\s*#\s*<(/?)(async|sync)-only>\s*")
 SYNC_LINE = re.compile(r"(\s*)# ?(.*)")

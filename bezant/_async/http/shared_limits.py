@@ -80,7 +80,8 @@ class AsyncSharedSlot:
                 _logger.warning("%s; the tickle is sent anyway", error)
                 return None
             raise PacingError(
-                f"{error}, so that it is not known what other processes send; nothing was sent",
+                f"{error}. The number of requests of other processes is not known, so nothing was "
+                "sent",
                 operation=self._operation.name,
                 retry_after=1.0,
             ) from error

@@ -74,8 +74,8 @@ class LimitState(msgspec.Struct, omit_defaults=True):
 
     IBKR counts a request when it arrives, which may be long after it was sent: a connection had to
     be made first, or the gateway was busy. A request in flight therefore counts against its rate
-    limits until its response shows that it has arrived. After that it counts for one more period of
-    the limit, from its latest possible arrival.
+    limits until its response comes. The response shows the latest time when the request can have
+    arrived; from this time on, the request counts for one more period of the limit.
 
     Attributes:
         arrivals: for each rate limit, by name, a sorted list with the latest time when each

@@ -30,9 +30,9 @@ class Pager:
     later page repeats a position, the repetition is left out.
 
     Args:
-        doubtful: whether this client's last request for the list of accounts was some time ago. A
-            new session may have begun since then, and the gateway lists no positions in a new
-            session until the accounts are requested again.
+        doubtful: whether to doubt an empty first page, because this client requested the list of
+            accounts some time ago: in a session that began since then, the gateway lists no
+            positions until the accounts are requested again. `doubts` then returns True once.
     """
 
     def __init__(self, *, doubtful: bool = False) -> None:

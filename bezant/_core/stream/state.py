@@ -268,7 +268,8 @@ class StreamState:
         self._confirmations.clear()
         self._tokens.clear()
         self._outgoing.clear()
-        # The reason of a session's error advises what to do, and so does the text for `stale`.
+        # The reason is left out if it is that of a session's error: it advises what to do, as the
+        # text for `stale` does already.
         detail = "" if session else reason
         self._live_state.interrupt(Staleness(stale, since, detail), lasting=True)
         self.silence.forget()

@@ -163,7 +163,9 @@ class Order:
         ext_operator: str = _ABSENT,
     ) -> None:
         if type(self) not in (Buy, Sell):
-            raise InvalidRequest("an order must be a Buy or a Sell")
+            raise InvalidRequest(
+                "an order must be a bezant.Buy or bezant.Sell; Order is only their common type"
+            )
         _check_contract(contract)
         prices: dict[PriceField, object] = {
             "limit": limit,
@@ -264,10 +266,10 @@ class Order:
         return TYPES[self.order_type]
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
-        raise AttributeError(f"an order does not change; use order.replace({name}=...)")
+        raise AttributeError(f"the fields of an order cannot be set; use order.replace({name}=...)")
 
     def __delattr__(self, name: str) -> NoReturn:
-        raise AttributeError("an order does not change")
+        raise AttributeError("the fields of an order cannot be deleted")
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Order):

@@ -104,7 +104,7 @@ class FileStore:
         except (sqlite3.Error, OSError) as error:
             raise StoreError(
                 f"cannot read the rate limits from {place.where!r} ({error}); delete the file or "
-                "choose another path with pacing"
+                "pass another path in the argument pacing"
             ) from error
 
     def close(self) -> None:

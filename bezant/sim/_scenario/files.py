@@ -44,7 +44,7 @@ def clock_of(text: str) -> Clock:
     except ValueError:
         factor = 0.0
     if not 0 < factor < float("inf"):
-        msg = f"time must be live, hand or fast=N with N more than 0 (such as fast=60), not {text}"
+        msg = f"time must be live, hand or fast=N with N above 0, such as fast=60, not {text}"
         raise ValueError(msg)
     return Clock(speed=factor)
 

@@ -193,7 +193,7 @@ def test_an_order_that_cannot_be_sent_is_refused(
 
 
 def test_an_order_has_a_side() -> None:
-    with pytest.raises(InvalidRequest, match="must be a Buy or a Sell"):
+    with pytest.raises(InvalidRequest, match=r"must be a bezant\.Buy or bezant\.Sell"):
         Order(1, 10)
 
 
