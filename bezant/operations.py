@@ -44,7 +44,7 @@ class OperationEntry(NamedTuple):
         limit: key of the operation's own rate limit; empty if only the session's limit applies.
         response: type of the method's return value, as text: ``None``, ``str``, ``Any``,
             ``BinaryResponse``, or models with their modules in `bezant.models`, such as
-            ``list[orders.Trade]``.
+            ``list[orders.Execution]``.
         needs_oauth: whether only IBKR's own host serves the operation, to clients that sign in with
             OAuth.
     """
@@ -62,7 +62,7 @@ class OperationEntry(NamedTuple):
 
     @property
     def response_type(self) -> Any:
-        """Type of the method's return value, such as ``list[Trade]``."""
+        """Type of the method's return value, such as ``list[Execution]``."""
         return _type_of(self.response)
 
     def __str__(self) -> str:

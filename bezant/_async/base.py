@@ -234,8 +234,9 @@ class AsyncClientBase:
                 ``true`` and ``false``, lists are joined with commas.
             json: the body, as plain Python values or a model; by default the request has no body.
             type: type of the return value. By default the method returns plain Python values. You
-                can pass a model; a list or mapping of models, such as ``list[Trade]``; ``bytes`` or
-                ``str`` to get the body undecoded; or None to ignore the body and return None.
+                can pass a model; a list or mapping of models, such as ``list[Execution]``;
+                ``bytes`` or ``str`` to get the body undecoded; or None to ignore the body and
+                return None.
 
         Raises:
             InvalidRequest: an argument is invalid; nothing was sent.

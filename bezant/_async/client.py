@@ -32,14 +32,14 @@ if TYPE_CHECKING:
     from ..models._contract import Contract
     from ..models._positions import Position
     from ..models.holdings import Holdings
-    from ..models.orders import LiveOrder, LiveOrders, Trade
+    from ..models.orders import Execution, LiveOrder, LiveOrders
     from ..models.stream import MarketData
     from .contracts.contracts import AsyncContracts
     from .session.keepalive import AsyncKeepalive, Callback
     from .stream.client import AsyncWsClient
     from .trading.trading import AsyncTrading
 
-T = TypeVar("T", bound="LiveOrder | Trade")
+T = TypeVar("T", bound="LiveOrder | Execution")
 Q = TypeVar("Q", bound="int | str | HasConid")
 
 
@@ -410,7 +410,7 @@ class AsyncClient(AsyncClientBase):
                 raise error
         return found
 
-    async def trades(self, days: int = 7, *, account_id: str | None = None) -> list[Trade]:
+    async def trades(self, days: int = 7, *, account_id: str | None = None) -> list[Execution]:
         """Return the executions of the last ``days`` days (``GET /iserver/account/trades``).
 
         The client verifies an empty list as in `orders` before it returns it.
@@ -433,7 +433,7 @@ class AsyncClient(AsyncClientBase):
 
         check_count("days", days, 0, 7)
 
-        async def ask(account: str | None) -> tuple[list[Trade], bool]:
+        async def ask(account: str | None) -> tuple[list[Execution], bool]:
             trades = await self.api.orders.get_trade_history(days=days, account_id=account)
             return trades, may_be_incomplete(trades)
 

@@ -33,14 +33,14 @@ if TYPE_CHECKING:
     from ..models._contract import Contract
     from ..models._positions import Position
     from ..models.holdings import Holdings
-    from ..models.orders import LiveOrder, LiveOrders, Trade
+    from ..models.orders import Execution, LiveOrder, LiveOrders
     from ..models.stream import MarketData
     from .contracts.contracts import Contracts
     from .session.keepalive import Callback, Keepalive
     from .stream.client import WsClient
     from .trading.trading import Trading
 
-T = TypeVar("T", bound="LiveOrder | Trade")
+T = TypeVar("T", bound="LiveOrder | Execution")
 Q = TypeVar("Q", bound="int | str | HasConid")
 
 
@@ -407,7 +407,7 @@ class Client(ClientBase):
                 raise error
         return found
 
-    def trades(self, days: int = 7, *, account_id: str | None = None) -> list[Trade]:
+    def trades(self, days: int = 7, *, account_id: str | None = None) -> list[Execution]:
         """Return the executions of the last ``days`` days (``GET /iserver/account/trades``).
 
         The client verifies an empty list as in `orders` before it returns it.
@@ -430,7 +430,7 @@ class Client(ClientBase):
 
         check_count("days", days, 0, 7)
 
-        def ask(account: str | None) -> tuple[list[Trade], bool]:
+        def ask(account: str | None) -> tuple[list[Execution], bool]:
             trades = self.api.orders.get_trade_history(days=days, account_id=account)
             return trades, may_be_incomplete(trades)
 

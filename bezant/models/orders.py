@@ -25,6 +25,7 @@ from .common import Number
 
 __all__ = [
     "AllocationProfile",
+    "Execution",
     "LiveOrder",
     "LiveOrders",
     "OrderAllocation",
@@ -41,7 +42,6 @@ __all__ = [
     "PreviewEffect",
     "PreviewFigure",
     "Status",
-    "Trade",
 ]
 
 
@@ -271,7 +271,7 @@ class LiveOrders(Model, frozen=True, kw_only=True):
     snapshot: bool
 
 
-class Trade(Model, frozen=True, kw_only=True):
+class Execution(Model, frozen=True, kw_only=True):
     """Execution of an order.
 
     If an attribute is None, the response has no readable value for it.

@@ -97,7 +97,7 @@ async def test_of_the_simulated_account() -> None:
 
 
 async def test_futures_have_no_value_in_the_total() -> None:
-    with SimulatedGateway() as gateway:
+    with SimulatedGateway(positions=250) as gateway:
         async with AsyncClient(gateway.base_url) as client:
             holdings = await client.holdings(gateway.account_id)
             assert {row.asset_class for row in holdings.problems} == {"FUT"}

@@ -98,7 +98,7 @@ def test_of_the_simulated_account() -> None:
 
 
 def test_futures_have_no_value_in_the_total() -> None:
-    with SimulatedGateway() as gateway:
+    with SimulatedGateway(positions=250) as gateway:
         with Client(gateway.base_url) as client:
             holdings = client.holdings(gateway.account_id)
             assert {row.asset_class for row in holdings.problems} == {"FUT"}

@@ -17,7 +17,7 @@ from bezant.models import Account, Position, StockListing
 from bezant.models._base import Model, required
 from bezant.models.contracts import SearchHit
 from bezant.models.market_data import Bar
-from bezant.models.orders import LiveOrder, Trade
+from bezant.models.orders import Execution, LiveOrder
 from bezant.models.portfolio import LedgerRow
 from tests.support import rows
 from tests.support.raw import Peer, RawGateway, RawRequest
@@ -63,7 +63,7 @@ CASES = [
         LiveOrder, ORDERS, rows.order(7), lambda client: client.open_orders("U1"),
         lambda row: {"orders": [row], "snapshot": True},
     ),
-    Case(Trade, "/iserver/account/trades", rows.trade("e1"), lambda client: client.trades()),
+    Case(Execution, "/iserver/account/trades", rows.trade("e1"), lambda client: client.trades()),
     Case(
         SearchHit, "/iserver/secdef/search", rows.search_hit(5),
         lambda client: client.api.contracts.search_contracts(symbol="A"),

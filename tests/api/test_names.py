@@ -67,7 +67,7 @@ OTHER_MEANINGS = {
     "SsoSession.is_free_trial": "a free trial",
     "StatementDates.daily": "statements",
     "TimeInForceDefaults.tif": "the default",
-    "Trade.position": "quantity held, besides the quantity of the execution",
+    "Execution.position": "quantity held, besides the quantity of the execution",
     "TradeUpdate.position": "quantity held, besides the quantity of the execution",
     "modify_open_order().acct_id": "in the body, next to `account_id` in the path",
     "modify_open_order().parent_id": "the `client_order_id` of another ticket",

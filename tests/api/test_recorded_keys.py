@@ -29,7 +29,7 @@ FRAMES = SHARED / "recordings" / "frames.jsonl"
 LEFT_OUT = {
     "LiveOrder.account": "the account again: `account_id` is `acct`",
     "LiveOrder.lastExecutionTime": "`last_execution_time` is `lastExecutionTime_r`",
-    "Trade.trade_time": "`time` is `trade_time_r`",
+    "Execution.trade_time": "`time` is `trade_time_r`",
     "OrderReply.request_id": "null on the one page that shows it; `request_id` is `reqId`",
 }
 NO_MODEL = {"GET /tickle", "POST /hmds/scanner"}

@@ -10,6 +10,7 @@ from ..._core.operations import orders as table
 from ..._wire.terms import OrderFilter, OrderType, Side, TimeInForce
 from ...models.common import Number
 from ...models.orders import (
+    Execution,
     LiveOrders,
     OrderCancellation,
     OrderPayload,
@@ -18,7 +19,6 @@ from ...models.orders import (
     OrderStatus,
     OrderTicket,
     Status,
-    Trade,
 )
 from ._base import AsyncGroup
 
@@ -76,7 +76,7 @@ class AsyncOrdersApi(AsyncGroup):
 
     async def get_trade_history(
         self, *, days: int = 7, account_id: str | None = None
-    ) -> list[Trade]:
+    ) -> list[Execution]:
         """Return the executions (fills) of the last days, up to 7.
 
         If the session's first response is an empty list, the client sends the request once more.
@@ -96,7 +96,7 @@ class AsyncOrdersApi(AsyncGroup):
             BezantError: the call failed; the class of the error tells why.
         """
         return await self._call(
-            table.GET_TRADE_HISTORY, list[Trade], days=days, account_id=account_id
+            table.GET_TRADE_HISTORY, list[Execution], days=days, account_id=account_id
         )
 
     async def cancel_open_order(

@@ -19,7 +19,7 @@ from ..._core.trading.tickets import Leg, name_for
 from ..._runtime import _async as rt
 from ..._wire.terms import Side
 from ...errors import AccountBusy, MissingValue
-from ...models.orders import Trade as Execution
+from ...models.orders import Execution
 from ..client import AsyncClient
 from ..contracts.symbols import AsyncSymbolCache
 from ..http.single_flight import AsyncSingleFlight

@@ -80,7 +80,7 @@ GET_TRADE_HISTORY = Endpoint(
         may_be_empty=True,
         lists="executions",
     ),
-    response="list[orders.Trade]",
+    response="list[orders.Execution]",
     query={
         "days": "days",
         "account_id": "accountId",

@@ -22,7 +22,7 @@ from ..http.operation import Operation
 from ..pacing.limits import LIMITS
 
 if TYPE_CHECKING:
-    from ...models.orders import LiveOrder, LiveOrders, Trade
+    from ...models.orders import Execution, LiveOrder, LiveOrders
 
 
 # Pauses before a call is repeated because its list may not have been ready.
@@ -102,7 +102,7 @@ def is_open(order: LiveOrder) -> bool:
     return state_of_order(peek(order, "status"), order.order_ccp_status).working
 
 
-def list_key(row: LiveOrder | Trade) -> object:
+def list_key(row: LiveOrder | Execution) -> object:
     """Return a key for an order or execution: its id, or a unique value if `row` has no id."""
     names = [name for name in ("execution_id", "order_id") if name in row.__struct_fields__]
     found: list[object] = [peek(row, name) for name in names]

@@ -17,7 +17,7 @@ from ..http.backoff import Backoff
 from .order_check import QUIET
 
 if TYPE_CHECKING:
-    from ...models.orders import Trade
+    from ...models.orders import Execution
 
 # Number of days for which executions are requested. In responses for 1 or 2 days, executions of the
 # current day have been seen to be missing.
@@ -143,7 +143,7 @@ class ExecutionCheck:
         self.periodic = False
 
     def take(
-        self, request: ExecutionRequest, trades: list[Trade], now: float
+        self, request: ExecutionRequest, trades: list[Execution], now: float
     ) -> list[dict[str, Any]] | None:
         """Return the executions in REST's response that the stream may lack, as rows of the stream.
 
@@ -164,7 +164,7 @@ class ExecutionCheck:
             self._due = now + max(_RETRY.delay(self._failures), at_least)
 
 
-def _row(trade: Trade) -> dict[str, Any]:
+def _row(trade: Execution) -> dict[str, Any]:
     """Convert an execution from REST to a row as the stream sends it, with the same field names."""
     found = cast("dict[str, Any]", msgspec.to_builtins(trade))
     row = {key: value for key, value in found.items() if value is not None}

@@ -46,7 +46,7 @@ from .topics.registry import BY_MESSAGE, TOPICS, topic_of_key
 from .topics.trades import TRADES, trade_from
 
 if TYPE_CHECKING:
-    from ...models.orders import LiveOrder, OrderStatus, Trade
+    from ...models.orders import Execution, LiveOrder, OrderStatus
 
 # Classes of messages about the connection or the subscriptions. `StreamState` acts on them, in
 # addition to delivering them.
@@ -606,7 +606,7 @@ class StreamState:
         return self.execution_check.next(now, wall, confirmed=TRADES.key in self.confirmed)
 
     def take_executions(
-        self, request: ExecutionRequest, trades: Iterable[Trade], now: float
+        self, request: ExecutionRequest, trades: Iterable[Execution], now: float
     ) -> None:
         """Deliver the executions from REST that the stream has not delivered yet."""
         periodic = self.execution_check.periodic

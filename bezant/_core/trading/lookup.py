@@ -14,8 +14,7 @@ from typing import Final
 
 from ..._wire.order_status import CREATED, state_of_order
 from ...models._base import peek
-from ...models.orders import LiveOrder, OrderStatus
-from ...models.orders import Trade as Execution
+from ...models.orders import Execution, LiveOrder, OrderStatus
 from .orders import Order
 from .placement import fits
 from .tickets import Leg, price_shown

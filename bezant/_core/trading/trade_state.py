@@ -8,8 +8,7 @@ from typing import Final
 from ..._wire.order_status import CREATED, FILLED, INACTIVE, OrderState, state_of_order
 from ..._wire.record import Record
 from ...models._base import peek
-from ...models.orders import LiveOrder, OrderStatus
-from ...models.orders import Trade as Execution
+from ...models.orders import Execution, LiveOrder, OrderStatus
 
 # Seconds. A new order is Inactive for a moment. An order that stays Inactive for longer was refused
 # or never transmitted.

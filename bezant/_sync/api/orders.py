@@ -11,6 +11,7 @@ from ..._core.operations import orders as table
 from ..._wire.terms import OrderFilter, OrderType, Side, TimeInForce
 from ...models.common import Number
 from ...models.orders import (
+    Execution,
     LiveOrders,
     OrderCancellation,
     OrderPayload,
@@ -19,7 +20,6 @@ from ...models.orders import (
     OrderStatus,
     OrderTicket,
     Status,
-    Trade,
 )
 from ._base import Group
 
@@ -75,7 +75,7 @@ class OrdersApi(Group):
             table.GET_OPEN_ORDERS, LiveOrders, filters=filters, force=force, account_id=account_id
         )
 
-    def get_trade_history(self, *, days: int = 7, account_id: str | None = None) -> list[Trade]:
+    def get_trade_history(self, *, days: int = 7, account_id: str | None = None) -> list[Execution]:
         """Return the executions (fills) of the last days, up to 7.
 
         If the session's first response is an empty list, the client sends the request once more.
@@ -94,7 +94,9 @@ class OrdersApi(Group):
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             BezantError: the call failed; the class of the error tells why.
         """
-        return self._call(table.GET_TRADE_HISTORY, list[Trade], days=days, account_id=account_id)
+        return self._call(
+            table.GET_TRADE_HISTORY, list[Execution], days=days, account_id=account_id
+        )
 
     def cancel_open_order(
         self,

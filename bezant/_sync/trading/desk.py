@@ -20,7 +20,7 @@ from ..._core.trading.tickets import Leg, name_for
 from ..._runtime import _sync as rt
 from ..._wire.terms import Side
 from ...errors import AccountBusy, MissingValue
-from ...models.orders import Trade as Execution
+from ...models.orders import Execution
 from ..client import Client
 from ..contracts.symbols import SymbolCache
 from ..http.single_flight import SingleFlight

@@ -33,8 +33,7 @@ from ...errors import (
     UpstreamError,
 )
 from ...models._base import peek
-from ...models.orders import LiveOrder, OrderCancellation, OrderReply, OrderStatus
-from ...models.orders import Trade as Execution
+from ...models.orders import Execution, LiveOrder, OrderCancellation, OrderReply, OrderStatus
 from .asking import Asking
 from .desk import OrderDesk, logger
 from .looking import look_at, look_for_change

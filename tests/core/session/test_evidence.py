@@ -13,7 +13,7 @@ from bezant._core.session.evidence import Evidence, no_accounts
 from bezant._core.session.first_answer import check_account, is_empty, list_key, needed
 from bezant._core.session.prerequisites import ACCOUNTS, TRADING_ACCOUNTS
 from bezant.errors import InvalidRequest
-from bezant.models.orders import LiveOrder, LiveOrders, Trade
+from bezant.models.orders import Execution, LiveOrder, LiveOrders
 
 from ..samples import row, some
 
@@ -215,7 +215,7 @@ def test_an_account_that_the_session_does_not_name() -> None:
 
 def test_helpers_that_compare_lists() -> None:
     assert list_key(some(LiveOrder, order_id=5)) == 5
-    assert list_key(some(Trade, order_id=5, execution_id="a")) == "a"
+    assert list_key(some(Execution, order_id=5, execution_id="a")) == "a"
     first, second = some(LiveOrder), some(LiveOrder, ticker="X")
     assert list_key(first) != list_key(second)
     assert needed(row("GET", "/iserver/account/orders"), 3) == 15

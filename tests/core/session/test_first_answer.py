@@ -17,7 +17,7 @@ from bezant._core.session.first_answer import (
     pause_before,
     requests_again,
 )
-from bezant.models.orders import LiveOrder, LiveOrders, Trade
+from bezant.models.orders import Execution, LiveOrder, LiveOrders
 
 from ..samples import some
 
@@ -26,7 +26,7 @@ from ..samples import some
     ("answer", "expected"),
     [
         ([], True),
-        ([some(Trade)], False),
+        ([some(Execution)], False),
         (some(LiveOrders), True),
         (some(LiveOrders, orders=None, snapshot=None), True),
         (some(LiveOrders, orders=[], snapshot=False), True),

@@ -13,7 +13,7 @@ from bezant import Gap, Message, TradeUpdate
 from bezant._core.stream.execution_check import CALM_INTERVAL, ExecutionRequest
 from bezant._core.stream.state import StreamState
 from bezant._core.stream.topics import pnl, trades
-from bezant.models.orders import Trade
+from bezant.models.orders import Execution
 from tests.support import rows
 
 from ..samples import some
@@ -24,11 +24,11 @@ NOW = 1_800_000_000.0
 RELOGIN = b'{"topic":"sts","args":{"authenticated":true}}'
 
 
-def trade(key: str, when: float | None = NOW, **values: Any) -> Trade:
+def trade(key: str, when: float | None = NOW, **values: Any) -> Execution:
     found = {"execution_id": key, "size": Decimal(1), "price": Decimal(5), **values}
     if when is not None:
         found["time"] = datetime.fromtimestamp(when, UTC)
-    return some(Trade, **found)
+    return some(Execution, **found)
 
 
 def frame(*keys: str, **more: Any) -> bytes:

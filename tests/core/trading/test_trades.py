@@ -17,8 +17,7 @@ from bezant._core.trading.placement import Placement, fits
 from bezant._core.trading.rebuilding import order_in
 from bezant._core.trading.tickets import Leg
 from bezant._core.trading.trade_state import INACTIVE_LASTS, Report, TradeState, report_of
-from bezant.models.orders import LiveOrder, OrderReply, OrderStatus
-from bezant.models.orders import Trade as Execution
+from bezant.models.orders import Execution, LiveOrder, OrderReply, OrderStatus
 
 D = Decimal
 

@@ -13,7 +13,7 @@ from bezant._wire.terms import SPELLINGS
 from bezant.errors import MissingValue
 from bezant.models import Model
 from bezant.models.contracts import ContractRules
-from bezant.models.orders import LiveOrder, OrderStatus, Trade
+from bezant.models.orders import Execution, LiveOrder, OrderStatus
 from bezant.models.stream import OrderUpdate, TradeUpdate
 from tests.core.samples import ORDER as LIVE_ORDER
 
@@ -52,7 +52,7 @@ def test_rest_and_stream_have_the_spelling_of_requests(key: str, written: str, m
     found.append(OrderStatus.from_json(json.dumps({**ORDER_STATUS, STATUS[key]: written})))
     if key == "side":
         trade = json.dumps({**TRADE, "side": written})
-        found += [Trade.from_json(trade), TradeUpdate.from_json(trade)]
+        found += [Execution.from_json(trade), TradeUpdate.from_json(trade)]
     assert {getattr(each, NAMES[key]) for each in found} == {meant}
 
 
@@ -73,7 +73,7 @@ def test_every_value_and_spelling_is_read_and_no_spelling_has_two_meanings() -> 
 
 def test_another_side_stays_as_it_is() -> None:
     assert LiveOrder.from_json(json.dumps({**LIVE_ORDER, "side": "EXER"})).side == "EXER"
-    assert Trade.from_json(json.dumps({**TRADE, "side": "EXER"})).side == "EXER"
+    assert Execution.from_json(json.dumps({**TRADE, "side": "EXER"})).side == "EXER"
 
 
 @pytest.mark.parametrize("key", ["status", "side", "orderType", "timeInForce", "acct"])
