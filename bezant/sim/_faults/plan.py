@@ -31,6 +31,7 @@ FaultKind = Literal[
     "ws_flood",
     "ws_refuse",
     "end_market_data",
+    "end_questions",
 ]
 """Kinds of faults on demand."""
 
@@ -63,6 +64,10 @@ class Injected:
     def as_dict(self) -> dict[str, Any]:
         """Return the fields by name. The control endpoint responds with this dict."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+_SWITCHES = frozenset[FaultKind]({"end_questions"})
+"""Kinds that change how the gateway behaves until they are cancelled."""
 
 
 class Fault:
@@ -121,6 +126,8 @@ class Fault:
     def fits(self, method: str, path: str) -> bool:
         """Return whether the fault still waits, and hits requests with this method and path."""
         # Commands of a WebSocket are hit by their own kind only.
+        if self.kind in _SWITCHES:
+            return False
         own = (self.kind == "ws_refuse") == (method == "WS")
         right = own and self.method in (None, method) and path.endswith(self.path)
         return right and self.waiting
@@ -206,6 +213,11 @@ class Plan:
         """The last 100,000 faults that have happened, oldest first."""
         with self._lock:
             return list(self._happened)
+
+    def switched(self, kind: FaultKind) -> Fault | None:
+        """Return the fault that changes how the gateway behaves, or None if there is none."""
+        with self._lock:
+            return next((each for each in self._faults if each.kind == kind and each.waiting), None)
 
     @property
     def number(self) -> int:
