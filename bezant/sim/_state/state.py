@@ -89,7 +89,7 @@ class StateFactory:
         Raises:
             ValueError: the scenario names a contract that does not exist.
         """
-        catalogue = Catalogue(self.seed, self.positions)
+        catalogue = Catalogue(self.seed, self.positions, clock.now)
         trading = Trading(
             catalogue, clock, scenario or Scenario(), seed=self.seed, interval=self.quote_interval
         )
