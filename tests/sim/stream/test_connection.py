@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import ssl
-import time
 from collections.abc import Callable
 from typing import Any
 
