@@ -9,7 +9,7 @@ from .._state.session import LoginStyle, check_style
 
 # These imports are needed at run time and not only by type checkers: the control endpoint reads
 # the types of the methods' parameters.
-from .plan import Fault, FaultKind, Injected, Taken, When
+from .plan import Fault, FaultKind, Injected, Plan, Taken, When
 from .storm import CALM, Storm, StormKind
 from .stream import REFUSED, FaultTargets, StreamFaults
 
@@ -37,8 +37,8 @@ class Faults(StreamFaults):
     follow the gateway's clock.
     """
 
-    def __init__(self, targets: FaultTargets) -> None:
-        super().__init__(targets)
+    def __init__(self, targets: FaultTargets, plan: Plan) -> None:
+        super().__init__(targets, plan)
         self._storm: Storm | None = None
 
     def __repr__(self) -> str:
@@ -363,5 +363,7 @@ ON_DEMAND = (
     "ws_refuse",
     "end_market_data",
     "end_questions",
+    "quiet_contract",
+    "limit_lines",
 )
 """Names of the methods of `Faults` that cause a fault."""
