@@ -12,6 +12,7 @@ from ._edge.app import Edge
 from ._edge.paths import API
 from ._edge.recording import RecordedRequest
 from ._faults.faults import Faults
+from ._faults.plan import Plan
 from ._faults.stream import FaultTargets
 from ._limits.enforcement import Pacing
 from ._limits.judge import DEFAULT_GROWTH, DEFAULT_PENALTY
@@ -107,13 +108,15 @@ class SimulatedGateway(MarketControls, SessionControls):
         self._clock = Clock() if clock is None else clock
         self._session = Session(seed, self._session_changed)
         self._scenario = scenario
-        self._state = self._factory.make(self._session, self._clock, scenario)
+        self._plan = Plan()
+        self._state = self._factory.make(self._session, self._clock, scenario, self._plan)
         self._pacing = Pacing(self._clock.elapsed)
         self._enforced = pacing == "enforced"
         if self._enforced:
             self._pacing.enforce()
         self._faults = Faults(
-            FaultTargets(self._open_streams, self._run, self._interrupt, self.logout, self._pacing)
+            FaultTargets(self._open_streams, self._run, self._interrupt, self.logout, self._pacing),
+            self._plan,
         )
         self._api = self._make_api()
         self._edge = Edge(
@@ -187,7 +190,7 @@ class SimulatedGateway(MarketControls, SessionControls):
             ValueError: the scenario names a contract that does not exist.
         """
         begin = self._scenario if scenario is None else scenario
-        state = self._factory.make(self._session, self._clock, begin)
+        state = self._factory.make(self._session, self._clock, begin, self._plan)
         for connection in self._open_streams():
             self._run(connection.break_off())
         self._connections.clear()

@@ -86,6 +86,10 @@ async def test_session(gateway: SimulatedGateway) -> None:
         assert tickle.iserver
         assert gateway.count("POST", "/tickle") == 1
         await client.api.session.logout()
+        # As at IBKR, the status can still be requested after a client's logout.
+        status = await client.api.session.get_brokerage_status()
+        assert (status.authenticated, status.connected, status.mac) == (False, False, None)
+        gateway.logout()
         with pytest.raises(NotAuthenticated):
             await client.api.session.get_brokerage_status()
 

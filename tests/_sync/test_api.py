@@ -87,6 +87,10 @@ def test_session(gateway: SimulatedGateway) -> None:
         assert tickle.iserver
         assert gateway.count("POST", "/tickle") == 1
         client.api.session.logout()
+        # As at IBKR, the status can still be requested after a client's logout.
+        status = client.api.session.get_brokerage_status()
+        assert (status.authenticated, status.connected, status.mac) == (False, False, None)
+        gateway.logout()
         with pytest.raises(NotAuthenticated):
             client.api.session.get_brokerage_status()
 

@@ -12,7 +12,8 @@ import httpx
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from bezant.sim import Scenario, SimulatedGateway
+from bezant.sim import Clock, Scenario, SimulatedGateway
+from bezant.sim._scenario.clock import BY_HAND_START
 from bezant.sim._transport.certificate import certificate
 
 INTERVAL = 0.01
@@ -33,6 +34,8 @@ def gateway() -> Iterator[SimulatedGateway]:
         scenario=Scenario(demo_orders=True),
         quote_interval=INTERVAL,
         heartbeat_interval=0.05,
+        # Tests name expiries, which the date decides.
+        clock=Clock(start=BY_HAND_START),
     ) as running:
         yield running
 

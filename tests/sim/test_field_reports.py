@@ -16,7 +16,8 @@ from typing import Any
 import httpx
 import pytest
 
-from bezant.sim import SimulatedGateway
+from bezant.sim import Clock, SimulatedGateway
+from bezant.sim._scenario.clock import BY_HAND_START
 
 from .conftest import Ws
 
@@ -25,7 +26,7 @@ AAPL = 265598
 
 @pytest.fixture
 def gateway() -> Iterator[SimulatedGateway]:
-    with SimulatedGateway(tls=False) as running:
+    with SimulatedGateway(tls=False, clock=Clock(start=BY_HAND_START)) as running:
         yield running
 
 

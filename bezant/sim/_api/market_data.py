@@ -45,6 +45,9 @@ class MarketDataApi:
         wanted = {name for name in call.query.get("fields", "").split(",") if name}
         asked: list[tuple[int, set[str]]] = []
         for conid in requested:
+            if not self._state.has_line(conid):
+                asked.append((conid, set()))
+                continue
             known = session.fields.get(conid, set())
             # As at IBKR, the first call that requests a field starts its data but returns no value
             # yet. A response has values only for fields that an earlier call requested.

@@ -250,6 +250,9 @@ class OrderApi:
                 return _refused(why)
 
         session, questions = self._state.session, self._state.questions
+        # IBKR's documentation: no further orders before the reply, because they cancel the order
+        # that the question is about.
+        questions.end()
         ids = questions.raised(self._trading, exchange, specs, by_money=by_money)
         ids = [each for each in [*ids, *questions.extra()] if each not in session.suppressed]
         if not ids:

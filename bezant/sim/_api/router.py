@@ -10,7 +10,7 @@ from starlette.responses import Response
 from .accounts import AccountApi
 from .alerts import AlertApi
 from .analyst import AnalystApi
-from .call import INVENTED, NO_RESOURCE, Call, error
+from .call import INVENTED, NO_RESOURCE, Call, Json, error
 from .contracts import ContractApi
 from .event_contracts import EventContractApi
 from .examples import Examples
@@ -19,7 +19,7 @@ from .notifications import FyiApi
 from .orders import OrderApi
 from .portfolio import PortfolioApi
 from .scanner import ScannerApi
-from .session import REAUTHENTICATE, SessionApi
+from .session import REAUTHENTICATE, STATUS, SessionApi
 from .watchlists import WatchlistApi
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ LOGIN_PAGE = (
     'action="/sso/Dispatcher"><input name="user_name"><input name="password" type="password">'
     "</form></body></html>"
 )
-_BEFORE_BROKERAGE = ("/iserver/auth/status", "/iserver/auth/ssodh/init", REAUTHENTICATE)
+_BEFORE_BROKERAGE = (STATUS, "/iserver/auth/ssodh/init", REAUTHENTICATE)
 _GROUPS = (
     SessionApi,
     AccountApi,
@@ -60,6 +60,7 @@ class Api:
 
     def __init__(self, state: State, login_url: Callable[[], str]) -> None:
         self._session = state.session
+        self._questions = state.questions
         self._login_url = login_url
         self._routes = [
             (methods.split(), re.compile(pattern), handler)
@@ -84,10 +85,17 @@ class Api:
         body, media_type = example
         return Response(body, headers=INVENTED, media_type=media_type)
 
+    def end_questions(self) -> int:
+        """Make the unanswered questions about orders invalid; return how many there were."""
+        return self._questions.end()
+
     def _refuse(self, path: str) -> Response | None:
         """Return an error response if the session's state forbids calls of `path`, else None."""
         session = self._session
         if not session.logged_in:
+            if session.client_logged_out and path == STATUS:
+                # Recorded in April 2026: after `POST /logout`, IBKR still serves the status.
+                return Json(session.logged_out_status())
             if session.login_style == "redirect":
                 return Response(status_code=302, headers={"Location": self._login_url()})
             if session.login_style == "unauthorized":

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from .call import Routes
 
 
+STATUS = "/iserver/auth/status"
+"""Path of the status of the brokerage session."""
+
 REAUTHENTICATE = "/iserver/reauthenticate"
 """Path of the operation that the gateway itself answers, even without a login."""
 
@@ -29,7 +32,7 @@ class SessionApi:
     def routes(self) -> Routes:
         """Return the session routes: one (method, path pattern, handler) tuple each."""
         return (
-            ("GET POST", "/iserver/auth/status", self._auth_status),
+            ("GET POST", STATUS, self._auth_status),
             ("POST", "/iserver/auth/ssodh/init", self._ssodh_init),
             ("GET POST", REAUTHENTICATE, self._reauthenticate),
             ("GET POST", "/tickle", self._tickle),
@@ -74,8 +77,11 @@ class SessionApi:
         return response
 
     def _logout(self, _call: Call) -> Response:
-        self._state.session.logout()
-        return Json({"status": True})
+        self._state.session.logout(by_client=True)
+        response = Json({"status": True})
+        # IBKR sends this JSON without a content type.
+        del response.headers["content-type"]
+        return response
 
     def _validate(self, _call: Call) -> Response:
         now = int(self._state.clock.now() * 1000)

@@ -138,6 +138,7 @@ class Edge:
         if response is None and fault is not None and broken is None:
             response = _failure(fault)
         if response is None:
+            self._faults.take_question(recorded.method, recorded.path, self._api.end_questions)
             response = self._respond(recorded)
             if _HEADER in response.headers:
                 with self._lock:

@@ -9,7 +9,7 @@ from .._state.session import LoginStyle, check_style
 
 # These imports are needed at run time and not only by type checkers: the control endpoint reads
 # the types of the methods' parameters.
-from .plan import Fault, FaultKind, Injected, Taken, When
+from .plan import Fault, FaultKind, Injected, Plan, Taken, When
 from .storm import CALM, Storm, StormKind
 from .stream import REFUSED, FaultTargets, StreamFaults
 
@@ -37,8 +37,8 @@ class Faults(StreamFaults):
     follow the gateway's clock.
     """
 
-    def __init__(self, targets: FaultTargets) -> None:
-        super().__init__(targets)
+    def __init__(self, targets: FaultTargets, plan: Plan) -> None:
+        super().__init__(targets, plan)
         self._storm: Storm | None = None
 
     def __repr__(self) -> str:
@@ -200,6 +200,14 @@ class Faults(StreamFaults):
         self._plan.note(fault)
         return fault
 
+    def end_questions(self) -> Fault:
+        """Let every request end the unanswered questions about orders.
+
+        IBKR's documentation says that other requests before the reply cancel the order. Without
+        this fault only other orders do, as clients have observed. Replies to questions end nothing.
+        """
+        return self._plan.add(Fault("end_questions", times=None))
+
     # ---------------------------------------------------------------- faults of the gateway itself
 
     def refuse(self, seconds: float = 0.2) -> Fault:
@@ -270,6 +278,18 @@ class Faults(StreamFaults):
         if fault is None:
             return ""
         return "refused" if fault.response[0] == REFUSED else "ignored"
+
+    def take_question(self, method: str, path: str, end: Callable[[], int]) -> None:
+        """End the unanswered questions if a request does so, and count it.
+
+        Args:
+            method: HTTP method of the request.
+            path: path of the request.
+            end: ends the questions; returns how many there were.
+        """
+        fault = self._plan.switched("end_questions")
+        if fault is not None and "/iserver/reply/" not in path and end():
+            self._plan.note(fault, method, path)
 
     def take(self, method: str, path: str) -> Taken:
         """Return the faults that hit a request, and count them; to be called when it arrives."""
@@ -342,5 +362,8 @@ ON_DEMAND = (
     "ws_flood",
     "ws_refuse",
     "end_market_data",
+    "end_questions",
+    "quiet_contract",
+    "limit_lines",
 )
 """Names of the methods of `Faults` that cause a fault."""

@@ -31,6 +31,9 @@ FaultKind = Literal[
     "ws_flood",
     "ws_refuse",
     "end_market_data",
+    "end_questions",
+    "quiet_contract",
+    "limit_lines",
 ]
 """Kinds of faults on demand."""
 
@@ -65,6 +68,10 @@ class Injected:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
+_SWITCHES = frozenset[FaultKind]({"end_questions", "quiet_contract", "limit_lines"})
+"""Kinds that change how the gateway behaves until they are cancelled."""
+
+
 class Fault:
     """A fault on demand. `hits` counts how often the fault has happened; `cancel` ends it.
 
@@ -73,6 +80,7 @@ class Fault:
         path: the fault hits requests whose path ends with this text; empty for all requests.
         method: HTTP method of the requests that the fault hits; None for any.
         when: for `drop` and `silence`, the moment when the fault hits a request.
+        number: the conid or the number of lines that the fault is about; 0 for all.
         hits: number of times the fault has happened.
     """
 
@@ -85,6 +93,7 @@ class Fault:
         when: When = "before",
         times: int | None = 1,
         seconds: float = 0.0,
+        number: int = 0,
         response: tuple[int, bytes, dict[str, str]] = (503, b"", {}),
     ) -> None:
         if times is not None and times < 1:
@@ -100,6 +109,7 @@ class Fault:
         self.path: str = path
         self.method: str | None = method.upper() if method is not None else None
         self.when: When = when
+        self.number: int = number
         self.hits: int = 0
         self.seconds: float = seconds
         self.response: tuple[int, bytes, dict[str, str]] = response
@@ -121,6 +131,8 @@ class Fault:
     def fits(self, method: str, path: str) -> bool:
         """Return whether the fault still waits, and hits requests with this method and path."""
         # Commands of a WebSocket are hit by their own kind only.
+        if self.kind in _SWITCHES:
+            return False
         own = (self.kind == "ws_refuse") == (method == "WS")
         right = own and self.method in (None, method) and path.endswith(self.path)
         return right and self.waiting
@@ -206,6 +218,23 @@ class Plan:
         """The last 100,000 faults that have happened, oldest first."""
         with self._lock:
             return list(self._happened)
+
+    def switched(self, kind: FaultKind, number: int = 0) -> Fault | None:
+        """Return the fault that changes how the gateway behaves, or None if there is none.
+
+        Args:
+            kind: kind of the fault.
+            number: what the fault must be about, unless it is about everything; 0 for any fault.
+        """
+        with self._lock:
+            for each in self._faults:
+                if (
+                    each.kind == kind
+                    and each.waiting
+                    and (number in (0, each.number) or not each.number)
+                ):
+                    return each
+        return None
 
     @property
     def number(self) -> int:

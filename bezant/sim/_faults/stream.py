@@ -45,9 +45,9 @@ class FaultTargets:
 class StreamFaults:
     """Methods with which a test makes open WebSockets fail."""
 
-    def __init__(self, targets: FaultTargets) -> None:
+    def __init__(self, targets: FaultTargets, plan: Plan) -> None:
         self._targets = targets
-        self._plan = Plan()
+        self._plan = plan
 
     def logout_after(self, messages: int, style: LoginStyle = "redirect") -> Fault:
         """End the login when the gateway has sent `messages` more messages on a WebSocket.
@@ -170,6 +170,33 @@ class StreamFaults:
             conid: the contract whose subscriptions end; None for all contracts.
         """
         return self._on_streams("end_market_data", lambda each: each.end_market_data(conid))
+
+    def quiet_contract(self, conid: int | None = None) -> Fault:
+        """Send no market data of a contract on any WebSocket, until the fault is cancelled.
+
+        Snapshots still return its prices. Users have seen this at IBKR, without any message.
+
+        Args:
+            conid: the contract; None for all contracts.
+        """
+        return self._plan.add(Fault("quiet_contract", times=None, number=conid or 0))
+
+    def limit_lines(self, lines: int = 100) -> Fault:
+        """Limit the contracts that have market data at the same time.
+
+        A contract beyond the limit gets a row without values in a snapshot, and nothing on a
+        WebSocket, until the client unsubscribes from another contract.
+
+        Args:
+            lines: the number of market data lines.
+
+        Raises:
+            ValueError: `lines` is less than 1.
+        """
+        if lines < 1:
+            msg = "lines must be at least 1"
+            raise ValueError(msg)
+        return self._plan.add(Fault("limit_lines", times=None, number=lines))
 
     def _on_streams(
         self, kind: FaultKind, work: Callable[[WsConnection], Coroutine[Any, Any, None]]

@@ -133,6 +133,12 @@ class Books:
         change = holding.trade(signed, execution.price, execution.commission)
         self.cash[contract.currency] = self.cash.get(contract.currency, ZERO) + change
 
+    def settle(self, holding: Holding, price: Decimal) -> None:
+        """Close a position at a price, without commission, because its contract has expired."""
+        currency = holding.contract.currency
+        change = holding.trade(-holding.quantity, price, ZERO)
+        self.cash[currency] = self.cash.get(currency, ZERO) + change
+
     def new_day(self) -> None:
         """Start a new day: reset the realised profits and delete positions that are closed."""
         for conid, holding in list(self.holdings.items()):

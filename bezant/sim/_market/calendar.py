@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -136,6 +137,22 @@ def session(day: dt.date) -> Session | None:
 def day_of(when: float) -> dt.date:
     """Return the date in New York at `when`, in seconds since 1970."""
     return dt.datetime.fromtimestamp(when, ZONE).date()
+
+
+def expires(expiry: str | None) -> float:
+    """Return when a contract stops trading: at the close of its last trading day.
+
+    Args:
+        expiry: the expiry date, `YYYYMMDD`. If no market is open on this day, the contract stops
+            trading at the close before it. Anything that is no date never comes.
+    """
+    try:
+        day = dt.datetime.strptime(expiry or "", "%Y%m%d").replace(tzinfo=dt.UTC).date()
+    except ValueError:
+        return math.inf
+    while (found := session(day)) is None:
+        day -= _DAY
+    return float(found.closes)
 
 
 def last_session(when: float) -> Session:

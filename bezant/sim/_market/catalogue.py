@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import math
 import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from . import calendar, options
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 # Key: an exchange. Value: its currency, its country, and whether a listing there counts as US.
 _EXCHANGES = {
@@ -112,6 +115,9 @@ class Contract:
         expiry: expiry date of an option or future, `YYYYMMDD`.
         right: `C` for a call option, `P` for a put option.
         underlying: conid of the underlying of an option or future.
+        volatility: yearly volatility from which the price of an option follows, such as 0.25. 0
+            means that it follows from `price`, if the underlying exists; other prices of options
+            move by themselves.
     """
 
     conid: int
@@ -126,6 +132,7 @@ class Contract:
     expiry: str | None = None
     right: str | None = None
     underlying: int = 0
+    volatility: float = 0.0
 
     @property
     def currency(self) -> str:
@@ -141,6 +148,11 @@ class Contract:
     def is_us(self) -> bool:
         """Whether the contract is listed in the US."""
         return _EXCHANGES[self.exchange][2]
+
+    @property
+    def base_volatility(self) -> float:
+        """The volatility of options whose strike price is the price of this underlying."""
+        return 0.2 + self.conid % 7 * 0.05
 
     @property
     def title(self) -> str:
@@ -180,11 +192,15 @@ class Catalogue:
     Args:
         seed: seed from which the invented companies are generated.
         positions: how many contracts the account holds.
+        now: function that returns the time, in seconds since 1970. Options and futures exist for
+            the next four quarters from then on, but not before March 2027.
     """
 
-    def __init__(self, seed: int, positions: int) -> None:
+    def __init__(self, seed: int, positions: int, now: Callable[[], float]) -> None:
         self.contracts: dict[int, Contract] = {}
-        self._complete = False
+        self._now = now
+        self._begin: float = now()
+        self._first = self._made = self._quarter()
         self._companies: dict[str, list[tuple[str, list[Contract]]]] = {}
         primary: list[Contract] = []
         for symbol, name, price, listings in _COMPANIES:
@@ -206,8 +222,8 @@ class Catalogue:
         real companies come first, then those of invented ones.
         """
         stocks = itertools.chain(self.known, self._invented(rng))
-        options = self._options()
-        futures = self._futures()
+        options = self._options(self._first)
+        futures = self._futures(self._first)
         chosen: list[Contract] = []
         for index in range(count):
             source = futures if index % 10 == 9 else options if index % 10 in (4, 7) else stocks
@@ -229,22 +245,30 @@ class Catalogue:
                 self._add_company(symbol, name, [contract])
                 yield contract
 
-    def _options(self) -> Iterator[Contract]:
+    def _quarter(self) -> int:
+        """Return the number of the first quarter whose contracts have not expired."""
+        today = f"{calendar.day_of(self._now()):%Y%m%d}"
+        return next(each for each in itertools.count() if _third_friday(each)[1] >= today)
+
+    def _options(self, first: int) -> Iterator[Contract]:
         underlyings = [contract for contract in self.known if contract.is_us]
-        for number in itertools.count():
+        for number in itertools.count(first * len(underlyings) * 2 * _STRIKES):
             rest, index = divmod(number, len(underlyings))
             rest, side = divmod(rest, 2)
             rest, step = divmod(rest, _STRIKES)
             under, right = underlyings[index], "CP"[side]
             strike = round(under.price * (0.8 + 0.05 * step) * 2) / 2
             month, expiry = _third_friday(rest)
+            volatility = _volatility(under, strike)
+            years = (calendar.expires(expiry) - self._begin) / options.YEAR
+            price = options.value(right, under.price, strike, years, volatility)
             occ = f"{under.symbol:<6}{expiry[2:]}{right}{round(strike * 1000):08d}"
             yield Contract(
                 800_000_011 + 11 * number,
                 under.symbol,
                 under.name,
                 "SMART",
-                max(0.05, round(under.price * 0.04 * (1 + step % 3), 2)),
+                max(0.01, round(price, 2)),
                 asset_class="OPT",
                 description=f"{under.symbol:<6} {month} {strike:g} {right} [{occ} 100]",
                 multiplier=100.0,
@@ -252,11 +276,12 @@ class Catalogue:
                 expiry=expiry,
                 right=right,
                 underlying=under.conid,
+                volatility=volatility,
             )
 
     @staticmethod
-    def _futures() -> Iterator[Contract]:
-        for number in itertools.count():
+    def _futures(first: int) -> Iterator[Contract]:
+        for number in itertools.count(first * len(_FUTURES)):
             rest, index = divmod(number, len(_FUTURES))
             root, name, price, multiplier = _FUTURES[index]
             month, expiry = _third_friday(rest)
@@ -301,23 +326,26 @@ class Catalogue:
             conid: the stock.
             month: expiry month, such as `MAR27`; empty for all months.
         """
-        self._have_derivatives()
+        today = self._have_derivatives()
         found = [
             each
             for each in self.contracts.values()
             if each.underlying == conid
             and each.asset_class == "OPT"
+            and (each.expiry or today) >= today
             and month in ("", _month(each))
         ]
         return sorted(found, key=lambda each: (each.expiry or "", each.strike, each.right or ""))
 
     def futures(self, symbol: str) -> list[Contract]:
         """Return all futures with a symbol, sorted by expiry."""
-        self._have_derivatives()
+        today = self._have_derivatives()
         found = [
             each
             for each in self.contracts.values()
-            if each.asset_class == "FUT" and each.symbol == symbol
+            if each.asset_class == "FUT"
+            and each.symbol == symbol
+            and (each.expiry or today) >= today
         ]
         return sorted(found, key=lambda each: each.expiry or "")
 
@@ -325,19 +353,24 @@ class Catalogue:
         """Return the expiry months of a future, such as `MAR27`."""
         return list(dict.fromkeys(_month(each) for each in self.futures(symbol)))
 
-    def _have_derivatives(self) -> None:
-        """Create the options and futures of four quarterly expiries, if not done yet."""
-        if self._complete:
-            return
-        self._complete = True
-        quarters = len(_MONTHS)
-        options = quarters * _STRIKES * 2 * sum(each.is_us for each in self.known)
-        for contract in itertools.chain(
-            itertools.islice(self._options(), options),
-            itertools.islice(self._futures(), quarters * len(_FUTURES)),
-        ):
-            # A contract that the account holds is already in the dict; keep that object.
-            self.contracts.setdefault(contract.conid, contract)
+    def _have_derivatives(self) -> str:
+        """Create the options and futures of the next four quarters that do not exist yet.
+
+        Returns:
+            Today's date in New York, `YYYYMMDD`.
+        """
+        end = self._quarter() + len(_MONTHS)
+        new = end - self._made
+        if new:
+            count = new * _STRIKES * 2 * sum(each.is_us for each in self.known)
+            for contract in itertools.chain(
+                itertools.islice(self._options(self._made), count),
+                itertools.islice(self._futures(self._made), new * len(_FUTURES)),
+            ):
+                # A contract that the account holds is already in the dict; keep that object.
+                self.contracts.setdefault(contract.conid, contract)
+            self._made = end
+        return f"{calendar.day_of(self._now()):%Y%m%d}"
 
     def add(self, contract: Contract) -> None:
         """Add a contract.
@@ -390,6 +423,11 @@ def _month(contract: Contract) -> str:
     except ValueError:
         return ""
     return f"{MONTH_NAMES[day.month - 1]}{expiry[2:4]}"
+
+
+def _volatility(under: Contract, strike: float) -> float:
+    """Return the volatility of the options on a stock with a strike price: a smile."""
+    return round(under.base_volatility * (1 + 2 * math.log(strike / under.price) ** 2), 4)
 
 
 def _third_friday(index: int) -> tuple[str, str]:

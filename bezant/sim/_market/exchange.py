@@ -90,6 +90,9 @@ class Exchange(Matching):
             if spec.conid not in self._contracts:
                 msg = f"no sec defs returned forSecDef {spec.conid}"  # the wording of IBKR
                 raise OrderRefused(msg)
+            if calendar.expires(self._contracts[spec.conid].expiry) <= self.now:
+                msg = f"The contract {spec.conid} has expired."
+                raise OrderRefused(msg)
             if spec.client_id and spec.client_id in placed | parents:
                 msg = f"Local order ID={spec.client_id} is already registered."
                 raise OrderRefused(msg)
@@ -263,8 +266,10 @@ class Exchange(Matching):
 
     def _expiry(self, spec: OrderSpec) -> float:
         if spec.tif == "GTC":
-            return calendar.end_of_next_quarter(self.now)
-        return calendar.end_of_day(self.now, extended=spec.outside_rth)
+            ends = calendar.end_of_next_quarter(self.now)
+        else:
+            ends = calendar.end_of_day(self.now, extended=spec.outside_rth)
+        return min(ends, calendar.expires(self._contracts[spec.conid].expiry))
 
     def _recent_ids(self) -> set[str]:
         """Return the client order ids of the orders placed in the last 24 hours."""

@@ -59,6 +59,7 @@ class Matching:
         self._day = calendar.last_session(now)
         self._day_ends: float = calendar.following(self._day).opens
         self._day_base: Decimal | None = None
+        self._settles: float = self._next_close()
         # Time until which no order trades or ends, unless a test changes the market. `advance`
         # skips the steps before this time.
         self._calm = 0.0
@@ -187,11 +188,28 @@ class Matching:
                 if not (reason and self._trade_at_close(order)):
                     self._cancel(order, reason)
         self.now = max(self.now, now)
+        if self.now >= self._settles:
+            self._settle()
+            self._settles = self._next_close()
         if self.now >= self._day_ends:
             self._day = calendar.last_session(self.now)
             self._day_ends = calendar.following(self._day).opens
             self._day_base = None
             self.books.new_day()
+
+    def _next_close(self) -> float:
+        session = calendar.last_session(self.now)
+        return (session if self.now < session.closes else calendar.following(session)).closes
+
+    def _settle(self) -> None:
+        """Close the positions in futures that have expired, at their last prices."""
+        for conid, holding in self.books.holdings.items():
+            if not holding.quantity or holding.contract.asset_class != "FUT":
+                continue
+            end = calendar.expires(holding.contract.expiry)
+            if end <= self.now:
+                self._begun_with()
+                self.books.settle(holding, self.market.last(conid, end))
 
     def _trade_at_close(self, order: Order) -> bool:
         """Fill an order at the close, if it is for the close; return whether it was filled.

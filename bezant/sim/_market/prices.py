@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
-from . import calendar
+from . import calendar, options
 from .noise import Noise
 
 if TYPE_CHECKING:
@@ -119,6 +119,43 @@ class Path:
         return int(self._rate * (when + swing) / 100)
 
 
+class OptionPath(Path):
+    """The prices of an option, which follow from those of its underlying.
+
+    Args:
+        contract: the option.
+        under: prices of the underlying.
+        volatility: yearly volatility.
+        seed: seed of the trading volume.
+        interval: seconds between two changes of prices.
+    """
+
+    __slots__ = ("_expires", "_under", "volatility")
+
+    def __init__(
+        self, contract: Contract, under: Path, volatility: float, seed: int, interval: float
+    ) -> None:
+        super().__init__(contract, CENT, seed, interval, 0.0)
+        self._under = under
+        self._expires = calendar.expires(contract.expiry)
+        self.volatility: float = volatility
+
+    def price(self, when: float) -> float:
+        """Return the last price at a time, rounded to cents, at least one cent."""
+        return self.beside(self._under.price(when), when)
+
+    def beside(self, spot: float, when: float) -> float:
+        """Return the price at a time when the price of the underlying is `spot`."""
+        contract = self.contract
+        years = (self._expires - when) / options.YEAR
+        worth = options.value(contract.right or "", spot, contract.strike, years, self.volatility)
+        return max(0.01, round(worth, 2))
+
+    def within(self, when: float, low: Decimal | None, high: Decimal | None) -> float:  # noqa: ARG002
+        """Return `when`: the price of an option may leave any range soon."""
+        return when
+
+
 def spread(last: Decimal, bid_size: int, ask_size: int, last_size: int) -> Quote:
     """Return a quote with bid and ask one cent from `last`; two cents if `last` is 500 or more."""
     half = CENT if last < _LEVEL else 2 * CENT
@@ -198,11 +235,53 @@ class Market:
         path = self._paths.get(conid)
         if path is None:
             contract = self._contracts[conid]
-            price = self._prices.get(conid) or Decimal(f"{contract.price:.2f}")
             start = self.effective(self._start)
-            path = Path(contract, price, self._seed, self._interval, start)
+            path = self._option_path(contract, start) or Path(
+                contract, self._price(contract), self._seed, self._interval, start
+            )
             self._paths[conid] = path
         return path
+
+    def _price(self, contract: Contract) -> Decimal:
+        """Return a contract's price at the start."""
+        return self._prices.get(contract.conid) or Decimal(f"{contract.price:.2f}")
+
+    def _option_path(self, option: Contract, start: float) -> OptionPath | None:
+        """Return the prices of an option; None if they cannot follow from its underlying."""
+        under = self._contracts.get(option.underlying)
+        if under is None or option.asset_class != "OPT":
+            return None
+        volatility: float | None = option.volatility
+        if not volatility or option.conid in self._prices:
+            price, spot = float(self._price(option)), float(self._price(under))
+            volatility = _implied(option, spot, price, start)
+        if volatility is None:
+            return None
+        spot_path = self.path(under.conid)
+        return OptionPath(option, spot_path, volatility, self._seed, self._interval)
+
+    def model(self, conid: int, now: float) -> tuple[float, float, float] | None:
+        """Return what the price of an option follows from.
+
+        Returns:
+            The price of the underlying, the time to the expiry in years, and the volatility; None
+            if the contract is no option, has expired, or has a price that no volatility gives.
+        """
+        option = self._contracts[conid]
+        if option.asset_class != "OPT" or option.underlying not in self._contracts:
+            return None
+        path = self.path(conid)
+        spot, when = float(self.last(option.underlying, now)), self._time(now)
+        if isinstance(path, OptionPath) and self._still(conid) is None:
+            volatility: float | None = path.volatility
+        else:
+            volatility = _implied(option, spot, float(self.last(conid, now)), when)
+        years = (calendar.expires(option.expiry) - when) / options.YEAR
+        return None if volatility is None or years <= 0 else (spot, years, volatility)
+
+    def _time(self, now: float) -> float:
+        """Return the time from which the prices at `now` are."""
+        return self.effective(self.time_of(self.step(now)))
 
     def quote(self, conid: int, now: float) -> Quote:
         """Return the quote of a contract at a time.
@@ -234,7 +313,14 @@ class Market:
         known = self._lasts.get(conid)
         if known is not None and known[0] == step:
             return known[1]
-        last = self.path(conid).last(self.effective(self.time_of(step)))
+        path = self.path(conid)
+        when = self._time(now)
+        if isinstance(path, OptionPath):
+            # The price of the underlying may be one that a test has set.
+            spot = float(self.last(path.contract.underlying, now))
+            last = Decimal(f"{path.beside(spot, when):.2f}")
+        else:
+            last = path.last(when)
         self._lasts[conid] = (step, last)
         return last
 
@@ -262,17 +348,17 @@ class Market:
         """Fix the quote of a contract."""
         self.path(conid)
         self._pinned[conid] = quote
-        self.version += 1
+        self._changed()
 
     def halt(self, conid: int, now: float) -> None:
         """Halt trading in a contract; its quote does not change until trading resumes."""
         self._halted[conid] = self.quote(conid, now)
-        self.version += 1
+        self._changed()
 
     def resume(self, conid: int) -> None:
         """Resume trading in a contract."""
         self._halted.pop(conid, None)
-        self.version += 1
+        self._changed()
 
     def is_halted(self, conid: int) -> bool:
         """Return whether trading in a contract is halted."""
@@ -284,4 +370,18 @@ class Market:
         The price jumps to what it would be at this time without `pin`.
         """
         self._pinned.pop(conid, None)
+        self._changed()
+
+    def _changed(self) -> None:
+        # The prices of options depend on the contract that has changed.
+        self._lasts.clear()
+        self._quotes.clear()
         self.version += 1
+
+
+def _implied(option: Contract, spot: float, price: float, when: float) -> float | None:
+    """Return the volatility with which an option has a price at a time; None if there is none."""
+    years = (calendar.expires(option.expiry) - when) / options.YEAR
+    if not 0 < years < math.inf or option.strike <= 0:
+        return None
+    return options.implied(option.right or "", spot, option.strike, years, price)

@@ -247,6 +247,7 @@ _CONTRACT: Mapping[str, Callable[[Any, str], Any]] = {
     "expiry": _expiry,
     "right": _one_of("C", "P"),
     "underlying": _whole,
+    "volatility": lambda value, where: float(_positive(value, where)),
 }
 _HELD: Mapping[str, Callable[[Any, str], Any]] = {
     "contract": _contract,

@@ -119,6 +119,13 @@ class QuestionRules:
         """Return the additional questions for the next order, and remove them from `asked`."""
         return self.asked.pop(0) if self.asked else []
 
+    def end(self) -> int:
+        """Make all unanswered questions invalid; return how many there were."""
+        ended = len(self._waiting)
+        self._gone.extend(self._waiting)
+        self._waiting.clear()
+        return ended
+
     def begin(
         self, ids: list[str], session: str, now: float, go_on: Callable[[], Response]
     ) -> dict[str, Any]:
@@ -130,8 +137,7 @@ class QuestionRules:
             now: the current time in seconds.
             go_on: places or changes the orders, once the client has confirmed all questions.
         """
-        self._gone.extend(self._waiting)
-        self._waiting.clear()
+        self.end()
         return self._ask(_Pending(ids, session, now + _LIFETIME, go_on))
 
     def _ask(self, pending: _Pending) -> dict[str, Any]:

@@ -46,6 +46,7 @@ class Session:
         self._on_change = on_change
         self._logins = itertools.count(1)
         self.logged_in: bool = True
+        self.client_logged_out: bool = False
         self.login_style: LoginStyle = "redirect"
         self.connected: bool = True
         self.authenticated: bool = True
@@ -79,15 +80,17 @@ class Session:
         self.established = established
         self.competing = competing
 
-    def logout(self, style: LoginStyle = "redirect") -> None:
+    def logout(self, style: LoginStyle = "redirect", *, by_client: bool = False) -> None:
         """End the login.
 
         Args:
             style: how the gateway responds to API calls from now on.
+            by_client: whether a client has ended the login with `POST /logout`.
         """
         check_style(style)
         with self._lock:
             self.logged_in = False
+            self.client_logged_out = by_client
             self.login_style = style
             self._set(connected=False, authenticated=False, established=False, competing=False)
             self._forget()
@@ -163,6 +166,12 @@ class Session:
         names = ("logged_in", "authenticated", "established", "connected", "competing")
         with self._lock:
             return {name: getattr(self, name) for name in names}
+
+    def logged_out_status(self) -> dict[str, Any]:
+        """Return the status after a client's `POST /logout`: without server, message and MAC."""
+        names = ("authenticated", "established", "competing", "connected")
+        flags = self.flags()
+        return {name: flags[name] for name in names} | {"MAC": None}
 
     def status(self, *, fail: bool) -> dict[str, Any]:
         """Return the session's status, as in the response to `/iserver/auth/status`.

@@ -11,6 +11,7 @@ from .questions import QuestionRules
 from .trading import Trading
 
 if TYPE_CHECKING:
+    from .._faults.plan import Plan
     from .._scenario.clock import Clock
     from .session import Session
 
@@ -31,6 +32,7 @@ class State:
         heartbeat_interval: time between two heartbeats of a WebSocket.
         ready_delay: time from a WebSocket's handshake until it accepts subscriptions.
         market_data_lifetime: time until a market data subscription ends.
+        plan: the faults that change how the gateway behaves.
     """
 
     account_id: str
@@ -43,6 +45,19 @@ class State:
     heartbeat_interval: float
     ready_delay: float
     market_data_lifetime: float
+    plan: Plan
+
+    def has_line(self, conid: int) -> bool:
+        """Return whether a contract has a market data line, or can get one.
+
+        If it cannot, this counts for the fault that limits the lines.
+        """
+        fields = self.session.fields
+        fault = self.plan.switched("limit_lines")
+        if fault is None or conid in fields or len(fields) < fault.number:
+            return True
+        self.plan.note(fault)
+        return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,18 +93,19 @@ class StateFactory:
             msg = "intervals must be positive, and ready_delay must not be negative"
             raise ValueError(msg)
 
-    def make(self, session: Session, clock: Clock, scenario: Scenario | None) -> State:
+    def make(self, session: Session, clock: Clock, scenario: Scenario | None, plan: Plan) -> State:
         """Create the state of a gateway.
 
         Args:
             session: login and brokerage session of the gateway.
             clock: the clock of the simulation.
             scenario: what the account holds; None for `Scenario()`.
+            plan: the faults of the gateway.
 
         Raises:
             ValueError: the scenario names a contract that does not exist.
         """
-        catalogue = Catalogue(self.seed, self.positions)
+        catalogue = Catalogue(self.seed, self.positions, clock.now)
         trading = Trading(
             catalogue, clock, scenario or Scenario(), seed=self.seed, interval=self.quote_interval
         )
@@ -104,4 +120,5 @@ class StateFactory:
             heartbeat_interval=self.heartbeat_interval,
             ready_delay=self.ready_delay,
             market_data_lifetime=self.market_data_lifetime,
+            plan=plan,
         )

@@ -65,16 +65,27 @@ class MarketData:
             return
         target, conid, wanted = read
         state = self._state
+        if not state.has_line(conid):
+            return
         fields = state.session.fields
         fields.setdefault(conid, set()).update(wanted)
         ends = state.clock.elapsed() + state.market_data_lifetime
         subscription = self._subscriptions[conid] = _Subscription(target, ends)
         subscription.sent = self._quotes.fields(conid, fields[conid])
         values = {name: value for name, value in subscription.sent.items() if name in wanted}
+        if self._is_quiet(conid):
+            return
         first = self._quote(conid, subscription, values)
         # IBKR sends the first values twice; the second time, the keys are in another order.
         yield first
         yield dict(reversed(first.items()))
+
+    def _is_quiet(self, conid: int) -> bool:
+        """Return whether a fault withholds a message about a contract, and count it."""
+        fault = self._state.plan.switched("quiet_contract", conid)
+        if fault is not None:
+            self._state.plan.note(fault, "WS", f"smd+{conid}")
+        return fault is not None
 
     def end(self, rest: str) -> Iterator[Message]:
         """End the subscription to a contract. As at IBKR, only an invalid command gets a response.
@@ -105,7 +116,8 @@ class MarketData:
             delta = {name: new for name, new in values.items() if sent.get(name) != new}
             subscription.sent = values
             # The subscription may have ended while the previous message was sent.
-            if delta and self._subscriptions.get(conid) is subscription:
+            subscribed = self._subscriptions.get(conid) is subscription
+            if delta and subscribed and not self._is_quiet(conid):
                 quote = self._quote(conid, subscription, delta)
                 quote.pop("6509", None)
                 if not subscription.updated:

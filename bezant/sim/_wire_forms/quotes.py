@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
-from .._market import calendar
+from .._market import calendar, options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -23,8 +24,6 @@ SERVICES = "&serviceID1=122&serviceID2=123&serviceID3=203"
 
 class _Row:
     """Market data of one contract at one moment. The values are computed on demand."""
-
-    __slots__ = ("_quote", "contract", "day", "last", "market", "now")
 
     def __init__(self, contract: Contract, market: Market, now: float, day: TradingDay) -> None:
         self.contract = contract
@@ -63,6 +62,18 @@ class _Row:
     def volume(self) -> int:
         return self.day.volume(self.market.effective(self.now))
 
+    @functools.cached_property
+    def model(self) -> tuple[float, float, float] | None:
+        return self.market.model(self.contract.conid, self.now)
+
+    @functools.cached_property
+    def greeks(self) -> options.Greeks | None:
+        contract = self.contract
+        if self.model is None:
+            return None
+        spot, years, volatility = self.model
+        return options.greeks(contract.right or "", spot, contract.strike, years, volatility)
+
 
 _FIELDS: Mapping[str, Callable[[_Row], Any]] = {
     "31": lambda row: f"{row.prefix}{row.last:.2f}",
@@ -91,6 +102,26 @@ _FIELDS: Mapping[str, Callable[[_Row], Any]] = {
     "7762": lambda row: str(row.volume),
 }
 """For each market data field id, the function that returns the field's value."""
+
+
+_OPTION_FIELDS: Mapping[str, Callable[[_Row], str | None]] = {
+    "7283": lambda row: _underlying_volatility(row.contract),
+    "7308": lambda row: None if row.greeks is None else f"{row.greeks.delta:.4f}",
+    "7309": lambda row: None if row.greeks is None else f"{row.greeks.gamma:.6f}",
+    "7310": lambda row: None if row.greeks is None else f"{row.greeks.theta:.4f}",
+    "7311": lambda row: None if row.greeks is None else f"{row.greeks.vega:.4f}",
+    "7633": lambda row: None if row.model is None else _percent(row.model[2]),
+}
+"""The same for fields of options and their underlyings; None for a field without a value."""
+
+
+def _underlying_volatility(contract: Contract) -> str | None:
+    has_options = contract.asset_class == "STK" and contract.is_us
+    return _percent(contract.base_volatility) if has_options else None
+
+
+def _percent(part: float) -> str:
+    return f"{part * 100:.2f}%"
 
 
 class Quotes:
@@ -157,6 +188,9 @@ class Quotes:
         row = _Row(contract, exchange.market, exchange.now, day)
         day.take(row.last)
         found = {name: field(row) for name, field in _FIELDS.items() if name in wanted}
+        for name, option_field in _OPTION_FIELDS.items():
+            if name in wanted and (value := option_field(row)) is not None:
+                found[name] = value
         if "87" in found:
             found["87_raw"] = _FIELDS["87_raw"](row)
         return found

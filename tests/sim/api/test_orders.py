@@ -344,6 +344,33 @@ def test_questions_that_went(gateway: SimulatedGateway, trader: httpx.Client) ->
     assert len(gateway.orders) == 1
 
 
+def test_another_order_ends_a_question(gateway: SimulatedGateway, trader: httpx.Client) -> None:
+    [question] = place(trader, row(price=300))
+    assert "order_id" in place(trader, row(price=250))[0]
+    answer = trader.post(f"/iserver/reply/{question['id']}", json={"confirmed": True})
+    assert answer.status_code == 503
+    assert len(gateway.orders) == 1
+
+
+def test_another_request_ends_a_question_if_wanted(
+    gateway: SimulatedGateway, trader: httpx.Client
+) -> None:
+    fault = gateway.faults.end_questions()
+    for between, status in (("/tickle", 503), ("", 200)):
+        [question] = place(trader, row(price=300))
+        if between:
+            trader.get(between)
+        answer = trader.post(f"/iserver/reply/{question['id']}", json={"confirmed": True})
+        assert answer.status_code == status
+    assert (fault.hits, len(gateway.orders)) == (1, 1)
+    assert gateway.faults.happened[-1].path == "/v1/api/tickle"
+    fault.cancel()
+    [question] = place(trader, row(price=300))
+    trader.get("/tickle")
+    answer = trader.post(f"/iserver/reply/{question['id']}", json={"confirmed": True})
+    assert answer.status_code == 200
+
+
 def test_trailing_stops(gateway: SimulatedGateway, trader: httpx.Client, open_ws: Open) -> None:
     trader.post("/iserver/questions/suppress", json={"messageIds": ["o163"]})
     [question] = place(trader, row("SELL", kind="TRAIL", trailingAmt=5, trailingType="amt"))

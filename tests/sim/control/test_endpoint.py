@@ -140,7 +140,7 @@ def test_every_fault_can_be_made(
     }
     last = ("restart", "refuse")
     names = sorted(control.get("/").json()["faults"], key=lambda name: name in last)
-    assert len(names) == 17
+    assert len(names) == 20
     for name in names:
         if name == "end_market_data" or name.startswith("ws_"):
             open_ws()

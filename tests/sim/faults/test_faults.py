@@ -45,7 +45,7 @@ def test_dropped_after_it_had_its_effect(gateway: SimulatedGateway, api: httpx.C
     gateway.faults.drop_next("/logout", when="after")
     with pytest.raises(httpx.TransportError):
         api.post("/logout")
-    assert api.get(STATUS).status_code == 302
+    assert api.get("/portfolio/accounts").status_code == 302
     assert gateway.faults.count("drop") == 1
 
 
@@ -73,7 +73,7 @@ def test_silence(gateway: SimulatedGateway, api: httpx.Client, when: Any, login:
     with pytest.raises(httpx.ReadTimeout):
         api.post("/logout", timeout=httpx.Timeout(60, read=0.2))
     gateway.login() if login == 200 else None
-    assert api.get(STATUS).status_code == login
+    assert api.get("/portfolio/accounts").status_code == login
     gateway.faults.clear()
     gateway.login()
     assert api.post("/logout").status_code == 200

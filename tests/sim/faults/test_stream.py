@@ -184,3 +184,53 @@ def test_200_000_messages_take_seconds(gateway: SimulatedGateway, open_ws: Open)
     while fault.hits < 200_000:
         ws.raw(60)
     assert time.perf_counter() - begin < 300
+
+
+def test_a_quiet_contract_has_prices_in_snapshots_only(
+    gateway: SimulatedGateway, api: httpx.Client, open_ws: Open
+) -> None:
+    api.get("/iserver/accounts")
+    ws = open_ws()
+    ws.send('smd+265598+{"fields":["31"]}')
+    ws.message("smd+265598")
+    fault = gateway.faults.quiet_contract(AAPL)
+    ws.send('smd+265598+{"fields":["31"]}')
+    ws.drain()
+    ws.send('smd+272093+{"fields":["31"]}')
+    found = {each["topic"] for each in ws.collect(0.3)}
+    assert "smd+272093" in found
+    assert "smd+265598" not in found
+    [row] = api.get("/iserver/marketdata/snapshot?conids=265598&fields=31").json()
+    assert row["31"]
+    assert fault.hits
+    fault.cancel()
+    assert ws.message("smd+265598")["31"]
+    everything = gateway.faults.quiet_contract()
+    ws.drain()
+    assert ws.topics() == {"system"}
+    gateway.faults.clear()
+    assert not everything.waiting
+    ws.message("smd+272093")
+
+
+def test_a_limit_of_lines(gateway: SimulatedGateway, api: httpx.Client, open_ws: Open) -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        gateway.faults.limit_lines(0)
+    fault = gateway.faults.limit_lines(2)
+    api.get("/iserver/accounts")
+    ws = open_ws()
+    ws.send('smd+265598+{"fields":["31"]}')
+    ws.message("smd+265598")
+    query = {"conids": "272093,8314", "fields": "31"}
+    api.get("/iserver/marketdata/snapshot", params=query)
+    rows = api.get("/iserver/marketdata/snapshot", params=query).json()
+    assert ["31" in each for each in rows] == [True, False]
+    ws.send('smd+8314+{"fields":["31"]}')
+    ws.drain()
+    assert "smd+8314" not in ws.topics()
+    assert fault.hits == 3
+    # The end of another subscription makes a line free.
+    ws.send("umd+265598+{}")
+    ws.drain()
+    ws.send('smd+8314+{"fields":["31"]}')
+    assert ws.message("smd+8314")["31"]

@@ -178,3 +178,17 @@ def test_clearing_the_cookies_ends_the_login(gateway: SimulatedGateway, api: htt
     answer = api.get(f"{gateway.root_url}/clear")
     assert (answer.status_code, answer.text) == (200, "cleared")
     assert not gateway.session_state["logged_in"]
+
+
+def test_after_a_logout_by_the_client_the_status_is_short(
+    gateway: SimulatedGateway, api: httpx.Client
+) -> None:
+    """Recorded in April 2026, with the JSON of `/logout` without a content type."""
+    ended = api.post("/logout")
+    assert (ended.json(), "content-type" in ended.headers) == ({"status": True}, False)
+    status = api.get("/iserver/auth/status")
+    flags = dict.fromkeys(("authenticated", "established", "competing", "connected"), False)
+    assert (status.status_code, status.json()) == (200, flags | {"MAC": None})
+    assert api.get("/portfolio/accounts").status_code == 302
+    gateway.logout()
+    assert api.get("/iserver/auth/status").status_code == 302
