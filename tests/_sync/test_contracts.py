@@ -6,6 +6,8 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from math import ceil
+from urllib.parse import quote
 
 import pytest
 
@@ -55,6 +57,50 @@ def test_many_stocks_share_calls(gateway: SimulatedGateway) -> None:
         assert len(gateway.requests) == 2
         with pytest.raises(InvalidRequest, match="symbols must be a list"):
             client.contracts.stocks("AAPL")
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["S{:04}", "SYMBOL{:04}", "LONG SYMBOL {:04} OF 40 BYTES AT MOST XY"],
+    ids=["one call", "two calls", "many calls"],
+)
+def test_the_fewest_requests_for_500_symbols(raw: RawGateway, form: str) -> None:
+    symbols = [form.format(number) for number in range(1, 501)]
+
+    def answer(call: Call) -> object:
+        if call.path == "/trsrv/stocks":
+            return {
+                symbol: [{"name": symbol, "assetClass": "STK", "contracts": [
+                    {"conid": symbols.index(symbol) + 1, "exchange": "NYSE", "isUS": True}
+                ]}]
+                for symbol in call.query["symbols"].split(",")
+            }  # fmt: skip
+        return {
+            "secdef": [
+                {"conid": int(conid), "ticker": symbols[int(conid) - 1], "assetClass": "STK",
+                 "currency": "USD"}
+                for conid in call.query["conids"].split(",")
+            ]
+        }  # fmt: skip
+
+    scripted = ScriptedGateway(raw, answer)
+    with Client(scripted.base_url) as client:
+        found = client.contracts.stocks(symbols)
+        assert [each.conid for each in found.values()] == list(range(1, 501))
+        assert [each.symbol for each in found.values()] == symbols
+        # The gateway accepts a request line of 4,096 bytes, and /trsrv/stocks has no other limit.
+        # All symbols have the same length, and a comma is between two of them.
+        line = "GET /v1/api/trsrv/stocks?symbols= HTTP/1.1\r\n"
+        size = len(quote(symbols[0]))
+        in_a_line = (4096 - len(line) + 1) // (size + 1)
+        # IBKR defines at most 200 contracts in one call.
+        least = ceil(500 / in_a_line) + ceil(500 / 200)
+        assert len(scripted.calls) == least
+        lines = [each.line for each in raw.requests if "/trsrv/stocks?" in each.line]
+        assert len(lines) == least - 3
+        assert max(len(each) for each in lines) + len("\r\n") <= 4096
+        client.contracts.stocks(reversed(symbols))
+        assert len(scripted.calls) == least
 
 
 def test_copies_and_symbol_caches_share_what_was_found(gateway: SimulatedGateway) -> None:

@@ -245,7 +245,8 @@ class AsyncResolver:
         now = rt.monotonic()
         missing = {key[0]: key for key in keys.values() if not self.table.knows(key, now)}
         unclear: dict[rules.Key, AmbiguousSymbol | MissingValue] = {}
-        for chunk in rules.chunks(missing):
+        room = rules.room_for_symbols(self._settings.base_url.path)
+        for chunk in rules.chunks(missing, room):
             unclear |= await self._look_up_many([missing[symbol] for symbol in chunk])
         conids: dict[str, int] = {}
         for symbol, key in keys.items():

@@ -26,6 +26,7 @@ from bezant._core.contracts.symbols import (
     key_for,
     listings,
     normalise,
+    room_for_symbols,
     with_currencies,
 )
 from bezant.models import StockCompany, StockListing
@@ -151,10 +152,19 @@ def test_no_listing_matches_only_if_the_exchange_and_the_currency_are_known() ->
 
 def test_symbols_are_split_into_as_few_calls_as_possible() -> None:
     symbols = [f"S{number:03}" for number in range(1000)]
-    parts = list(chunks(symbols))
+    parts = list(chunks(symbols, 2499))
     assert [symbol for part in parts for symbol in part] == symbols
-    assert len(parts) == 3
-    assert list(chunks([])) == []
+    assert [len(part) for part in parts] == [500, 500]
+    assert [len(part) for part in chunks(symbols, 2498)] == [499, 499, 2]
+    assert list(chunks([], 100)) == []
+    # a space takes three bytes, and a symbol that does not fit is in a list of its own
+    assert list(chunks(["A", "BRK B", "C"], 9)) == [["A", "BRK B"], ["C"]]
+    assert list(chunks(["A", "BRK B", "C"], 0)) == [["A"], ["BRK B"], ["C"]]
+
+
+def test_the_room_for_symbols_in_a_request_line() -> None:
+    line = "GET /v1/api/trsrv/stocks?symbols= HTTP/1.1\r\n"
+    assert room_for_symbols("/v1/api") == 4096 - len(line)
 
 
 def test_a_table_knows_what_was_found_and_what_was_not() -> None:
