@@ -24,6 +24,8 @@ MAX_DEFINITIONS: Final = 200
 # In seconds. After this time an unknown symbol is looked up again, because it may be listed by
 # then.
 FORGET_MISSES_AFTER: Final = 300.0
+# In seconds. A symbol can get another contract, for example after a merger.
+FORGET_STOCKS_AFTER: Final = 7 * 86_400.0
 
 # IBKR writes "BRK B" for what other systems write as BRK.B, BRK-B or BRK/B. The pattern leaves a
 # dot at the end alone, because "BP." is a symbol in London.
@@ -209,14 +211,14 @@ def _list(candidates: Sequence[Listing], limit: int = 8) -> str:
 
 
 class SymbolTable:
-    """Cache of symbol lookups. Contracts that were found never expire; unknown symbols do.
+    """Cache of symbol lookups. Contracts expire after a week, unknown symbols much earlier.
 
     Args:
         forget_misses_after: seconds until an unknown symbol expires; 300 by default.
     """
 
     def __init__(self, forget_misses_after: float = FORGET_MISSES_AFTER) -> None:
-        self._found: dict[Key, int] = {}
+        self._found: dict[Key, tuple[float, int]] = {}
         self._missed: dict[Key, tuple[float, SymbolNotFound]] = {}
         self._forget_after = forget_misses_after
 
@@ -229,9 +231,12 @@ class SymbolTable:
         Raises:
             SymbolNotFound: a recent lookup found nothing.
         """
-        conid = self._found.get(key)
-        if conid is not None:
-            return conid
+        found = self._found.get(key)
+        if found is not None:
+            until, conid = found
+            if now < until:
+                return conid
+            self._found.pop(key, None)
         miss = self._missed.get(key)
         if miss is not None:
             until, error = miss
@@ -252,9 +257,9 @@ class SymbolTable:
         except SymbolNotFound:
             return True
 
-    def found(self, key: Key, conid: int) -> None:
+    def found(self, key: Key, conid: int, now: float) -> None:
         """Store the conid that a lookup has found."""
-        self._found[key] = conid
+        self._found[key] = (now + FORGET_STOCKS_AFTER, conid)
         self._missed.pop(key, None)
 
     def missed(self, key: Key, error: SymbolNotFound, now: float) -> None:

@@ -172,7 +172,7 @@ def test_a_table_knows_what_was_found_and_what_was_not() -> None:
     assert not table.knows(key, 0.0)
     table.missed(key, SymbolNotFound("no", symbol="ACME"), 0.0)
     assert table.knows(key, 1.0)
-    table.found(key, 5)
+    table.found(key, 5, 0.0)
     assert table.knows(key, 1.0)
 
 
@@ -254,12 +254,15 @@ def miss() -> SymbolNotFound:
     return SymbolNotFound("not known", operation=STOCKS.name, symbol="ACME", candidates=[MEXI])
 
 
-def test_contracts_are_remembered_for_good() -> None:
+def test_contracts_are_remembered_for_a_week() -> None:
     table = SymbolTable(forget_misses_after=10)
     assert table.get(KEY, 0) is None
-    table.found(KEY, 5)
-    assert table.get(KEY, 1e9) == 5
+    table.found(KEY, 5, 100)
+    assert table.get(KEY, 100 + 7 * 86_400 - 1) == 5
     assert len(table) == 1
+    assert table.get(KEY, 100 + 7 * 86_400) is None
+    assert not table.knows(KEY, 101)
+    assert len(table) == 0
 
 
 def test_misses_are_remembered_for_a_while() -> None:
@@ -281,15 +284,15 @@ def test_misses_are_remembered_for_a_while() -> None:
 def test_a_contract_that_turns_up_ends_a_miss() -> None:
     table = SymbolTable(forget_misses_after=10)
     table.missed(KEY, miss(), 0)
-    table.found(KEY, 5)
+    table.found(KEY, 5, 0)
     assert table.get(KEY, 1) == 5
 
 
 def test_forgetting() -> None:
     table = SymbolTable()
-    table.found(KEY, 1)
-    table.found(("ACME", "NYSE", ""), 2)
-    table.found(("OTHER", "", ""), 3)
+    table.found(KEY, 1, 0)
+    table.found(("ACME", "NYSE", ""), 2, 0)
+    table.found(("OTHER", "", ""), 3, 0)
     table.missed(("ACME", "", "EUR"), miss(), 0)
     table.forget("ACME")
     assert len(table) == 1
