@@ -10,6 +10,9 @@ PAGE = 100
 # The messages of a burst are about this many contracts, in turn.
 CONTRACTS = 50
 FIRST_CONID = 100_000
+# The options of the benchmark server are those of contract `FIRST_CONID` in this month.
+CHAIN_MONTH = "JAN30"
+CHAIN_STRIKES = range(200, 300)
 
 
 def encode(value: object) -> bytes:
@@ -247,22 +250,111 @@ def scanner() -> bytes:
     )
 
 
-def stocks(symbol: str) -> bytes:
+def stocks(symbols: str) -> bytes:
+    """Return the listings of symbols such as ``SYM7``, which commas separate."""
+    return encode({symbol: _listings(symbol) for symbol in symbols.split(",")})
+
+
+def _listings(symbol: str) -> list[dict[str, Any]]:
     conid = FIRST_CONID + int(symbol[3:])
-    return encode(
+    return [
         {
-            symbol: [
-                {
-                    "name": f"COMPANY {symbol}",
-                    "chineseName": "&#x516C;&#x53F8;",
-                    "assetClass": "STK",
-                    "contracts": [
-                        {"conid": conid, "exchange": "NASDAQ", "isUS": True},
-                        {"conid": conid + 500_000, "exchange": "MEXI", "isUS": False},
-                    ],
-                }
-            ]
+            "name": f"COMPANY {symbol}",
+            "chineseName": "&#x516C;&#x53F8;",
+            "assetClass": "STK",
+            "contracts": [
+                {"conid": conid, "exchange": "NASDAQ", "isUS": True},
+                {"conid": conid + 500_000, "exchange": "MEXI", "isUS": False},
+            ],
         }
+    ]
+
+
+def definitions(conids: str) -> bytes:
+    """Return the definitions of the contracts of `stocks`; commas separate the conids."""
+    return encode({"secdef": [_definition(int(conid)) for conid in conids.split(",")]})
+
+
+def _definition(conid: int) -> dict[str, Any]:
+    symbol = f"SYM{conid - FIRST_CONID}"
+    return {
+        "conid": conid,
+        "currency": "USD",
+        "time": 4,
+        "chineseName": "&#x516C;&#x53F8;",
+        "allExchanges": "AMEX,NYSE,CBOE,PHLX,ISE,CHX,ARCA,ISLAND,DRCTEDGE,BEX,BATS,EDGEA,BYX",
+        "listingExchange": "NASDAQ",
+        "countryCode": "US",
+        "name": f"COMPANY {symbol}",
+        "assetClass": "STK",
+        "expiry": None,
+        "lastTradingDay": None,
+        "group": "Computers",
+        "putOrCall": None,
+        "sector": "Technology",
+        "sectorGroup": "Computers",
+        "strike": "0",
+        "ticker": symbol,
+        "undConid": 0,
+        "multiplier": 0.0,
+        "type": "COMMON",
+        "hasOptions": True,
+        "fullName": symbol,
+        "isUS": True,
+        "incrementRules": [{"lowerEdge": 0.0, "increment": 0.01}],
+    }
+
+
+def search() -> bytes:
+    """Return the result of a search for the underlying of the options."""
+    months = {"secType": "OPT", "months": CHAIN_MONTH, "exchange": "SMART;AMEX;BATS;BOX;CBOE"}
+    return encode(
+        [
+            {
+                "conid": str(FIRST_CONID),
+                "companyHeader": "COMPANY SYM0 - NASDAQ",
+                "companyName": "COMPANY SYM0",
+                "symbol": "SYM0",
+                "description": "NASDAQ",
+                "restricted": None,
+                "sections": [{"secType": "STK"}, months],
+            }
+        ]
+    )
+
+
+def strikes() -> bytes:
+    """Return the strikes of the options."""
+    every = [float(each) for each in CHAIN_STRIKES]
+    return encode({"call": every, "put": every})
+
+
+def options(strike: str) -> bytes:
+    """Return the options with a strike: calls and puts of all expiries of the month."""
+    number = int(float(strike))
+    return encode(
+        [
+            {
+                "conid": 10_000 * number + 100 * ord(right) + day,
+                "symbol": "SYM0",
+                "secType": "OPT",
+                "exchange": "SMART",
+                "listingExchange": None,
+                "right": right,
+                "strike": float(number),
+                "currency": "USD",
+                "cusip": None,
+                "coupon": "No Coupon",
+                "desc1": "SYM0",
+                "desc2": f"JAN {day} '30 {number} {'Call' if right == 'C' else 'Put'}",
+                "maturityDate": f"203001{day:02}",
+                "multiplier": "100",
+                "tradingClass": "SYM0",
+                "validExchanges": "SMART,AMEX,CBOE,PHLX,PSE,ISE,BOX,BATS,NASDAQOM,CBOE2,MIAX",
+            }
+            for day in (4, 11, 18, 25)
+            for right in "CP"
+        ]
     )
 
 

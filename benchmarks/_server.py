@@ -55,9 +55,16 @@ class Content:
             f"{base}/iserver/auth/status": answer(payloads.encode(payloads.STATUS)),
             f"{base}/tickle": answer(payloads.encode(payloads.TICKLE)),
             f"{base}/bench/page": answer(payloads.positions(0, 100)),
+            f"{base}/iserver/secdef/search": answer(payloads.search()),
+            f"{base}/iserver/secdef/strikes": answer(payloads.strikes()),
         }
         for page in range(100):
             self.answers[f"{portfolio}/{page}"] = answer(payloads.positions(page * 100, 100))
+        self.built = {
+            f"{base}/trsrv/stocks": ("symbols", payloads.stocks),
+            f"{base}/trsrv/secdef": ("conids", payloads.definitions),
+            f"{base}/iserver/secdef/info": ("strike", payloads.options),
+        }
         self.empty = answer(b"[]")
         self.missing = answer(b'{"error":"no such path"}', b"404 Not Found")
         self.requests = 0
@@ -74,8 +81,11 @@ class Content:
         if found is None:
             parts = urlsplit(target)
             found = self.answers.get(parts.path)
-            if found is None and parts.path.endswith("/trsrv/stocks"):
-                found = answer(payloads.stocks(parse_qs(parts.query)["symbols"][0]))
+            built = self.built.get(parts.path)
+            if found is None and built is not None:
+                # The response is kept, so that only the first call waits until it is built.
+                name, build = built
+                found = self.answers[target] = answer(build(parse_qs(parts.query)[name][0]))
             elif found is None and "/positions/" in parts.path:
                 found = self.empty
         return self.missing if found is None else found

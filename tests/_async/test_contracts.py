@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from math import ceil
+from urllib.parse import quote
 
 import pytest
 
@@ -13,11 +16,14 @@ from bezant import (
     AsyncClient,
     AsyncSymbolCache,
     InvalidRequest,
+    NotFound,
     SymbolNotFound,
 )
+from bezant._runtime import _async as rt
 from bezant.sim import SimulatedGateway
+from tests.support._async import gather
 from tests.support.raw import RawGateway
-from tests.support.scripted import Call, ScriptedGateway
+from tests.support.scripted import Call, Reply, ScriptedGateway
 
 
 async def test_a_stock(gateway: SimulatedGateway) -> None:
@@ -56,6 +62,50 @@ async def test_many_stocks_share_calls(gateway: SimulatedGateway) -> None:
             await client.contracts.stocks("AAPL")
 
 
+@pytest.mark.parametrize(
+    "form",
+    ["S{:04}", "SYMBOL{:04}", "LONG SYMBOL {:04} OF 40 BYTES AT MOST XY"],
+    ids=["one call", "two calls", "many calls"],
+)
+async def test_the_fewest_requests_for_500_symbols(raw: RawGateway, form: str) -> None:
+    symbols = [form.format(number) for number in range(1, 501)]
+
+    def answer(call: Call) -> object:
+        if call.path == "/trsrv/stocks":
+            return {
+                symbol: [{"name": symbol, "assetClass": "STK", "contracts": [
+                    {"conid": symbols.index(symbol) + 1, "exchange": "NYSE", "isUS": True}
+                ]}]
+                for symbol in call.query["symbols"].split(",")
+            }  # fmt: skip
+        return {
+            "secdef": [
+                {"conid": int(conid), "ticker": symbols[int(conid) - 1], "assetClass": "STK",
+                 "currency": "USD"}
+                for conid in call.query["conids"].split(",")
+            ]
+        }  # fmt: skip
+
+    scripted = ScriptedGateway(raw, answer)
+    async with AsyncClient(scripted.base_url) as client:
+        found = await client.contracts.stocks(symbols)
+        assert [each.conid for each in found.values()] == list(range(1, 501))
+        assert [each.symbol for each in found.values()] == symbols
+        # The gateway accepts a request line of 4,096 bytes, and /trsrv/stocks has no other limit.
+        # All symbols have the same length, and a comma is between two of them.
+        line = "GET /v1/api/trsrv/stocks?symbols= HTTP/1.1\r\n"
+        size = len(quote(symbols[0]))
+        in_a_line = (4096 - len(line) + 1) // (size + 1)
+        # IBKR defines at most 200 contracts in one call.
+        least = ceil(500 / in_a_line) + ceil(500 / 200)
+        assert len(scripted.calls) == least
+        lines = [each.line for each in raw.requests if "/trsrv/stocks?" in each.line]
+        assert len(lines) == least - 3
+        assert max(len(each) for each in lines) + len("\r\n") <= 4096
+        await client.contracts.stocks(reversed(symbols))
+        assert len(scripted.calls) == least
+
+
 async def test_copies_and_symbol_caches_share_what_was_found(gateway: SimulatedGateway) -> None:
     async with AsyncClient(gateway.base_url) as client:
         copy = client.with_options(timeout=10)
@@ -84,6 +134,63 @@ async def test_contracts_by_conid(gateway: SimulatedGateway) -> None:
             await client.contracts.by_conid(1)
         with pytest.raises(InvalidRequest, match="a conid must be"):
             await client.contracts.by_conids(["AAPL"])  # type: ignore[list-item]
+
+
+async def test_lookups_at_the_same_time_share_requests(gateway: SimulatedGateway) -> None:
+    async with AsyncClient(gateway.base_url) as client:
+        copy = client.with_options(timeout=20)
+        found = await gather(*[lambda: copy.contracts.by_conid(265598) for _ in range(10)])
+        assert found == [await client.contracts.by_conid(265598)] * 10
+        assert gateway.count("GET", "/trsrv/secdef") == 1
+        fronts = await gather(*[lambda: client.contracts.future("ES") for _ in range(10)])
+        assert fronts == [await client.contracts.future("ES")] * 10
+        assert gateway.count("GET", "/trsrv/futures") == 1
+        chain = await client.contracts.option_chain(265598)
+        [(day, _), *_] = await chain.expiries(chain.months[0])
+        before = gateway.count("GET", "/iserver/secdef/info")
+        near = [chain.expiry(day).strikes(within=20, around=255) for _ in range(5)]
+        options = await gather(*[each.contracts for each in near])
+        assert all(each == options[0] for each in options)
+        strikes = {each.strike for each in await near[0].contracts()}
+        assert strikes
+        assert gateway.count("GET", "/iserver/secdef/info") - before <= len(strikes)
+
+
+async def test_a_failed_lookup_by_conid_is_not_remembered(raw: RawGateway) -> None:
+    known = {"conid": 5, "ticker": "X", "assetClass": "STK", "currency": "USD"}
+    replies: list[object] = [Reply(404, {"error": "no"}), {"secdef": []}, {"secdef": [known]}]
+    scripted = ScriptedGateway(raw, lambda call: replies.pop(0))
+    async with AsyncClient(scripted.base_url) as client:
+        with pytest.raises(NotFound):
+            await client.contracts.by_conid(5)
+        with pytest.raises(SymbolNotFound):
+            await client.contracts.by_conid(5)
+        assert (await client.contracts.by_conid(5)).symbol == "X"
+        assert (await client.contracts.by_conid(5)).symbol == "X"
+    assert len(scripted.calls) == 3
+
+
+async def test_contracts_in_memory_have_age_limits(
+    gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a process that runs for days, futures are read again each day, contracts each week."""
+    days = 0.0
+    monkeypatch.setattr(rt, "wall_time", lambda: time.time() + days * 86_400)
+    async with AsyncClient(gateway.base_url) as client:
+
+        async def look_up() -> tuple[int, int]:
+            await client.contracts.by_conid(265598)
+            await client.contracts.futures("ES", multiplier=50)
+            calls = ("/trsrv/secdef", "/trsrv/futures")
+            return gateway.count("GET", calls[0]), gateway.count("GET", calls[1])
+
+        assert await look_up() == (2, 1)
+        days = 0.9
+        assert await look_up() == (2, 1)
+        days = 1.1
+        assert await look_up() == (2, 2)
+        days = 7.1
+        assert await look_up() == (4, 3)
 
 
 async def test_trading_hours(gateway: SimulatedGateway) -> None:

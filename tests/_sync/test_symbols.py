@@ -184,13 +184,13 @@ def test_many_symbols_share_few_calls(raw: RawGateway) -> None:
         cache = SymbolCache(client)
         found = cache.conids_for([*symbols, "s7"])
         assert found == {**{name: int(name[1:]) * 10 for name in symbols}, "s7": 70}
-        assert len(raw.requests) == 3
-        assert all(len(each.line) <= 4096 for each in raw.requests)
+        assert len(raw.requests) == 2
+        assert all(len(each.line) <= 4094 for each in raw.requests)
         assert cache.conids_for(reversed(symbols)) == {
             name: found[name] for name in reversed(symbols)
         }
         assert cache.conid_for("S12") == 120
-        assert len(raw.requests) == 3
+        assert len(raw.requests) == 2
         assert cache.conids_for([]) == {}
 
 

@@ -96,7 +96,12 @@ def test_the_server_has_everything_ready() -> None:
     assert content.find(f"{pages}/99?sort=name") == answer(payloads.positions(9900, 100))
     assert content.find(f"{pages}/100") == answer(b"[]")
     assert b"404" in content.find("/v1/api/nothing")
-    assert content.requests == 4
+    stocks = "/v1/api/trsrv/stocks?symbols=SYM7%2CSYM9"
+    assert content.find(stocks) == answer(payloads.stocks("SYM7,SYM9"))
+    assert content.find(stocks) is content.find(stocks)
+    info = "/v1/api/iserver/secdef/info?conid=100000&month=JAN30&strike=250.0"
+    assert content.find(info) == answer(payloads.options("250"))
+    assert content.requests == 8
     messages: list[bytes] = []
     plain_messages(content.blocks["text"], 0, messages.append)
     assert messages[7] == payloads.quote(7)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
+from functools import partial
 from typing import TypeVar
 
 from ..._core.contracts import symbols as rules
@@ -90,6 +91,7 @@ class AsyncResolver:
         self._settings = settings
         self.table = rules.SymbolTable(forget_misses_after)
         self.flights: AsyncSingleFlight[int] = AsyncSingleFlight()
+        self._contract_flights: AsyncSingleFlight[list[Contract]] = AsyncSingleFlight()
         self.api = AsyncContractsApi(pipeline, settings)
         self.file: AsyncCacheFile = AsyncCacheFile(settings) if other is None else other.file
         self._filled = False
@@ -119,17 +121,34 @@ class AsyncResolver:
         found = {conid: self.cache.contract(conid, now) for conid in wanted}
         new = [conid for conid, contract in found.items() if contract is None]
         for first in range(0, len(new), rules.MAX_DEFINITIONS):
-            part = new[first : first + rules.MAX_DEFINITIONS]
-            response = await self.call(rules.DEFINITIONS, ContractDefinitions, conids=part)
+            part = tuple(new[first : first + rules.MAX_DEFINITIONS])
+            for each in await self._contract_flights.run(part, partial(self._define, part)):
+                found[each.conid] = each
+        await self.file.write()
+        return {conid: contract for conid, contract in found.items() if contract is not None}
+
+    async def _define(self, conids: tuple[int, ...]) -> list[Contract]:
+        # Another caller may have found contracts since `definitions` looked into the cache.
+        now = rt.wall_time()
+        found = {conid: self.cache.contract(conid, now) for conid in conids}
+        new = [conid for conid, contract in found.items() if contract is None]
+        if new:
+            response = await self.call(rules.DEFINITIONS, ContractDefinitions, conids=new)
             for each in all_defined(response):
                 found[each.conid] = each
                 self.cache.put("contract", str(each.conid), [each], now)
-        await self.file.write()
-        return {conid: contract for conid, contract in found.items() if contract is not None}
+        return [contract for contract in found.values() if contract is not None]
 
     async def curve(self, symbol: str) -> list[Contract]:
         """Return all futures with a root symbol, in order of their expiry."""
         await self.read_file()
+        curve = self.cache.contracts("futures", symbol, rt.wall_time())
+        if curve is None:
+            look_up = partial(self._curve, symbol)
+            curve = list(await self._contract_flights.run(("futures", symbol), look_up))
+        return curve
+
+    async def _curve(self, symbol: str) -> list[Contract]:
         now = rt.wall_time()
         curve = self.cache.contracts("futures", symbol, now)
         if curve is None:
@@ -185,8 +204,17 @@ class AsyncResolver:
         The caller writes the file when all strikes are there.
         """
         await self.read_file()
-        now = rt.wall_time()
         key = f"{source.conid} {source.sec_type} {month} {plain(strike)}"
+        found = self.cache.contracts("options", key, rt.wall_time())
+        if found is None:
+            look_up = partial(self._options, key, source, month, strike)
+            found = list(await self._contract_flights.run(("options", key), look_up))
+        return found
+
+    async def _options(
+        self, key: str, source: Underlying, month: str, strike: Decimal
+    ) -> list[Contract]:
+        now = rt.wall_time()
         found = self.cache.contracts("options", key, now)
         if found is None:
             found = await self._listed(source, month, strike, None)
@@ -245,7 +273,8 @@ class AsyncResolver:
         now = rt.monotonic()
         missing = {key[0]: key for key in keys.values() if not self.table.knows(key, now)}
         unclear: dict[rules.Key, AmbiguousSymbol | MissingValue] = {}
-        for chunk in rules.chunks(missing):
+        room = rules.room_for_symbols(self._settings.base_url.path)
+        for chunk in rules.chunks(missing, room):
             unclear |= await self._look_up_many([missing[symbol] for symbol in chunk])
         conids: dict[str, int] = {}
         for symbol, key in keys.items():
@@ -284,7 +313,7 @@ class AsyncResolver:
         return unclear
 
     def _found(self, key: rules.Key, conid: int) -> None:
-        self.table.found(key, conid)
+        self.table.found(key, conid, rt.monotonic())
         self.cache.put_text("stock", stock_key(key), str(conid), rt.wall_time())
 
     def _missed(self, key: rules.Key, error: SymbolNotFound) -> None:

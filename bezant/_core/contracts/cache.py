@@ -10,14 +10,14 @@ from ..._wire.record import Record
 from ...errors import DecodeError, SymbolNotFound
 from ...models._contract import Contract
 from ..decoding.reading import from_json
-from .symbols import FORGET_MISSES_AFTER, STOCKS, Key, SymbolTable
+from .symbols import FORGET_MISSES_AFTER, FORGET_STOCKS_AFTER, STOCKS, Key, SymbolTable
 
 Kind: TypeAlias = Literal["stock", "unknown", "contract", "futures", "strikes", "options", "zone"]
 _DAY: Final = 86_400.0
 # In seconds: how long a lookup of each kind holds. Within a day, new futures and options may be
 # listed.
 AGES: Final[dict[Kind, float]] = {
-    "stock": 7 * _DAY,
+    "stock": FORGET_STOCKS_AFTER,
     "unknown": FORGET_MISSES_AFTER,
     "contract": 7 * _DAY,
     "futures": _DAY,
@@ -166,7 +166,7 @@ class ContractCache:
                 continue
             symbol: Key = (parts[0], parts[1], parts[2])
             if kind == "stock" and value.isdecimal():
-                table.found(symbol, int(value))
+                table.found(symbol, int(value), moment - (now - saved))
             elif kind == "unknown":
                 error = SymbolNotFound(value, operation=STOCKS.name, symbol=parts[0])
                 table.missed(symbol, error, moment - (now - saved))

@@ -20,15 +20,16 @@ class OpenHours(Record, frozen=True):
     """Time during which a contract trades without a break.
 
     Attributes:
-        opens: time when trading opens, in the time zone of the exchange.
-        closes: time when trading closes, in the time zone of the exchange.
+        opens: time when trading opens, in the time zone of the exchange; in UTC if this system does
+            not know the time zone.
+        closes: time when trading closes, in the same time zone.
     """
 
     opens: datetime
     closes: datetime
 
     def __contains__(self, at: datetime) -> bool:
-        return self.opens <= at < self.closes
+        return _moment(self.opens) <= _moment(at) < _moment(self.closes)
 
 
 class MarketHours(Record, frozen=True):
@@ -75,7 +76,8 @@ class MarketHours(Record, frozen=True):
             InvalidRequest: the hours are not known for this time, or it has no time zone.
         """
         self._check(at)
-        return next((each.opens for each in self._hours(liquid) if each.opens > at), None)
+        opens = (each.opens for each in self._hours(liquid))
+        return next((time for time in opens if _moment(time) > _moment(at)), None)
 
     def next_close(self, at: datetime, *, liquid: bool = False) -> datetime | None:
         """Return the first time after a time when trading closes; None if it is not known yet.
@@ -88,7 +90,8 @@ class MarketHours(Record, frozen=True):
             InvalidRequest: the hours are not known for this time, or it has no time zone.
         """
         self._check(at)
-        return next((each.closes for each in self._hours(liquid) if each.closes > at), None)
+        closes = (each.closes for each in self._hours(liquid))
+        return next((time for time in closes if _moment(time) > _moment(at)), None)
 
     def _hours(self, liquid: bool) -> tuple[OpenHours, ...]:
         return self.liquid if liquid else self.total
@@ -99,12 +102,25 @@ class MarketHours(Record, frozen=True):
                 "at must be a datetime with a time zone, such as datetime.now(UTC), not "
                 f"{shown(at)}"
             )
-        if not self.since <= at < self.until:
-            raise InvalidRequest(
-                f"the trading hours are known from {self.since.isoformat()} to "
-                f"{self.until.isoformat()}, and {at.isoformat()} is not between them; call "
-                "client.contracts.hours again"
+        if _moment(at) < _moment(self.since):
+            advice = "pass a later time"
+        elif _moment(at) >= _moment(self.until):
+            advice = (
+                "IBKR sends the hours of about six days, so call client.contracts.hours again when "
+                "this time is near"
             )
+        else:
+            return
+        raise InvalidRequest(
+            f"the trading hours are known from {self.since.isoformat()} to "
+            f"{self.until.isoformat()}, and {at.isoformat()} is not between them; {advice}"
+        )
+
+
+def _moment(time: datetime) -> datetime:
+    # Python compares two times in the same time zone by their digits. Those of the hour after the
+    # end of daylight saving time are the same as those of the hour before it.
+    return time.astimezone(UTC)
 
 
 def exchange_zone(name: str) -> tzinfo:
@@ -145,13 +161,14 @@ def read_hours(response: TradingHours, now: datetime) -> MarketHours:
     liquid = [row for day in days for row in day.liquid_hours or []]
     extended = [row for day in days for row in day.extended_hours or []]
     total = _joined([*liquid, *extended], zone)
-    here = now.astimezone(zone)
+    since = min([now, *(_moment(each.opens) for each in total)])
+    until = max([now, *(_moment(each.closes) for each in total)])
     return MarketHours(
         time_zone=response.exchange_time_zone,
         liquid=_joined(liquid, zone),
         total=total,
-        since=min([here, *(each.opens for each in total)]),
-        until=max([here, *(each.closes for each in total)]),
+        since=since.astimezone(zone),
+        until=until.astimezone(zone),
     )
 
 

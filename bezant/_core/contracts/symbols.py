@@ -13,6 +13,7 @@ from ...models._base import Model, peek
 from ...models._contract import Contract
 from ...models._contracts import ContractDefinition, StockCompany, StockListing
 from ...models._listing import Listing
+from ..http.request import MAX_REQUEST_LINE
 from ..operations.contracts import GET_INSTRUMENT_DEFINITION, GET_STOCKS_BY_SYMBOL
 
 STOCKS: Final = GET_STOCKS_BY_SYMBOL.operation
@@ -20,12 +21,11 @@ DEFINITIONS: Final = GET_INSTRUMENT_DEFINITION.operation
 
 # IBKR accepts up to 200 contracts in one call.
 MAX_DEFINITIONS: Final = 200
-# Longest list of symbols in one call, in bytes. The gateway accepts at most 4,096 bytes for the
-# whole request line.
-_MOST_IN_LINE: Final = 3_000
 # In seconds. After this time an unknown symbol is looked up again, because it may be listed by
 # then.
 FORGET_MISSES_AFTER: Final = 300.0
+# In seconds. A symbol can get another contract, for example after a merger.
+FORGET_STOCKS_AFTER: Final = 7 * 86_400.0
 
 # IBKR writes "BRK B" for what other systems write as BRK.B, BRK-B or BRK/B. The pattern leaves a
 # dot at the end alone, because "BP." is a symbol in London.
@@ -69,15 +69,30 @@ def key_for(symbol: str, exchange: str | None, currency: str | None) -> Key:
     )
 
 
-def chunks(symbols: Iterable[str]) -> Iterator[list[str]]:
-    """Split the symbols into lists; each list fits into one call and is as long as possible."""
+def room_for_symbols(base_path: str) -> int:
+    """Return how many bytes of symbols fit into one call.
+
+    Args:
+        base_path: path of the API, such as ``/v1/api``.
+    """
+    line = f"{STOCKS.method} {base_path}{STOCKS.path}?symbols= HTTP/1.1\r\n"
+    return MAX_REQUEST_LINE - len(line)
+
+
+def chunks(symbols: Iterable[str], room: int) -> Iterator[list[str]]:
+    """Split the symbols into lists; each list fits into one call and is as long as possible.
+
+    Args:
+        symbols: the symbols.
+        room: how many bytes the symbols of one list and the commas between them may have.
+    """
     chunk: list[str] = []
-    size = 0
+    size = -1  # There is no comma before the first symbol.
     for symbol in symbols:
-        length = len(quote(f",{symbol}", safe=""))
-        if chunk and size + length > _MOST_IN_LINE:
+        length = 1 + len(quote(symbol, safe=""))
+        if chunk and size + length > room:
             yield chunk
-            chunk, size = [], 0
+            chunk, size = [], -1
         chunk.append(symbol)
         size += length
     if chunk:
@@ -196,14 +211,14 @@ def _list(candidates: Sequence[Listing], limit: int = 8) -> str:
 
 
 class SymbolTable:
-    """Cache of symbol lookups. Contracts that were found never expire; unknown symbols do.
+    """Cache of symbol lookups. Contracts expire after a week, unknown symbols much earlier.
 
     Args:
         forget_misses_after: seconds until an unknown symbol expires; 300 by default.
     """
 
     def __init__(self, forget_misses_after: float = FORGET_MISSES_AFTER) -> None:
-        self._found: dict[Key, int] = {}
+        self._found: dict[Key, tuple[float, int]] = {}
         self._missed: dict[Key, tuple[float, SymbolNotFound]] = {}
         self._forget_after = forget_misses_after
 
@@ -216,9 +231,12 @@ class SymbolTable:
         Raises:
             SymbolNotFound: a recent lookup found nothing.
         """
-        conid = self._found.get(key)
-        if conid is not None:
-            return conid
+        found = self._found.get(key)
+        if found is not None:
+            until, conid = found
+            if now < until:
+                return conid
+            self._found.pop(key, None)
         miss = self._missed.get(key)
         if miss is not None:
             until, error = miss
@@ -239,9 +257,9 @@ class SymbolTable:
         except SymbolNotFound:
             return True
 
-    def found(self, key: Key, conid: int) -> None:
+    def found(self, key: Key, conid: int, now: float) -> None:
         """Store the conid that a lookup has found."""
-        self._found[key] = conid
+        self._found[key] = (now + FORGET_STOCKS_AFTER, conid)
         self._missed.pop(key, None)
 
     def missed(self, key: Key, error: SymbolNotFound, now: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
+from functools import partial
 from typing import TypeVar
 
 from ..._core.contracts import symbols as rules
@@ -91,6 +92,7 @@ class Resolver:
         self._settings = settings
         self.table = rules.SymbolTable(forget_misses_after)
         self.flights: SingleFlight[int] = SingleFlight()
+        self._contract_flights: SingleFlight[list[Contract]] = SingleFlight()
         self.api = ContractsApi(pipeline, settings)
         self.file: CacheFile = CacheFile(settings) if other is None else other.file
         self._filled = False
@@ -120,17 +122,34 @@ class Resolver:
         found = {conid: self.cache.contract(conid, now) for conid in wanted}
         new = [conid for conid, contract in found.items() if contract is None]
         for first in range(0, len(new), rules.MAX_DEFINITIONS):
-            part = new[first : first + rules.MAX_DEFINITIONS]
-            response = self.call(rules.DEFINITIONS, ContractDefinitions, conids=part)
+            part = tuple(new[first : first + rules.MAX_DEFINITIONS])
+            for each in self._contract_flights.run(part, partial(self._define, part)):
+                found[each.conid] = each
+        self.file.write()
+        return {conid: contract for conid, contract in found.items() if contract is not None}
+
+    def _define(self, conids: tuple[int, ...]) -> list[Contract]:
+        # Another caller may have found contracts since `definitions` looked into the cache.
+        now = rt.wall_time()
+        found = {conid: self.cache.contract(conid, now) for conid in conids}
+        new = [conid for conid, contract in found.items() if contract is None]
+        if new:
+            response = self.call(rules.DEFINITIONS, ContractDefinitions, conids=new)
             for each in all_defined(response):
                 found[each.conid] = each
                 self.cache.put("contract", str(each.conid), [each], now)
-        self.file.write()
-        return {conid: contract for conid, contract in found.items() if contract is not None}
+        return [contract for contract in found.values() if contract is not None]
 
     def curve(self, symbol: str) -> list[Contract]:
         """Return all futures with a root symbol, in order of their expiry."""
         self.read_file()
+        curve = self.cache.contracts("futures", symbol, rt.wall_time())
+        if curve is None:
+            look_up = partial(self._curve, symbol)
+            curve = list(self._contract_flights.run(("futures", symbol), look_up))
+        return curve
+
+    def _curve(self, symbol: str) -> list[Contract]:
         now = rt.wall_time()
         curve = self.cache.contracts("futures", symbol, now)
         if curve is None:
@@ -186,8 +205,15 @@ class Resolver:
         The caller writes the file when all strikes are there.
         """
         self.read_file()
-        now = rt.wall_time()
         key = f"{source.conid} {source.sec_type} {month} {plain(strike)}"
+        found = self.cache.contracts("options", key, rt.wall_time())
+        if found is None:
+            look_up = partial(self._options, key, source, month, strike)
+            found = list(self._contract_flights.run(("options", key), look_up))
+        return found
+
+    def _options(self, key: str, source: Underlying, month: str, strike: Decimal) -> list[Contract]:
+        now = rt.wall_time()
         found = self.cache.contracts("options", key, now)
         if found is None:
             found = self._listed(source, month, strike, None)
@@ -246,7 +272,8 @@ class Resolver:
         now = rt.monotonic()
         missing = {key[0]: key for key in keys.values() if not self.table.knows(key, now)}
         unclear: dict[rules.Key, AmbiguousSymbol | MissingValue] = {}
-        for chunk in rules.chunks(missing):
+        room = rules.room_for_symbols(self._settings.base_url.path)
+        for chunk in rules.chunks(missing, room):
             unclear |= self._look_up_many([missing[symbol] for symbol in chunk])
         conids: dict[str, int] = {}
         for symbol, key in keys.items():
@@ -285,7 +312,7 @@ class Resolver:
         return unclear
 
     def _found(self, key: rules.Key, conid: int) -> None:
-        self.table.found(key, conid)
+        self.table.found(key, conid, rt.monotonic())
         self.cache.put_text("stock", stock_key(key), str(conid), rt.wall_time())
 
     def _missed(self, key: rules.Key, error: SymbolNotFound) -> None:

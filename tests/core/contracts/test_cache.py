@@ -91,9 +91,11 @@ def test_stocks_go_to_a_table_of_symbols() -> None:
     cache.fill(table, NOW, 5000.0)
     assert len(table) == 1
     assert table.get(key, 5000.0) == 265598
+    assert table.get(key, 5000.0 + AGES["stock"] - 101) == 265598
     with pytest.raises(SymbolNotFound, match="knows no stock 'ZZZZ'"):
         table.get(unknown, 5199.0)
     assert table.get(unknown, 5201.0) is None
+    assert table.get(key, 5000.0 + AGES["stock"] - 99) is None
 
 
 def test_forgetting() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from bezant import InvalidRequest, MarketHours, MissingValue
 from bezant._core.contracts.hours import read_hours, zone_of
-from bezant.models.contracts import LiquidHours, TradingDay, TradingHours
+from bezant.models.contracts import ExtendedHours, LiquidHours, TradingDay, TradingHours
 
 from ..samples import some
 
@@ -63,6 +63,90 @@ def test_the_end_of_daylight_saving_time() -> None:
     assert opens.astimezone(UTC) - at(friday, 17).astimezone(UTC) == timedelta(hours=66)
 
 
+def in_utc(time: datetime | None) -> datetime | None:
+    return None if time is None else time.astimezone(UTC)
+
+
+def session(opens: datetime, closes: datetime, zone: str = "America/New_York") -> MarketHours:
+    """Return the hours of one session, looked up when it opens."""
+    row = LiquidHours(opening=opens, closing=closes)
+    days = {"x": TradingDay(liquid_hours=[row])}
+    return read_hours(TradingHours(exchange_time_zone=zone, schedules=days), opens)
+
+
+def test_daylight_saving_time_ends_during_a_session() -> None:
+    """At 2:00 on 1 November the clocks go back to 1:00, so that each time from 1:00 comes twice."""
+    opens = datetime(2026, 10, 31, 22, tzinfo=UTC)
+    closes = datetime(2026, 11, 1, 6, 30, tzinfo=UTC)  # 1:30, for the second time
+    found = session(opens, closes)
+    assert found.until.utcoffset() == timedelta(hours=-5)
+    last = at(date(2026, 11, 1), 1, 45)  # for the first time: 5:45 in UTC
+    assert last.tzinfo is found.until.tzinfo
+    assert found.is_open(last)
+    assert in_utc(found.next_close(last)) == closes
+    assert found.next_open(last) is None
+    for past in (last.replace(fold=1), at(date(2026, 11, 1), 1, 30).replace(fold=1)):
+        with pytest.raises(InvalidRequest, match="is not between them"):
+            found.is_open(past)
+
+
+def test_a_session_opens_in_the_hour_that_comes_twice() -> None:
+    opens = datetime(2026, 11, 1, 6, 15, tzinfo=UTC)  # 1:15, for the second time
+    row = LiquidHours(opening=opens, closing=opens + timedelta(hours=5))
+    days = {"x": TradingDay(liquid_hours=[row])}
+    answer = TradingHours(exchange_time_zone="America/New_York", schedules=days)
+    found = read_hours(answer, opens - timedelta(hours=2))
+    first = at(date(2026, 11, 1), 1, 45)
+    assert not found.is_open(first)
+    assert in_utc(found.next_open(first)) == opens
+    assert found.is_open(first.replace(fold=1))
+
+
+def test_daylight_saving_time_begins_during_a_session() -> None:
+    opens = datetime(2026, 3, 7, 23, tzinfo=UTC)  # 18:00
+    closes = datetime(2026, 3, 8, 21, tzinfo=UTC)  # 17:00
+    found = session(opens, closes)
+    [hours] = found.total
+    assert (hours.opens.hour, hours.closes.hour) == (18, 17)
+    assert found.is_open(at(date(2026, 3, 8), 1, 59))
+    assert found.is_open(at(date(2026, 3, 8), 3))
+    assert found.is_open(at(date(2026, 3, 8), 16, 59))
+    assert found.next_close(at(date(2026, 3, 8), 3)) == closes
+
+
+def test_sessions_over_midnight() -> None:
+    """Futures trade from 18:00 to 17:00 of the next day, and pause for an hour each day."""
+    monday, tuesday = date(2026, 6, 8), date(2026, 6, 9)
+    rows = [
+        LiquidHours(opening=at(day, 18), closing=at(day + timedelta(days=1), 17))
+        for day in (monday - timedelta(days=1), monday)
+    ]
+    days = {
+        f"{number}": TradingDay(
+            extended_hours=[some(ExtendedHours, opening=row.opening, closing=row.closing)]
+        )
+        for number, row in enumerate(rows)
+    }
+    found = read_hours(TradingHours(exchange_time_zone="US/Eastern", schedules=days), at(monday, 2))
+    assert found.is_open(at(monday, 0))
+    assert found.next_close(at(monday, 0)) == at(monday, 17)
+    assert not found.is_open(at(monday, 17, 30))
+    assert found.next_open(at(monday, 17, 30)) == at(monday, 18)
+    assert found.is_open(at(tuesday, 0))
+    assert not found.is_open(at(monday, 12), liquid=True)
+    assert found.next_open(at(monday, 12), liquid=True) is None
+
+
+def test_a_response_without_a_time_zone() -> None:
+    opens = datetime(2026, 3, 6, 15, tzinfo=UTC)
+    days = {"x": TradingDay(liquid_hours=[LiquidHours(opening=opens, closing=opens)])}
+    with pytest.raises(MissingValue, match="exchange_time_zone"):
+        read_hours(some(TradingHours, schedules=days), opens)
+    found = session(opens, opens + timedelta(hours=1), zone="")
+    assert found.is_open(opens)
+    assert found.liquid[0].opens.utcoffset() == timedelta(0)
+
+
 def test_a_holiday_and_an_early_close() -> None:
     # In 2026 Thanksgiving is on 26 November, and the exchange closes early on the day after it.
     wednesday, holiday, short = date(2026, 11, 25), date(2026, 11, 26), date(2026, 11, 27)
@@ -80,9 +164,14 @@ def test_a_time_that_the_response_does_not_cover_is_an_error() -> None:
     friday = date(2026, 3, 6)
     found = hours((friday, 10, 16), now=at(friday, 2))
     assert not found.is_open(at(friday, 3))
-    for when in (at(friday, 1), at(friday, 20), at(date(2026, 3, 9), 12)):
+    for when, advice in (
+        (at(friday, 1), "pass a later time"),
+        (at(friday, 20), "call client.contracts.hours again when this time is near"),
+        (at(date(2026, 3, 9), 12), "call client.contracts.hours again when this time is near"),
+    ):
+        known = "the trading hours are known from 2026-03-06"
         for method in (found.is_open, found.next_open, found.next_close):
-            with pytest.raises(InvalidRequest, match="the trading hours are known from 2026-03-06"):
+            with pytest.raises(InvalidRequest, match=f"{known}.*{advice}"):
                 method(when)
 
 

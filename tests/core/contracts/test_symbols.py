@@ -26,6 +26,7 @@ from bezant._core.contracts.symbols import (
     key_for,
     listings,
     normalise,
+    room_for_symbols,
     with_currencies,
 )
 from bezant.models import StockCompany, StockListing
@@ -151,10 +152,19 @@ def test_no_listing_matches_only_if_the_exchange_and_the_currency_are_known() ->
 
 def test_symbols_are_split_into_as_few_calls_as_possible() -> None:
     symbols = [f"S{number:03}" for number in range(1000)]
-    parts = list(chunks(symbols))
+    parts = list(chunks(symbols, 2499))
     assert [symbol for part in parts for symbol in part] == symbols
-    assert len(parts) == 3
-    assert list(chunks([])) == []
+    assert [len(part) for part in parts] == [500, 500]
+    assert [len(part) for part in chunks(symbols, 2498)] == [499, 499, 2]
+    assert list(chunks([], 100)) == []
+    # a space takes three bytes, and a symbol that does not fit is in a list of its own
+    assert list(chunks(["A", "BRK B", "C"], 9)) == [["A", "BRK B"], ["C"]]
+    assert list(chunks(["A", "BRK B", "C"], 0)) == [["A"], ["BRK B"], ["C"]]
+
+
+def test_the_room_for_symbols_in_a_request_line() -> None:
+    line = "GET /v1/api/trsrv/stocks?symbols= HTTP/1.1\r\n"
+    assert room_for_symbols("/v1/api") == 4096 - len(line)
 
 
 def test_a_table_knows_what_was_found_and_what_was_not() -> None:
@@ -162,7 +172,7 @@ def test_a_table_knows_what_was_found_and_what_was_not() -> None:
     assert not table.knows(key, 0.0)
     table.missed(key, SymbolNotFound("no", symbol="ACME"), 0.0)
     assert table.knows(key, 1.0)
-    table.found(key, 5)
+    table.found(key, 5, 0.0)
     assert table.knows(key, 1.0)
 
 
@@ -244,12 +254,15 @@ def miss() -> SymbolNotFound:
     return SymbolNotFound("not known", operation=STOCKS.name, symbol="ACME", candidates=[MEXI])
 
 
-def test_contracts_are_remembered_for_good() -> None:
+def test_contracts_are_remembered_for_a_week() -> None:
     table = SymbolTable(forget_misses_after=10)
     assert table.get(KEY, 0) is None
-    table.found(KEY, 5)
-    assert table.get(KEY, 1e9) == 5
+    table.found(KEY, 5, 100)
+    assert table.get(KEY, 100 + 7 * 86_400 - 1) == 5
     assert len(table) == 1
+    assert table.get(KEY, 100 + 7 * 86_400) is None
+    assert not table.knows(KEY, 101)
+    assert len(table) == 0
 
 
 def test_misses_are_remembered_for_a_while() -> None:
@@ -271,15 +284,15 @@ def test_misses_are_remembered_for_a_while() -> None:
 def test_a_contract_that_turns_up_ends_a_miss() -> None:
     table = SymbolTable(forget_misses_after=10)
     table.missed(KEY, miss(), 0)
-    table.found(KEY, 5)
+    table.found(KEY, 5, 0)
     assert table.get(KEY, 1) == 5
 
 
 def test_forgetting() -> None:
     table = SymbolTable()
-    table.found(KEY, 1)
-    table.found(("ACME", "NYSE", ""), 2)
-    table.found(("OTHER", "", ""), 3)
+    table.found(KEY, 1, 0)
+    table.found(("ACME", "NYSE", ""), 2, 0)
+    table.found(("OTHER", "", ""), 3, 0)
     table.missed(("ACME", "", "EUR"), miss(), 0)
     table.forget("ACME")
     assert len(table) == 1
