@@ -57,6 +57,7 @@ CLEAR: list[Any] = [
 @pytest.fixture(autouse=True)
 def _short_times(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lookup, "LIST_INTERVAL", 0.02)
+    monkeypatch.setattr(lookup, "QUESTION_LASTS", 0.05)
 
 
 @pytest.fixture
@@ -183,13 +184,21 @@ async def test_a_decline_that_is_lost_places_nothing(server: OrderServer, fault:
 
 
 @pytest.mark.parametrize("fault", BREAKS)
-async def test_a_question_that_is_lost_places_nothing(server: OrderServer, fault: Any) -> None:
+async def test_a_question_that_is_lost_leaves_the_order_unproven(
+    server: OrderServer, fault: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookup, "QUESTION_LASTS", 60.0)
     server.asks.append(["o163"])
     server.faults.append(Fault("place", **fault))
     async with connected(server) as client:
         desk = trading(client)
-        with pytest.raises(NeverArrived):
+        with pytest.raises(OutcomeUnknown, match=r"resolve\(\) in \d+ s") as unknown:
             await desk.place(BUY, answers={"o163": True})
+        trade = unknown.value.trade
+        assert desk.unresolved == (trade,)
+        assert unknown.value.client_order_ids == (trade.client_order_id,)
+        with pytest.raises(OutcomeUnknown):
+            await trade.resolve()
         # The question may still be open, so another order waits for its end.
         with pytest.raises(bezant.AccountBusy) as caught:
             await desk.place(BUY)
@@ -197,6 +206,74 @@ async def test_a_question_that_is_lost_places_nothing(server: OrderServer, fault
         assert 50 < caught.value.retry_after <= 60
     assert server.orders == {}
     assert server.count("place") <= 1
+
+
+async def test_the_order_of_a_lost_question_can_go_live_later(
+    server: OrderServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookup, "QUESTION_LASTS", 60.0)
+    server.asks.append(["o163"])
+    server.faults.append(Fault("place", at="response"))
+    async with connected(server) as client:
+        desk = trading(client)
+        with pytest.raises(OutcomeUnknown) as unknown:
+            await desk.place(BUY)
+        server.confirm_all()
+        trade = unknown.value.trade
+        await trade.resolve()
+        assert (trade.order_id, desk.unresolved) == (100, ())
+
+
+@pytest.mark.parametrize("confirmed", [True, False])
+async def test_a_lost_reply_leaves_the_order_unproven(
+    server: OrderServer, monkeypatch: pytest.MonkeyPatch, confirmed: Any
+) -> None:
+    monkeypatch.setattr(lookup, "QUESTION_LASTS", 60.0)
+    server.asks.append(["o163"])
+    server.faults.append(Fault("reply", at="read"))
+    async with connected(server) as client:
+        desk = trading(client)
+        with pytest.raises(OutcomeUnknown) as unknown:
+            await desk.place(BUY, answers={"o163": confirmed})
+        assert desk.unresolved == (unknown.value.trade,)
+    assert server.count("reply") == 1
+
+
+async def test_a_lost_question_about_a_change_leaves_the_change_unproven(
+    server: OrderServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with connected(server) as client:
+        desk = trading(client)
+        trade = await desk.place(BUY)
+        monkeypatch.setattr(lookup, "QUESTION_LASTS", 60.0)
+        server.asks.append(["o163"])
+        server.faults.append(Fault("modify", at="response"))
+        with pytest.raises(OutcomeUnknown) as unknown:
+            await trade.modify(limit="241")
+        assert unknown.value.trade is trade
+        assert desk.unresolved == (trade,)
+        with pytest.raises(bezant.AccountBusy):
+            await desk.place(BUY)
+        with pytest.raises(OutcomeUnknown, match="new terms"):
+            await trade.resolve()
+        server.confirm_all()
+        await trade.resolve()
+        assert trade.order == BUY.replace(limit=241)
+        assert not desk.unresolved
+        await trade.resolve()
+        await desk.place(BUY)
+    assert server.count("modify") == 1
+
+
+async def test_a_lost_change_that_the_status_does_not_show_stays_unknown(
+    server: OrderServer,
+) -> None:
+    async with connected(server) as client:
+        trade = await client.trading(ACCOUNT, settle_within=0.3).place(BUY)
+        server.faults.append(Fault("modify", at="read"))
+        with pytest.raises(OutcomeUnknown):
+            await trade.modify(outside_rth=True)
+        assert trade.order == BUY
 
 
 @pytest.mark.parametrize("fault", [*BREAKS, *VAGUE])

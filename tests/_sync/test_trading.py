@@ -421,6 +421,7 @@ def test_the_change_of_an_order_that_has_ended_never_arrived(
     server: OrderServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lookup, "LIST_INTERVAL", 0.02)
+    monkeypatch.setattr(lookup, "QUESTION_LASTS", 0.05)
     with connected(server) as client, client.trading(ACCOUNT) as trading:
         trade = trading.place(BUY)
         server.faults.append(Fault("modify", at="read"))

@@ -58,6 +58,7 @@ CLEAR: list[Any] = [
 @pytest.fixture(autouse=True)
 def _short_times(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lookup, "LIST_INTERVAL", 0.02)
+    monkeypatch.setattr(lookup, "QUESTION_LASTS", 0.05)
 
 
 @pytest.fixture
@@ -184,13 +185,21 @@ def test_a_decline_that_is_lost_places_nothing(server: OrderServer, fault: Any) 
 
 
 @pytest.mark.parametrize("fault", BREAKS)
-def test_a_question_that_is_lost_places_nothing(server: OrderServer, fault: Any) -> None:
+def test_a_question_that_is_lost_leaves_the_order_unproven(
+    server: OrderServer, fault: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookup, "QUESTION_LASTS", 60.0)
     server.asks.append(["o163"])
     server.faults.append(Fault("place", **fault))
     with connected(server) as client:
         desk = trading(client)
-        with pytest.raises(NeverArrived):
+        with pytest.raises(OutcomeUnknown, match=r"resolve\(\) in \d+ s") as unknown:
             desk.place(BUY, answers={"o163": True})
+        trade = unknown.value.trade
+        assert desk.unresolved == (trade,)
+        assert unknown.value.client_order_ids == (trade.client_order_id,)
+        with pytest.raises(OutcomeUnknown):
+            trade.resolve()
         # The question may still be open, so another order waits for its end.
         with pytest.raises(bezant.AccountBusy) as caught:
             desk.place(BUY)
@@ -198,6 +207,74 @@ def test_a_question_that_is_lost_places_nothing(server: OrderServer, fault: Any)
         assert 50 < caught.value.retry_after <= 60
     assert server.orders == {}
     assert server.count("place") <= 1
+
+
+def test_the_order_of_a_lost_question_can_go_live_later(
+    server: OrderServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookup, "QUESTION_LASTS", 60.0)
+    server.asks.append(["o163"])
+    server.faults.append(Fault("place", at="response"))
+    with connected(server) as client:
+        desk = trading(client)
+        with pytest.raises(OutcomeUnknown) as unknown:
+            desk.place(BUY)
+        server.confirm_all()
+        trade = unknown.value.trade
+        trade.resolve()
+        assert (trade.order_id, desk.unresolved) == (100, ())
+
+
+@pytest.mark.parametrize("confirmed", [True, False])
+def test_a_lost_reply_leaves_the_order_unproven(
+    server: OrderServer, monkeypatch: pytest.MonkeyPatch, confirmed: Any
+) -> None:
+    monkeypatch.setattr(lookup, "QUESTION_LASTS", 60.0)
+    server.asks.append(["o163"])
+    server.faults.append(Fault("reply", at="read"))
+    with connected(server) as client:
+        desk = trading(client)
+        with pytest.raises(OutcomeUnknown) as unknown:
+            desk.place(BUY, answers={"o163": confirmed})
+        assert desk.unresolved == (unknown.value.trade,)
+    assert server.count("reply") == 1
+
+
+def test_a_lost_question_about_a_change_leaves_the_change_unproven(
+    server: OrderServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with connected(server) as client:
+        desk = trading(client)
+        trade = desk.place(BUY)
+        monkeypatch.setattr(lookup, "QUESTION_LASTS", 60.0)
+        server.asks.append(["o163"])
+        server.faults.append(Fault("modify", at="response"))
+        with pytest.raises(OutcomeUnknown) as unknown:
+            trade.modify(limit="241")
+        assert unknown.value.trade is trade
+        assert desk.unresolved == (trade,)
+        with pytest.raises(bezant.AccountBusy):
+            desk.place(BUY)
+        with pytest.raises(OutcomeUnknown, match="new terms"):
+            trade.resolve()
+        server.confirm_all()
+        trade.resolve()
+        assert trade.order == BUY.replace(limit=241)
+        assert not desk.unresolved
+        trade.resolve()
+        desk.place(BUY)
+    assert server.count("modify") == 1
+
+
+def test_a_lost_change_that_the_status_does_not_show_stays_unknown(
+    server: OrderServer,
+) -> None:
+    with connected(server) as client:
+        trade = client.trading(ACCOUNT, settle_within=0.3).place(BUY)
+        server.faults.append(Fault("modify", at="read"))
+        with pytest.raises(OutcomeUnknown):
+            trade.modify(outside_rth=True)
+        assert trade.order == BUY
 
 
 @pytest.mark.parametrize("fault", [*BREAKS, *VAGUE])

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from ..._core.contracts.increments import Rounding
+from ..._core.trading import lookup
 from ..._core.trading.combos import Combo, conid_of
 from ..._core.trading.intents import Intent
-from ..._core.trading.lookup import QUESTION_LASTS
 from ..._core.trading.orders import Order
 from ..._core.trading.questions import Answers
 from ..._core.trading.rules import TradingRules, fitted, rules_of
@@ -72,7 +72,8 @@ class AsyncOrderDesk:
         self._symbols = AsyncSymbolCache(client)
         self._rules: dict[tuple[int, bool], TradingRules] = {}
         self._executions: AsyncSingleFlight[list[Execution]] = AsyncSingleFlight()
-        self._held_until = 0.0
+        # Key: a request whose response was lost. Value: the time until which others are held back.
+        self._holds: dict[object, float] = {}
 
     async def carry_out(self, intent: Intent, send: Callable[[], rt.Promise[T]]) -> T:
         """Send a call that changes an order; every such call passes through this method.
@@ -86,17 +87,31 @@ class AsyncOrderDesk:
         logger.debug("%s", intent)
         return await send()
 
-    def hold(self) -> None:
-        """Hold further orders back, because a question about a lost order may be open."""
-        self._held_until = rt.monotonic() + QUESTION_LASTS
+    def hold(self, request: object) -> float:
+        """Hold further orders back, because a question about a lost order may be open.
 
-    def release(self) -> None:
-        """Allow further orders, because the lost order was found."""
-        self._held_until = 0.0
+        Args:
+            request: identifies the request whose response was lost.
+
+        Returns:
+            The monotonic time until which the question may be open.
+        """
+        until = rt.monotonic() + lookup.QUESTION_LASTS
+        self._holds[request] = until
+        return until
+
+    def release(self, request: object) -> None:
+        """Allow further orders, because the lost orders of a request were found."""
+        self._holds.pop(request, None)
+
+    @property
+    def _held_until(self) -> float:
+        return max(tuple(self._holds.values()), default=0.0)
 
     async def _wait_for_lost_questions(self) -> None:
         left = self._held_until - rt.monotonic()
         if left <= 0:
+            self._holds.clear()
             return
         if left > self.client._settings.max_wait:
             error = AccountBusy(

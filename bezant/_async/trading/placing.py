@@ -66,6 +66,7 @@ class AsyncPlacing:
         self._placement = Placement(legs)
         self._grouped = isinstance(intent, OneCancelsAll)
         self._trades = _trades_for(desk, intent, legs)
+        self._asked_until = 0.0
         for trade in self._trades:
             trade._resolve = self.resolve
         self._asking = AsyncAsking(
@@ -189,10 +190,7 @@ class AsyncPlacing:
 
     async def _lost(self, error: OutcomeUnknown) -> None:
         """Look for the orders, because a response was lost."""
-        self._desk.hold()
-        for trade in self._trades:
-            if trade.order_id is None and trade not in self._desk.unresolved:
-                self._desk.unresolved.append(trade)
+        self._broken_off()
         await self._look(error)
 
     async def _look(self, error: OutcomeUnknown) -> None:
@@ -205,7 +203,7 @@ class AsyncPlacing:
         """
         desk, placement = self._desk, self._placement
         others = set(desk.trades).difference(placement.placed)
-        search = Lookup(placement.legs, desk.account_id, others)
+        search = Lookup(placement.legs, desk.account_id, others, self._asked_until)
         verdict = await look(desk, search, desk.settle_within)
         if verdict is Verdict.ASKED:
             # The order is not recorded as placed, so that `resolve` looks for it again.
@@ -226,15 +224,25 @@ class AsyncPlacing:
             if row is not None:
                 trade._told(row)
         if verdict is Verdict.FOUND:
-            desk.release()
+            desk.release(self)
             return
         if verdict is Verdict.ABSENT:
             desk.unresolved[:] = [each for each in desk.unresolved if each not in self._trades]
             raise NeverArrived(
                 f"the request was lost, and account {desk.account_id} has no such order: nothing "
-                "was placed. If IBKR asked a question about the order, the question is open for a "
-                "minute, and further orders wait for its end"
+                "was placed"
             ) from error
+        if verdict is Verdict.MISSING:
+            left = max(self._asked_until - rt.monotonic(), 0.0)
+            missing = OutcomeUnknown(
+                f"the response was lost, and account {desk.account_id} has no such order yet; but "
+                "IBKR may have asked a question about it, and the order can go live later: call "
+                f"error.trade.resolve() in {left:.0f} s, and do not place the order again before",
+                operation=error.operation,
+            )
+            missing.client_order_ids = tuple(leg.name for leg in placement.legs if leg.name)
+            missing.trade = self._trades[0]
+            raise missing from error
         if verdict is Verdict.PARENT_ONLY:
             lost = ChildrenUnproven(
                 f"IBKR has order {search.found.get(0, '')} of this {self._what}, but it is not "
@@ -261,8 +269,8 @@ class AsyncPlacing:
         await self._look(error)
 
     def _broken_off(self) -> None:
-        """Remember that the result is not known after an interrupt or a cancellation."""
-        self._desk.hold()
+        """Remember that the result is not known, and that a question may be open."""
+        self._asked_until = self._desk.hold(self)
         for trade in self._trades:
             if trade.order_id is None and trade not in self._desk.unresolved:
                 self._desk.unresolved.append(trade)

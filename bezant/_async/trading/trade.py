@@ -346,7 +346,8 @@ class AsyncTrade:
             AsyncOrderQuestion: IBKR asks a question that ``answers`` does not answer.
             Refused: IBKR refused the change; the order works as before.
             NeverArrived: the request was lost, and the order has its old terms.
-            OutcomeUnknown: the request was lost, and the order's terms are not known.
+            OutcomeUnknown: the request was lost, and the order's terms are not known, or IBKR may
+                have asked a question about the change; ``resolve()`` looks again.
             InvalidRequest: an argument is invalid, or does not fit the type of the order.
         """
         order_id = await self._known_id()
@@ -381,8 +382,21 @@ class AsyncTrade:
                 self._state.changed(leg.order.quantity)
             return self
 
-        async def lost(error: OutcomeUnknown) -> None:
-            change = Change(before, leg.order)
+        asked_until: list[float] = [0.0]
+
+        def broken_off() -> None:
+            asked_until[0] = self._desk.hold(placement)
+            self._resolve = resolve
+            if self not in self._desk.unresolved:
+                self._desk.unresolved.append(self)
+
+        def known() -> None:
+            self._resolve = None
+            if self in self._desk.unresolved:
+                self._desk.unresolved.remove(self)
+
+        async def look(error: OutcomeUnknown) -> None:
+            change = Change(before, leg.order, asked_until[0])
             ended = False
             try:
                 seconds = self._desk.settle_within
@@ -390,25 +404,37 @@ class AsyncTrade:
             except NotFound:
                 pass
             if change.applied:
+                known()
+                self._desk.release(placement)
                 placement.ids[0] = order_id
                 return
             if ended or change.absent:
                 await self._try(self.refresh)
+                known()
                 what = f"has ended ({self.status})" if ended else "has its old terms"
                 raise NeverArrived(
                     f"the change of order {order_id} was lost, and the order {what}"
                 ) from error
-            self._desk.hold()
             if self.client_order_id:
                 error.client_order_ids = (self.client_order_id,)
             error.trade = self
             raise error
 
+        async def lost(error: OutcomeUnknown) -> None:
+            broken_off()
+            await look(error)
+
+        async def resolve() -> None:
+            await look(
+                OutcomeUnknown(
+                    f"it is not known whether order {order_id} has its new terms: a question about "
+                    "the change may be open; call resolve() again in a minute"
+                )
+            )
+            await finish()
+
         async def failed(_: BezantError) -> None:
             pass
-
-        def broken_off() -> None:
-            logger.warning("the change of order %d was broken off; look at its terms", order_id)
 
         asking = AsyncAsking(
             self._desk,

@@ -278,6 +278,37 @@ def test_a_lost_order_never_arrived_only_after_two_lists_and_the_executions() ->
     assert lookup.verdict is Verdict.UNKNOWN
 
 
+def test_a_lost_order_is_only_missing_while_a_question_may_be_open() -> None:
+    lookup = Lookup((ENTRY,), "DU1", asked_until=60.0)
+    for at in (0.0, LIST_INTERVAL):
+        lookup.listed([], at, complete=True)
+        lookup.executed([])
+    assert lookup.verdict is Verdict.MISSING
+    lookup.listed([], 60.0, complete=True)
+    lookup.executed([])
+    lookup.listed([], 60.0 + LIST_INTERVAL - 0.1, complete=True)
+    assert untyped(lookup.verdict) == (Verdict.MISSING,)
+    lookup.listed([], 60.0 + LIST_INTERVAL, complete=True)
+    assert untyped(lookup.verdict) == (Verdict.ABSENT,)
+    lookup = Lookup((ENTRY,), "DU1", asked_until=60.0)
+    lookup.listed([], 0.0, complete=True)
+    lookup.executed([])
+    for at in (60.0, 60.0 + LIST_INTERVAL):
+        lookup.listed([], at, complete=True)
+    assert lookup.verdict is Verdict.MISSING
+
+
+def test_a_change_is_only_unchanged_while_a_question_may_be_open() -> None:
+    change = Change(Buy(1, 10, limit=5), Buy(1, 10, limit=6), 2 * LIST_INTERVAL)
+    told(change, status(), status())
+    assert (change.unchanged, change.absent) == (True, False)
+    told(change, *[status()] * 4)
+    assert change.absent
+    hidden = Change(Buy(1, 10, limit=5), Buy(1, 10, limit=5, outside_rth=True))
+    told(hidden, status(), status())
+    assert (hidden.applied, hidden.unchanged, hidden.absent) == (False, False, False)
+
+
 def test_an_order_that_is_being_created_may_wait_for_a_reply() -> None:
     lookup = search(ENTRY)
     row = listed(client_order_id="me", status="Inactive", order_ccp_status="Pending Submit")
