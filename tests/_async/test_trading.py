@@ -194,6 +194,10 @@ async def test_a_question_that_cannot_be_declined_is_an_unknown_outcome(
         server.faults.append(Fault("reply", at="read"))
         with pytest.raises(bezant.OutcomeUnknown, match="could not be declined"):
             await leave_open(client, server)
+        # The question may still be open, so other orders of the client wait.
+        with pytest.raises(bezant.AccountBusy):
+            await client.trading(ACCOUNT.lower()).place(BUY)
+    async with connected(server) as client:
         server.faults.append(Fault("reply", at="read"))
         with pytest.raises(ZeroDivisionError) as caught:
             await leave_open(client, server, ZeroDivisionError())

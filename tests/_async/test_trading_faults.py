@@ -6,6 +6,7 @@ been sent twice.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 import bezant
 from bezant import AsyncClient, AsyncTrading, BezantError, NeverArrived, OutcomeUnknown
 from bezant._core.trading import lookup
+from tests.support._async import gather
 from tests.support.order_server import ACCOUNT, CONID, Fault, OrderServer, reply
 
 # Positions at which the server has handled the call, and those before.
@@ -367,3 +369,80 @@ async def test_a_bracket_that_is_refused_in_part_is_taken_back(
     assert caught.value.reasons == ("No trading permissions",)
     assert {each.status for each in server.orders.values()} == {"Cancelled"}
     assert {each.status for each in caught.value.trades} <= {"Cancelled"}
+
+
+async def test_a_filled_entry_keeps_the_exits_that_ibkr_has_placed(server: OrderServer) -> None:
+    server.refuses = 2
+    server.fills_at_cancel = True
+    async with connected(server) as client:
+        with pytest.raises(bezant.PartlyPlaced, match="you have a position") as caught:
+            await trading(client).place(BRACKET)
+    assert [each.status for each in caught.value.trades] == ["Filled", "PreSubmitted"]
+    assert [each.status for each in server.orders.values()] == ["Filled", "PreSubmitted"]
+
+
+async def test_orders_that_cannot_be_taken_back_are_named(server: OrderServer) -> None:
+    server.refuses = 2
+    refusal = reply({"error": "Order is inactive"}, "400 X")
+    server.faults.append(Fault("cancel", instead=refusal, times=2))
+    async with connected(server) as client:
+        with pytest.raises(bezant.PartlyPlaced, match=r"not all .*order 100: Submitted"):
+            await trading(client).place(BRACKET)
+
+
+async def test_an_order_that_waits_is_not_sent_after_a_lost_question(
+    server: OrderServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookup, "QUESTION_LASTS", 60.0)
+
+    def slow(call: str) -> None:
+        if call == "place":
+            time.sleep(0.1)
+
+    server.interrupt = slow
+    async with AsyncClient(server.base_url, timeout=5.0, pacing=False, max_wait=10.0) as client:
+        server.asks.append(["o163"])
+        server.faults.append(Fault("place", at="response"))
+        desks = [client.trading(ACCOUNT, settle_within=0.1) for _ in range(2)]
+        found = await gather(lambda: desks[0].place(BUY), lambda: desks[1].place(BUY))
+    assert {type(each) for each in found} == {OutcomeUnknown, bezant.AccountBusy}
+    assert server.count("place") == 1
+
+
+async def test_an_order_waits_at_most_max_wait_for_another(server: OrderServer) -> None:
+    async with connected(server) as client:
+        desk = trading(client)
+        await desk.place(BUY)
+        server.faults.append(Fault("place", at="handled", how="silence"))
+        found = await gather(lambda: desk.place(BUY), lambda: desk.place(BUY))
+    [busy] = [each for each in found if isinstance(each, BaseException)]
+    assert isinstance(busy, bezant.AccountBusy)
+    assert "no response yet" in str(busy)
+    assert server.count("place") == 2
+
+
+async def test_a_question_gets_one_reply(server: OrderServer) -> None:
+    server.asks.append(["o163"])
+    async with connected(server) as client:
+        with pytest.raises(bezant.AsyncOrderQuestion) as caught:
+            await trading(client).place(BUY)
+        found = await gather(caught.value.confirm, caught.value.decline)
+    [late] = [each for each in found if isinstance(each, BaseException)]
+    assert isinstance(late, bezant.InvalidRequest)
+    assert server.count("reply") == 1
+
+
+async def test_an_order_that_has_ended_is_not_changed(server: OrderServer) -> None:
+    async with connected(server) as client:
+        trade = await trading(client).place(BUY)
+        with pytest.raises(bezant.InvalidRequest, match="contract cannot be changed"):
+            await trade.modify(contract=1)  # type: ignore[call-arg]
+        server.fill(100, 4, 240)
+        await trade.refresh()
+        with pytest.raises(bezant.InvalidRequest, match="above the 4"):
+            await trade.modify(4)
+        server.fill(100, 6, 240)
+        await trade.refresh()
+        with pytest.raises(bezant.InvalidRequest, match=r"has ended \(Filled\)"):
+            await trade.modify(limit="241")
+    assert server.count("modify") == 0

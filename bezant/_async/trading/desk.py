@@ -16,10 +16,11 @@ from ..._core.trading.questions import Answers
 from ..._core.trading.rules import TradingRules, fitted, rules_of
 from ..._core.trading.tickets import Leg, name_for
 from ..._runtime import _async as rt
-from ...errors import AccountBusy
+from ...errors import AccountBusy, OutcomeUnknown
 from ...models.orders import Trade as Execution
 from ..client import AsyncClient
 from ..contracts.symbols import AsyncSymbolCache
+from ..http.account_gate import AsyncAccountGate
 from ..http.single_flight import AsyncSingleFlight
 from ..stream.client import AsyncWsClient
 
@@ -72,20 +73,42 @@ class AsyncOrderDesk:
         self._symbols = AsyncSymbolCache(client)
         self._rules: dict[tuple[int, bool], TradingRules] = {}
         self._executions: AsyncSingleFlight[list[Execution]] = AsyncSingleFlight()
-        # Key: a request whose response was lost. Value: the time until which others are held back.
-        self._holds: dict[object, float] = {}
+        gates = client._pipeline.account_gates
+        self._gate = gates.setdefault(account_id.upper(), AsyncAccountGate())
 
-    async def carry_out(self, intent: Intent, send: Callable[[], rt.Promise[T]]) -> T:
+    async def carry_out(
+        self, intent: Intent, send: Callable[[], rt.Promise[T]], request: object = None
+    ) -> T:
         """Send a call that changes an order; every such call passes through this method.
 
         Args:
             intent: what the call does.
             send: function that makes the call.
+            request: identifies the request about orders to which the call belongs; None for a
+                cancel.
         """
-        if intent.kind in ("place", "modify"):
-            await self._wait_for_lost_questions()
         logger.debug("%s", intent)
-        return await send()
+        if intent.kind not in ("place", "modify"):
+            return await self._sent(send, request)
+        call = object()
+        try:
+            await self._gate.enter(call, self.client._settings.max_wait)
+            await self._wait_for_lost_questions()
+            return await self._sent(send, request)
+        finally:
+            try:
+                self._gate.leave(call)
+            finally:  # an interrupt may have cut the first attempt short
+                self._gate.leave(call)
+
+    async def _sent(self, send: Callable[[], rt.Promise[T]], request: object) -> T:
+        try:
+            return await send()
+        except OutcomeUnknown:
+            # Before the gate opens, so that no order that waits at the gate is sent meanwhile.
+            if request is not None:
+                self.hold(request)
+            raise
 
     def hold(self, request: object) -> float:
         """Hold further orders back, because a question about a lost order may be open.
@@ -97,21 +120,17 @@ class AsyncOrderDesk:
             The monotonic time until which the question may be open.
         """
         until = rt.monotonic() + lookup.QUESTION_LASTS
-        self._holds[request] = until
+        self._gate.hold(request, until)
         return until
 
     def release(self, request: object) -> None:
         """Allow further orders, because the lost orders of a request were found."""
-        self._holds.pop(request, None)
-
-    @property
-    def _held_until(self) -> float:
-        return max(tuple(self._holds.values()), default=0.0)
+        self._gate.release(request)
 
     async def _wait_for_lost_questions(self) -> None:
-        left = self._held_until - rt.monotonic()
+        now = rt.monotonic()
+        left = self._gate.held_until(now) - now
         if left <= 0:
-            self._holds.clear()
             return
         if left > self.client._settings.max_wait:
             error = AccountBusy(

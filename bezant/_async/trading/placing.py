@@ -117,10 +117,18 @@ class AsyncPlacing:
         self._record()
         known = self._desk.trades
         placed = tuple(known[each] for each in self._placement.placed if each in known)
-        states = ", ".join(f"{each.order_id} {each.status}" for each in placed)
-        error = PartlyPlaced(
-            f"{what}; its other orders were cancelled: {states or 'look at your orders'}"
+        states = ", ".join(
+            f"order {each.order_id}: {each.status or 'not known'}" for each in placed
         )
+        filled = any(each.filled for each in placed)
+        if filled:
+            done = "orders of it have filled, so you have a position, and its exits were kept"
+        elif placed and all(each._state.ended for each in placed):
+            done = "its other orders were cancelled"
+        else:
+            done = "not all of its other orders could be cancelled"
+        error = PartlyPlaced(f"{what}; {done}: look at your orders ({states})")
+        logger.error("%s", error)
         error.trades = placed
         error.reasons = tuple(self._placement.refusals)
         return error
@@ -177,7 +185,10 @@ class AsyncPlacing:
             except BezantError as error:
                 logger.warning("could not decline a question of an incomplete order: %s", error)
         self._record()
+        entry = self._trades[0]
         for order_id in self._placement.placed:
+            if not self._grouped and entry.filled:
+                return  # the exits that IBKR has placed protect the position
             trade = self._desk.trades.get(order_id)
             if trade is None:
                 trade = AsyncTrade(self._desk, None)
@@ -224,7 +235,7 @@ class AsyncPlacing:
             if row is not None:
                 trade._told(row)
         if verdict is Verdict.FOUND:
-            desk.release(self)
+            desk.release(placement)
             return
         if verdict is Verdict.ABSENT:
             desk.unresolved[:] = [each for each in desk.unresolved if each not in self._trades]
@@ -270,7 +281,7 @@ class AsyncPlacing:
 
     def _broken_off(self) -> None:
         """Remember that the result is not known, and that a question may be open."""
-        self._asked_until = self._desk.hold(self)
+        self._asked_until = self._desk.hold(self._placement)
         for trade in self._trades:
             if trade.order_id is None and trade not in self._desk.unresolved:
                 self._desk.unresolved.append(trade)

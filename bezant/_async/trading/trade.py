@@ -12,6 +12,7 @@ from ..._core.settings.checks import check_seconds
 from ..._core.trading import lookup
 from ..._core.trading.intents import Intent
 from ..._core.trading.lookup import Change
+from ..._core.trading.numbers import plain
 from ..._core.trading.orders import Order, OrderTerms
 from ..._core.trading.placement import Placement
 from ..._core.trading.questions import Answers, check_answers
@@ -25,6 +26,7 @@ from ...errors import (
     BezantError,
     DecodeError,
     IncompleteList,
+    InvalidRequest,
     NeverArrived,
     NotFound,
     OutcomeUnknown,
@@ -350,12 +352,26 @@ class AsyncTrade:
                 have asked a question about the change; ``resolve()`` looks again.
             InvalidRequest: an argument is invalid, or does not fit the type of the order.
         """
+        if "contract" in changes:
+            raise InvalidRequest(
+                "an order's contract cannot be changed; cancel the order and place another one"
+            )
         order_id = await self._known_id()
+        if self._state.ended:
+            raise InvalidRequest(
+                f"order {order_id} has ended ({self.status}) and cannot be changed; nothing was "
+                "sent"
+            )
         before = self.order or await self._rebuilt(order_id)
         terms = cast("dict[str, Any]", changes)
         if quantity is not None:
             terms["quantity"] = quantity
         after = before.replace(**terms)
+        if after.quantity is not None and after.quantity <= self.filled:
+            raise InvalidRequest(
+                f"quantity must be above the {plain(self.filled)} that are filled already; to keep "
+                "only these, cancel the order"
+            )
         rounding = round_prices or self._desk.rounding
         leg = await self._desk.leg_for(after, rounding, named=False)
         ticket = ticket_for(leg, self.account_id)
