@@ -20,6 +20,7 @@ from ...models.orders import Trade as Execution
 from .orders import Order
 from .placement import fits
 from .tickets import Leg, price_shown
+from .trade_state import report_of
 
 # Seconds between two lists that prove together that an order never arrived.
 LIST_INTERVAL: Final = 5.0
@@ -86,17 +87,19 @@ class Lookup:
             now: a monotonic time in seconds.
             complete: whether the gateway made the list after the orders were sent, and not before.
         """
-        mine = {
-            order_id: row
-            for row in orders
-            if (order_id := peek(row, "order_id")) is not None
-            and (peek(row, "account_id") or self._account) == self._account
-        }
-        for order_id, row in mine.items():
+        rows = {order_id: row for row in orders if (order_id := peek(row, "order_id")) is not None}
+        # A client order id is unique, so the account does not matter: that of an order may be
+        # another one than that of the request, if the request names a group of accounts.
+        for order_id, row in rows.items():
             if order_id in self.found.values():
                 self.rows[order_id] = row
             elif row.client_order_id:
                 self._name(row.client_order_id, order_id, row)
+        mine = {
+            order_id: row
+            for order_id, row in rows.items()
+            if (peek(row, "account_id") or self._account).upper() == self._account.upper()
+        }
         if self.parent_id is not None:
             self._find_children(mine, self.parent_id)
         # An order with the terms of a child may be the child without its parent.
@@ -133,15 +136,18 @@ class Lookup:
             same = [each for each, row in sure.items() if fits(leg, row)]
             if not same:
                 # IBKR's list may lack the parent's id. An order with the same terms that was not
-                # there before the request can only be the child, if it is the only one.
+                # there before the request can only be the child, if it is the only one. Ids of
+                # orders increase, so an order with a lower id than the parent's is older.
                 same = [
                     each
                     for each, row in rows.items()
                     if each not in taken
                     and each not in self._known
+                    and each > parent_id
                     and not row.client_order_id
                     and row.parent_order_id is None
                     and fits(leg, row)
+                    and report_of(row).quantity in (None, leg.order.quantity)
                 ]
                 if len(same) > 1:
                     continue

@@ -10,7 +10,7 @@ from ...errors import InvalidRequest
 from ...models._base import peek
 from ...models.contracts import ContractRules
 from ..contracts.increments import PriceIncrements, Rounding
-from .numbers import plain
+from .numbers import check_sign, plain
 from .orders import Order, OrderTerms
 
 # Key: type of an order. Value: its name in the contract's list of types that allow fractions.
@@ -34,11 +34,13 @@ class TradingRules(Record, frozen=True):
         increments: steps of the price; None if IBKR names none.
         size_increment: step of the quantity; None if IBKR names none.
         fractions: types of orders that allow fractions of a unit.
+        negative: whether the contract may have prices of 0 and below.
     """
 
     increments: PriceIncrements | None
     size_increment: Decimal | None
     fractions: frozenset[str] = frozenset()
+    negative: bool = False
 
 
 def rules_of(response: ContractRules) -> TradingRules:
@@ -56,6 +58,7 @@ def rules_of(response: ContractRules) -> TradingRules:
         PriceIncrements(pairs) if pairs else None,
         size if size is not None and size > 0 else None,
         frozenset(response.fraq_types or ()),
+        response.negative_capable is True,
     )
 
 
@@ -88,7 +91,10 @@ def fitted(order: Order, rules: TradingRules, rounding: Rounding | None) -> Orde
                 "'nearest'"
             )
     _check_size(order, rules)
-    return order.replace(**changes) if changes else order
+    fits = order.replace(**changes) if changes else order
+    for name in ("limit", "stop"):
+        check_sign(name, getattr(fits, name), negative=rules.negative)
+    return fits
 
 
 def _check_size(order: Order, rules: TradingRules) -> None:
