@@ -194,6 +194,10 @@ async def test_a_question_that_cannot_be_declined_is_an_unknown_outcome(
         server.faults.append(Fault("reply", at="read"))
         with pytest.raises(bezant.OutcomeUnknown, match="could not be declined"):
             await leave_open(client, server)
+        # The question may still be open, so other orders of the client wait.
+        with pytest.raises(bezant.AccountBusy):
+            await client.trading(ACCOUNT.lower()).place(BUY)
+    async with connected(server) as client:
         server.faults.append(Fault("reply", at="read"))
         with pytest.raises(ZeroDivisionError) as caught:
             await leave_open(client, server, ZeroDivisionError())
@@ -481,6 +485,7 @@ async def test_the_change_of_an_order_that_has_ended_never_arrived(
     server: OrderServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lookup, "LIST_INTERVAL", 0.02)
+    monkeypatch.setattr(lookup, "QUESTION_LASTS", 0.05)
     async with connected(server) as client, client.trading(ACCOUNT) as trading:
         trade = await trading.place(BUY)
         server.faults.append(Fault("modify", at="read"))

@@ -6,6 +6,7 @@ been sent twice.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 import bezant
 from bezant import AsyncClient, AsyncTrading, BezantError, NeverArrived, OutcomeUnknown
 from bezant._core.trading import lookup
+from tests.support._async import gather
 from tests.support.order_server import ACCOUNT, CONID, Fault, OrderServer, reply
 
 # Positions at which the server has handled the call, and those before.
@@ -57,6 +59,7 @@ CLEAR: list[Any] = [
 @pytest.fixture(autouse=True)
 def _short_times(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lookup, "LIST_INTERVAL", 0.02)
+    monkeypatch.setattr(lookup, "QUESTION_LASTS", 0.05)
 
 
 @pytest.fixture
@@ -183,13 +186,21 @@ async def test_a_decline_that_is_lost_places_nothing(server: OrderServer, fault:
 
 
 @pytest.mark.parametrize("fault", BREAKS)
-async def test_a_question_that_is_lost_places_nothing(server: OrderServer, fault: Any) -> None:
+async def test_a_question_that_is_lost_leaves_the_order_unproven(
+    server: OrderServer, fault: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookup, "QUESTION_LASTS", 60.0)
     server.asks.append(["o163"])
     server.faults.append(Fault("place", **fault))
     async with connected(server) as client:
         desk = trading(client)
-        with pytest.raises(NeverArrived):
+        with pytest.raises(OutcomeUnknown, match=r"resolve\(\) in \d+ s") as unknown:
             await desk.place(BUY, answers={"o163": True})
+        trade = unknown.value.trade
+        assert desk.unresolved == (trade,)
+        assert unknown.value.client_order_ids == (trade.client_order_id,)
+        with pytest.raises(OutcomeUnknown):
+            await trade.resolve()
         # The question may still be open, so another order waits for its end.
         with pytest.raises(bezant.AccountBusy) as caught:
             await desk.place(BUY)
@@ -197,6 +208,74 @@ async def test_a_question_that_is_lost_places_nothing(server: OrderServer, fault
         assert 50 < caught.value.retry_after <= 60
     assert server.orders == {}
     assert server.count("place") <= 1
+
+
+async def test_the_order_of_a_lost_question_can_go_live_later(
+    server: OrderServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookup, "QUESTION_LASTS", 60.0)
+    server.asks.append(["o163"])
+    server.faults.append(Fault("place", at="response"))
+    async with connected(server) as client:
+        desk = trading(client)
+        with pytest.raises(OutcomeUnknown) as unknown:
+            await desk.place(BUY)
+        server.confirm_all()
+        trade = unknown.value.trade
+        await trade.resolve()
+        assert (trade.order_id, desk.unresolved) == (100, ())
+
+
+@pytest.mark.parametrize("confirmed", [True, False])
+async def test_a_lost_reply_leaves_the_order_unproven(
+    server: OrderServer, monkeypatch: pytest.MonkeyPatch, confirmed: Any
+) -> None:
+    monkeypatch.setattr(lookup, "QUESTION_LASTS", 60.0)
+    server.asks.append(["o163"])
+    server.faults.append(Fault("reply", at="read"))
+    async with connected(server) as client:
+        desk = trading(client)
+        with pytest.raises(OutcomeUnknown) as unknown:
+            await desk.place(BUY, answers={"o163": confirmed})
+        assert desk.unresolved == (unknown.value.trade,)
+    assert server.count("reply") == 1
+
+
+async def test_a_lost_question_about_a_change_leaves_the_change_unproven(
+    server: OrderServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with connected(server) as client:
+        desk = trading(client)
+        trade = await desk.place(BUY)
+        monkeypatch.setattr(lookup, "QUESTION_LASTS", 60.0)
+        server.asks.append(["o163"])
+        server.faults.append(Fault("modify", at="response"))
+        with pytest.raises(OutcomeUnknown) as unknown:
+            await trade.modify(limit="241")
+        assert unknown.value.trade is trade
+        assert desk.unresolved == (trade,)
+        with pytest.raises(bezant.AccountBusy):
+            await desk.place(BUY)
+        with pytest.raises(OutcomeUnknown, match="new terms"):
+            await trade.resolve()
+        server.confirm_all()
+        await trade.resolve()
+        assert trade.order == BUY.replace(limit=241)
+        assert not desk.unresolved
+        await trade.resolve()
+        await desk.place(BUY)
+    assert server.count("modify") == 1
+
+
+async def test_a_lost_change_that_the_status_does_not_show_stays_unknown(
+    server: OrderServer,
+) -> None:
+    async with connected(server) as client:
+        trade = await client.trading(ACCOUNT, settle_within=0.3).place(BUY)
+        server.faults.append(Fault("modify", at="read"))
+        with pytest.raises(OutcomeUnknown):
+            await trade.modify(outside_rth=True)
+        assert trade.order == BUY
 
 
 @pytest.mark.parametrize("fault", [*BREAKS, *VAGUE])
@@ -290,3 +369,80 @@ async def test_a_bracket_that_is_refused_in_part_is_taken_back(
     assert caught.value.reasons == ("No trading permissions",)
     assert {each.status for each in server.orders.values()} == {"Cancelled"}
     assert {each.status for each in caught.value.trades} <= {"Cancelled"}
+
+
+async def test_a_filled_entry_keeps_the_exits_that_ibkr_has_placed(server: OrderServer) -> None:
+    server.refuses = 2
+    server.fills_at_cancel = True
+    async with connected(server) as client:
+        with pytest.raises(bezant.PartlyPlaced, match="you have a position") as caught:
+            await trading(client).place(BRACKET)
+    assert [each.status for each in caught.value.trades] == ["Filled", "PreSubmitted"]
+    assert [each.status for each in server.orders.values()] == ["Filled", "PreSubmitted"]
+
+
+async def test_orders_that_cannot_be_taken_back_are_named(server: OrderServer) -> None:
+    server.refuses = 2
+    refusal = reply({"error": "Order is inactive"}, "400 X")
+    server.faults.append(Fault("cancel", instead=refusal, times=2))
+    async with connected(server) as client:
+        with pytest.raises(bezant.PartlyPlaced, match=r"not all .*order 100: Submitted"):
+            await trading(client).place(BRACKET)
+
+
+async def test_an_order_that_waits_is_not_sent_after_a_lost_question(
+    server: OrderServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookup, "QUESTION_LASTS", 60.0)
+
+    def slow(call: str) -> None:
+        if call == "place":
+            time.sleep(0.1)
+
+    server.interrupt = slow
+    async with AsyncClient(server.base_url, timeout=5.0, pacing=False, max_wait=10.0) as client:
+        server.asks.append(["o163"])
+        server.faults.append(Fault("place", at="response"))
+        desks = [client.trading(ACCOUNT, settle_within=0.1) for _ in range(2)]
+        found = await gather(lambda: desks[0].place(BUY), lambda: desks[1].place(BUY))
+    assert {type(each) for each in found} == {OutcomeUnknown, bezant.AccountBusy}
+    assert server.count("place") == 1
+
+
+async def test_an_order_waits_at_most_max_wait_for_another(server: OrderServer) -> None:
+    async with connected(server) as client:
+        desk = trading(client)
+        await desk.place(BUY)
+        server.faults.append(Fault("place", at="handled", how="silence"))
+        found = await gather(lambda: desk.place(BUY), lambda: desk.place(BUY))
+    [busy] = [each for each in found if isinstance(each, BaseException)]
+    assert isinstance(busy, bezant.AccountBusy)
+    assert "no response yet" in str(busy)
+    assert server.count("place") == 2
+
+
+async def test_a_question_gets_one_reply(server: OrderServer) -> None:
+    server.asks.append(["o163"])
+    async with connected(server) as client:
+        with pytest.raises(bezant.AsyncOrderQuestion) as caught:
+            await trading(client).place(BUY)
+        found = await gather(caught.value.confirm, caught.value.decline)
+    [late] = [each for each in found if isinstance(each, BaseException)]
+    assert isinstance(late, bezant.InvalidRequest)
+    assert server.count("reply") == 1
+
+
+async def test_an_order_that_has_ended_is_not_changed(server: OrderServer) -> None:
+    async with connected(server) as client:
+        trade = await trading(client).place(BUY)
+        with pytest.raises(bezant.InvalidRequest, match="contract cannot be changed"):
+            await trade.modify(contract=1)  # type: ignore[call-arg]
+        server.fill(100, 4, 240)
+        await trade.refresh()
+        with pytest.raises(bezant.InvalidRequest, match="above the 4"):
+            await trade.modify(4)
+        server.fill(100, 6, 240)
+        await trade.refresh()
+        with pytest.raises(bezant.InvalidRequest, match=r"has ended \(Filled\)"):
+            await trade.modify(limit="241")
+    assert server.count("modify") == 0

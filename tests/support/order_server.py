@@ -148,6 +148,14 @@ class OrderServer:
         """Return how many calls of a kind were read completely."""
         return sum(each[0] == call for each in self.calls)
 
+    def confirm_all(self) -> None:
+        """Confirm the open questions, as a reply about a later order does."""
+        with self._lock:
+            for act in self._questions.values():
+                act()
+            self._questions.clear()
+            self._listed = None
+
     def fill(
         self, order_id: int, quantity: float, price: float, *, commission: bool = True
     ) -> None:

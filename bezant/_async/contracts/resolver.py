@@ -43,7 +43,7 @@ class AsyncCacheFile:
         self._store: rt.ContractStore | None = None
         if settings.cache:
             self._store = rt.ContractStore(settings.cache, settings.base_url.gateway_key)
-        self.cache = ContractCache(has_file=self._store is not None)
+        self.cache: ContractCache = ContractCache(has_file=self._store is not None)
         self._reading: AsyncSingleFlight[None] = AsyncSingleFlight()
         self._was_read = self._store is None
 
@@ -89,10 +89,10 @@ class AsyncResolver:
     ) -> None:
         self.pipeline = pipeline
         self._settings = settings
-        self.table = rules.SymbolTable(forget_misses_after)
+        self.table: rules.SymbolTable = rules.SymbolTable(forget_misses_after)
         self.flights: AsyncSingleFlight[int] = AsyncSingleFlight()
         self._contract_flights: AsyncSingleFlight[list[Contract]] = AsyncSingleFlight()
-        self.api = AsyncContractsApi(pipeline, settings)
+        self.api: AsyncContractsApi = AsyncContractsApi(pipeline, settings)
         self.file: AsyncCacheFile = AsyncCacheFile(settings) if other is None else other.file
         self._filled = False
 

@@ -46,6 +46,7 @@ from ...errors import (
     SessionError,
 )
 from ...models._session import AuthStatus, Tickle
+from .account_gate import AsyncAccountGate
 from .permit import AsyncPermit, AsyncPermitGuard
 from .single_flight import AsyncSingleFlight
 
@@ -104,6 +105,8 @@ class AsyncPipeline:
         self._priming: AsyncSingleFlight[None] = AsyncSingleFlight()
         self._questions = AskedOrders()
         self.evidence: Evidence = Evidence()
+        # Key: an account id in upper case.
+        self.account_gates: dict[str, AsyncAccountGate] = {}
         self.order_turns: rt.OrderTurns = rt.order_turns_for(settings.base_url.gateway_key)
 
     @property

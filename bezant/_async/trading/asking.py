@@ -42,9 +42,9 @@ class AsyncOrderQuestion(OpenQuestion):
     def __init__(self, message: str, *, question: Question, asking: AsyncAsking) -> None:
         super().__init__(message)
         self.question = question
-        self.question_id = question.id
-        self.message_ids = question.message_ids
-        self.text = question.text
+        self.question_id: str = question.id
+        self.message_ids: tuple[str, ...] = question.message_ids
+        self.text: str = question.text
         self._asking = asking
 
     async def confirm(self) -> AsyncTrade:
@@ -136,7 +136,7 @@ class AsyncAsking:
         noted: list[OutcomeUnknown],
     ) -> None:
         try:
-            replies = await self._desk.carry_out(intent, send)
+            replies = await self._desk.carry_out(intent, send, self._placement)
         except OutcomeUnknown as error:
             await self._lost(error)
             self._close_questions()
@@ -159,9 +159,10 @@ class AsyncAsking:
         self._placement.questions[question.id] = question
         self._desk.open_questions[question.id] = self
 
-    def _close(self, question: Question) -> None:
+    def _close(self, question: Question) -> bool:
+        """Close a question; return whether it was open, so that it has never two replies."""
         self._placement.questions.pop(question.id, None)
-        self._desk.open_questions.pop(question.id, None)
+        return self._desk.open_questions.pop(question.id, None) is self
 
     def _close_questions(self) -> None:
         for question in tuple(self._placement.questions.values()):
@@ -185,22 +186,27 @@ class AsyncAsking:
 
     async def confirm(self, question: Question) -> AsyncTrade:
         """Confirm an open question, then answer the questions that follow."""
-        self._check_open(question)
         await self._reply(question, confirmed=True)
         return await self._continue()
 
     async def decline(self, question: Question) -> None:
         """Decline an open question."""
-        self._check_open(question)
         with suppress(OrderDeclined):
             await self._reply(question, confirmed=False)
 
     async def discard(self, question: Question) -> None:
         """Decline an open question; do nothing else if that fails."""
-        self._close(question)
-        replies = await self._desk.carry_out(
-            self._intent(question, confirmed=False), self._sender(question, confirmed=False)
-        )
+        if not self._close(question):
+            return  # another thread replies to it
+        try:
+            replies = await self._desk.carry_out(
+                self._intent(question, confirmed=False),
+                self._sender(question, confirmed=False),
+                self._placement,
+            )
+        except OutcomeUnknown:
+            self._broken_off()
+            raise
         self._placement.add(replies)
 
     async def abandon(self) -> None:
@@ -219,13 +225,6 @@ class AsyncAsking:
         await self._failed(failure or OrderDeclined("its question was left open"))
         if failure is not None:
             raise failure
-
-    def _check_open(self, question: Question) -> None:
-        if self._desk.open_questions.get(question.id) is not self:
-            raise InvalidRequest(
-                "this question has had its reply, or the end of the trading context has declined "
-                "it; nothing was sent"
-            )
 
     def _intent(self, question: Question, *, confirmed: bool) -> Intent:
         return Intent(
@@ -248,7 +247,11 @@ class AsyncAsking:
 
     async def _reply(self, question: Question, *, confirmed: bool) -> None:
         # The question is closed before the reply is sent, so that it never gets a second reply.
-        self._close(question)
+        if not self._close(question):
+            raise InvalidRequest(
+                "this question has had its reply, or the end of the trading context has declined "
+                "it; nothing was sent"
+            )
         intent = self._intent(question, confirmed=confirmed)
         send = self._sender(question, confirmed=confirmed)
         if confirmed:

@@ -9,19 +9,20 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from ..._core.contracts.increments import Rounding
 from ..._core.contracts.rules import TradingRules
+from ..._core.trading import lookup
 from ..._core.trading.combos import Combo, conid_of
 from ..._core.trading.intents import Intent
-from ..._core.trading.lookup import QUESTION_LASTS
 from ..._core.trading.orders import Order
 from ..._core.trading.questions import Answers
 from ..._core.trading.rules import fitted
 from ..._core.trading.tickets import Leg, name_for
 from ..._runtime import _async as rt
 from ..._wire.terms import Side
-from ...errors import AccountBusy, MissingValue
+from ...errors import AccountBusy, MissingValue, OutcomeUnknown
 from ...models.orders import Execution
 from ..client import AsyncClient
 from ..contracts.symbols import AsyncSymbolCache
+from ..http.account_gate import AsyncAccountGate
 from ..http.single_flight import AsyncSingleFlight
 from ..stream.client import AsyncWsClient
 
@@ -74,30 +75,63 @@ class AsyncOrderDesk:
         self._symbols = AsyncSymbolCache(client)
         self._rules: dict[tuple[int, Side], TradingRules | None] = {}
         self._executions: AsyncSingleFlight[list[Execution]] = AsyncSingleFlight()
-        self._held_until = 0.0
+        gates = client._pipeline.account_gates
+        self._gate = gates.setdefault(account_id.upper(), AsyncAccountGate())
 
-    async def carry_out(self, intent: Intent, send: Callable[[], rt.Promise[T]]) -> T:
+    async def carry_out(
+        self, intent: Intent, send: Callable[[], rt.Promise[T]], request: object = None
+    ) -> T:
         """Send a call that changes an order; every such call passes through this method.
 
         Args:
             intent: what the call does.
             send: function that makes the call.
+            request: identifies the request about orders to which the call belongs; None for a
+                cancel.
         """
-        if intent.kind in ("place", "modify"):
-            await self._wait_for_lost_questions()
         logger.debug("%s", intent)
-        return await send()
+        if intent.kind not in ("place", "modify"):
+            return await self._sent(send, request)
+        call = object()
+        try:
+            await self._gate.enter(call, self.client._settings.max_wait)
+            await self._wait_for_lost_questions()
+            return await self._sent(send, request)
+        finally:
+            try:
+                self._gate.leave(call)
+            finally:  # an interrupt may have cut the first attempt short
+                self._gate.leave(call)
 
-    def hold(self) -> None:
-        """Hold further orders back, because a question about a lost order may be open."""
-        self._held_until = rt.monotonic() + QUESTION_LASTS
+    async def _sent(self, send: Callable[[], rt.Promise[T]], request: object) -> T:
+        try:
+            return await send()
+        except OutcomeUnknown:
+            # Before the gate opens, so that no order that waits at the gate is sent meanwhile.
+            if request is not None:
+                self.hold(request)
+            raise
 
-    def release(self) -> None:
-        """Allow further orders, because the lost order was found."""
-        self._held_until = 0.0
+    def hold(self, request: object) -> float:
+        """Hold further orders back, because a question about a lost order may be open.
+
+        Args:
+            request: identifies the request whose response was lost.
+
+        Returns:
+            The monotonic time until which the question may be open.
+        """
+        until = rt.monotonic() + lookup.QUESTION_LASTS
+        self._gate.hold(request, until)
+        return until
+
+    def release(self, request: object) -> None:
+        """Allow further orders, because the lost orders of a request were found."""
+        self._gate.release(request)
 
     async def _wait_for_lost_questions(self) -> None:
-        left = self._held_until - rt.monotonic()
+        now = rt.monotonic()
+        left = self._gate.held_until(now) - now
         if left <= 0:
             return
         if left > self.client._settings.max_wait:

@@ -42,6 +42,11 @@ async def look(desk: AsyncOrderDesk, search: Lookup, seconds: float) -> Verdict:
             return verdict
         forced = True
         pause = began + lookup.LIST_INTERVAL - rt.monotonic()
+        if verdict is Verdict.MISSING and search.asked_until > began:
+            # More lists prove nothing until the question has expired.
+            pause = search.asked_until - rt.monotonic()
+            if search.asked_until + lookup.LIST_INTERVAL >= deadline:
+                return verdict
         if rt.monotonic() + max(pause, 0.0) >= deadline:
             return verdict
         if pause > 0:
@@ -113,12 +118,15 @@ async def look_for_change(
     The object ``change`` then has the result.
     """
     ended: list[bool] = []
+    too_late = change.asked_until + lookup.LIST_INTERVAL >= rt.monotonic() + seconds
 
     def judge(status: OrderStatus, now: float) -> bool:
         change.told(status, now)
         if state_of_order(peek(status, "status"), status.order_ccp_status).final:
             ended.append(True)
-        return bool(ended) or change.applied or change.absent
+        if ended or change.applied or change.absent:
+            return True
+        return too_late and change.unchanged
 
     await look_at(desk, order_id, seconds, judge)
     return bool(ended)

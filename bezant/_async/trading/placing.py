@@ -66,6 +66,7 @@ class AsyncPlacing:
         self._placement = Placement(legs)
         self._grouped = isinstance(intent, OneCancelsAll)
         self._trades = _trades_for(desk, intent, legs)
+        self._asked_until = 0.0
         for trade in self._trades:
             trade._resolve = self.resolve
         self._asking = AsyncAsking(
@@ -116,10 +117,18 @@ class AsyncPlacing:
         self._record()
         known = self._desk.trades
         placed = tuple(known[each] for each in self._placement.placed if each in known)
-        states = ", ".join(f"{each.order_id} {each.status}" for each in placed)
-        error = PartlyPlaced(
-            f"{what}; its other orders were cancelled: {states or 'look at your orders'}"
+        states = ", ".join(
+            f"order {each.order_id}: {each.status or 'not known'}" for each in placed
         )
+        filled = any(each.filled for each in placed)
+        if filled:
+            done = "orders of it have filled, so you have a position, and its exits were kept"
+        elif placed and all(each._state.ended for each in placed):
+            done = "its other orders were cancelled"
+        else:
+            done = "not all of its other orders could be cancelled"
+        error = PartlyPlaced(f"{what}; {done}: look at your orders ({states})")
+        logger.error("%s", error)
         error.trades = placed
         error.reasons = tuple(self._placement.refusals)
         return error
@@ -176,7 +185,10 @@ class AsyncPlacing:
             except BezantError as error:
                 logger.warning("could not decline a question of an incomplete order: %s", error)
         self._record()
+        entry = self._trades[0]
         for order_id in self._placement.placed:
+            if not self._grouped and entry.filled:
+                return  # the exits that IBKR has placed protect the position
             trade = self._desk.trades.get(order_id)
             if trade is None:
                 trade = AsyncTrade(self._desk, None)
@@ -189,10 +201,7 @@ class AsyncPlacing:
 
     async def _lost(self, error: OutcomeUnknown) -> None:
         """Look for the orders, because a response was lost."""
-        self._desk.hold()
-        for trade in self._trades:
-            if trade.order_id is None and trade not in self._desk.unresolved:
-                self._desk.unresolved.append(trade)
+        self._broken_off()
         await self._look(error)
 
     async def _look(self, error: OutcomeUnknown) -> None:
@@ -205,7 +214,7 @@ class AsyncPlacing:
         """
         desk, placement = self._desk, self._placement
         others = set(desk.trades).difference(placement.placed)
-        search = Lookup(placement.legs, desk.account_id, others)
+        search = Lookup(placement.legs, desk.account_id, others, self._asked_until)
         verdict = await look(desk, search, desk.settle_within)
         if verdict is Verdict.ASKED:
             # The order is not recorded as placed, so that `resolve` looks for it again.
@@ -226,15 +235,25 @@ class AsyncPlacing:
             if row is not None:
                 trade._told(row)
         if verdict is Verdict.FOUND:
-            desk.release()
+            desk.release(placement)
             return
         if verdict is Verdict.ABSENT:
             desk.unresolved[:] = [each for each in desk.unresolved if each not in self._trades]
             raise NeverArrived(
                 f"the request was lost, and account {desk.account_id} has no such order: nothing "
-                "was placed. If IBKR asked a question about the order, the question is open for a "
-                "minute, and further orders wait for its end"
+                "was placed"
             ) from error
+        if verdict is Verdict.MISSING:
+            left = max(self._asked_until - rt.monotonic(), 0.0)
+            missing = OutcomeUnknown(
+                f"the response was lost, and account {desk.account_id} has no such order yet; but "
+                "IBKR may have asked a question about it, and the order can go live later: call "
+                f"error.trade.resolve() in {left:.0f} s, and do not place the order again before",
+                operation=error.operation,
+            )
+            missing.client_order_ids = tuple(leg.name for leg in placement.legs if leg.name)
+            missing.trade = self._trades[0]
+            raise missing from error
         if verdict is Verdict.PARENT_ONLY:
             lost = ChildrenUnproven(
                 f"IBKR has order {search.found.get(0, '')} of this {self._what}, but it is not "
@@ -261,8 +280,8 @@ class AsyncPlacing:
         await self._look(error)
 
     def _broken_off(self) -> None:
-        """Remember that the result is not known after an interrupt or a cancellation."""
-        self._desk.hold()
+        """Remember that the result is not known, and that a question may be open."""
+        self._asked_until = self._desk.hold(self._placement)
         for trade in self._trades:
             if trade.order_id is None and trade not in self._desk.unresolved:
                 self._desk.unresolved.append(trade)

@@ -125,7 +125,7 @@ class AsyncTrading:
             return failed[0]
         self._desk.open_questions.clear()
         reason = str(failed[0]) if complete else f"no response within {_DECLINING:g} s"
-        self._desk.hold()
+        self._desk.hold(self)
         return OutcomeUnknown(
             f"a question about an order was left open and could not be declined ({reason}); the "
             "order may still go live: look for it before you place another"

@@ -44,6 +44,7 @@ class TradingRules(Record, frozen=True):
         algo_types: types of orders that IBKR's algorithms allow; empty if the contract allows no
             algorithms. `client.contracts.algorithms` returns the algorithms.
         account_ids: ids of the accounts that may trade the contract.
+        negative_prices: whether the contract may have prices of 0 and below.
     """
 
     conid: int
@@ -57,6 +58,7 @@ class TradingRules(Record, frozen=True):
     times_in_force: tuple[str, ...]
     algo_types: tuple[AnyOrderType, ...]
     account_ids: tuple[str, ...]
+    negative_prices: bool = False
 
 
 def is_buy(side: object) -> bool:
@@ -96,6 +98,7 @@ def read_rules(conid: int, buy: bool, response: ContractRules) -> TradingRules:
         ),
         algo_types=texts("ib_algo_types"),
         account_ids=texts("can_trade_account_ids"),
+        negative_prices=peek(response, "negative_capable") is True,
     )
 
 

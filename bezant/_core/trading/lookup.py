@@ -2,7 +2,8 @@
 
 A lost order counts as found if a list of orders or an execution has its client order id. It counts
 as never arrived only if two complete lists of the account, at least `LIST_INTERVAL` seconds apart,
-and the account's executions lack it.
+and the account's executions lack it, all of them from a time when no question about the order can
+be open any more. A lost response may have been a question, and the order may go live later.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from ...models.orders import Execution, LiveOrder, OrderStatus
 from .orders import Order
 from .placement import fits
 from .tickets import Leg, price_shown
+from .trade_state import report_of
 
 # Seconds between two lists that prove together that an order never arrived.
 LIST_INTERVAL: Final = 5.0
@@ -33,6 +35,7 @@ class Verdict(Enum):
     FOUND = "IBKR has all orders"
     PARENT_ONLY = "IBKR has the parent; its children are not proven"
     ASKED = "IBKR has the order and may wait for a reply to a question"
+    MISSING = "IBKR has none of the orders, but a question about them may be open"
     ABSENT = "IBKR has none of the orders"
 
 
@@ -43,21 +46,31 @@ class Lookup:
         legs: the orders, a parent first.
         account_id: the account.
         known: ids of orders that were placed before the request.
+        asked_until: the monotonic time until which a question about the orders may be open.
 
     Attributes:
+        asked_until: the monotonic time until which a question about the orders may be open.
         found: order ids of the legs that were found, by the leg's position.
         rows: the newest row of each found order, by order id.
     """
 
-    def __init__(self, legs: Sequence[Leg], account_id: str, known: Iterable[int] = ()) -> None:
+    def __init__(
+        self,
+        legs: Sequence[Leg],
+        account_id: str,
+        known: Iterable[int] = (),
+        asked_until: float = 0.0,
+    ) -> None:
         self.legs: tuple[Leg, ...] = tuple(legs)
+        self.asked_until: float = asked_until
         self.found: dict[int, int] = {}
         self.rows: dict[int, LiveOrder] = {}
         self._account = account_id
         self._known = frozenset(known)
         self._children: set[int] = set()
         self._lists: list[float] = []
-        self._executions_checked = False
+        # Time of the newest complete list when the executions were requested.
+        self._executions_checked: float | None = None
         self._orphans = False
 
     @property
@@ -73,17 +86,19 @@ class Lookup:
             now: a monotonic time in seconds.
             complete: whether the gateway made the list after the orders were sent, and not before.
         """
-        mine = {
-            order_id: row
-            for row in orders
-            if (order_id := peek(row, "order_id")) is not None
-            and (peek(row, "account_id") or self._account) == self._account
-        }
-        for order_id, row in mine.items():
+        rows = {order_id: row for row in orders if (order_id := peek(row, "order_id")) is not None}
+        # A client order id is unique, so the account does not matter: that of an order may be
+        # another one than that of the request, if the request names a group of accounts.
+        for order_id, row in rows.items():
             if order_id in self.found.values():
                 self.rows[order_id] = row
             elif row.client_order_id:
                 self._name(row.client_order_id, order_id, row)
+        mine = {
+            order_id: row
+            for order_id, row in rows.items()
+            if (peek(row, "account_id") or self._account).upper() == self._account.upper()
+        }
         if self.parent_id is not None:
             self._find_children(mine, self.parent_id)
         # An order with the terms of a child may be the child without its parent.
@@ -120,15 +135,18 @@ class Lookup:
             same = [each for each, row in sure.items() if fits(leg, row)]
             if not same:
                 # IBKR's list may lack the parent's id. An order with the same terms that was not
-                # there before the request can only be the child, if it is the only one.
+                # there before the request can only be the child, if it is the only one. Ids of
+                # orders increase, so an order with a lower id than the parent's is older.
                 same = [
                     each
                     for each, row in rows.items()
                     if each not in taken
                     and each not in self._known
+                    and each > parent_id
                     and not row.client_order_id
                     and row.parent_order_id is None
                     and fits(leg, row)
+                    and report_of(row).quantity in (None, leg.order.quantity)
                 ]
                 if len(same) > 1:
                     continue
@@ -143,7 +161,8 @@ class Lookup:
         for each in executions:
             if each.client_order_id and each.order_id is not None:
                 self._name(each.client_order_id, each.order_id, None)
-        self._executions_checked = bool(self._lists)
+        if self._lists:
+            self._executions_checked = self._lists[-1]
 
     @property
     def verdict(self) -> Verdict:
@@ -155,14 +174,17 @@ class Lookup:
             return Verdict.FOUND
         if self.found:
             return Verdict.PARENT_ONLY
-        if (
-            self._executions_checked
-            and not self._orphans
-            and len(self._lists) > 1
-            and self._lists[-1] - self._lists[0] >= LIST_INTERVAL
-        ):
+        if self._executions_checked is None or self._orphans or not _prove(self._lists):
+            return Verdict.UNKNOWN
+        settled = [each for each in self._lists if each >= self.asked_until]
+        if _prove(settled) and self._executions_checked >= settled[0]:
             return Verdict.ABSENT
-        return Verdict.UNKNOWN
+        return Verdict.MISSING
+
+
+def _prove(times: Sequence[float]) -> bool:
+    """Return whether looks at these times are far enough apart to prove something together."""
+    return len(times) > 1 and times[-1] - times[0] >= LIST_INTERVAL
 
 
 def _is_created(row: LiveOrder) -> bool:
@@ -175,28 +197,42 @@ class Change:
     Args:
         before: the order without the change; None if it is not known.
         after: the order with the change.
+        asked_until: the monotonic time until which a question about the change may be open.
+
+    Attributes:
+        asked_until: the monotonic time until which a question about the change may be open.
+        applied: whether the order has the new terms.
     """
 
-    def __init__(self, before: Order | None, after: Order) -> None:
+    def __init__(self, before: Order | None, after: Order, asked_until: float = 0.0) -> None:
         self._before = before
         self._after = after
+        self.asked_until: float = asked_until
         self._unchanged: list[float] = []
         self.applied: bool = False
 
     def told(self, status: OrderStatus, now: float) -> None:
         """Record the order's status; `now` is a monotonic time in seconds."""
-        if _has_terms(status, self._after):
+        new = _has_terms(status, self._after)
+        old = self._before is not None and _has_terms(status, self._before)
+        # A status does not show all terms: if it fits both orders, it proves nothing.
+        if new and not old:
             self.applied = True
-        elif self._before is not None and _has_terms(status, self._before):
+        elif old and not new:
             self._unchanged.append(now)
         else:
             self._unchanged.clear()
 
     @property
+    def unchanged(self) -> bool:
+        """Whether the order has its old terms, although a question may still be open."""
+        return not self.applied and _prove(self._unchanged)
+
+    @property
     def absent(self) -> bool:
         """Whether the order has its old terms for long enough to prove that nothing changed."""
-        times = self._unchanged
-        return not self.applied and len(times) > 1 and times[-1] - times[0] >= LIST_INTERVAL
+        times = [each for each in self._unchanged if each >= self.asked_until]
+        return not self.applied and _prove(times)
 
 
 def _has_terms(status: OrderStatus, order: Order) -> bool:

@@ -13,6 +13,7 @@ Number: TypeAlias = Decimal | int | float | str
 # A float with more digits is nearly always the result of a calculation, such as 0.1 + 0.2.
 _MOST_FLOAT_DIGITS: Final = 15
 _MOST_DIGITS: Final = 30
+_HIGHEST_EXPONENT: Final = 18
 
 
 def exact(name: str, value: object, *, above_zero: bool = False) -> Decimal:
@@ -44,7 +45,7 @@ def exact(name: str, value: object, *, above_zero: bool = False) -> Decimal:
     if not number.is_finite():
         raise InvalidRequest(f"{name} must be a finite number, not {shown(value)}")
     digits = number.as_tuple()
-    if len(digits.digits) > _MOST_DIGITS or abs(number.adjusted()) > _MOST_DIGITS:
+    if len(digits.digits) > _MOST_DIGITS or abs(number.adjusted()) > _HIGHEST_EXPONENT:
         raise InvalidRequest(f"{name} has too many digits ({shown(value)}); round it")
     if isinstance(value, float) and len(digits.digits) > _MOST_FLOAT_DIGITS:
         raise InvalidRequest(
@@ -54,6 +55,24 @@ def exact(name: str, value: object, *, above_zero: bool = False) -> Decimal:
     if above_zero and number <= 0:
         raise InvalidRequest(f"{name} must be above 0, not {shown(value)}")
     return number
+
+
+def check_sign(name: str, price: Decimal | None, *, negative: bool) -> None:
+    """Check that a price is above 0, unless the contract allows other prices.
+
+    Args:
+        name: name of the argument, for errors.
+        price: the price; None if the order has no such price.
+        negative: whether the contract may have prices of 0 and below, as spreads have.
+
+    Raises:
+        InvalidRequest: the price is 0 or below. An order to sell at such a price would fill at any.
+    """
+    if price is not None and price <= 0 and not negative:
+        raise InvalidRequest(
+            f"{name} must be above 0, not {plain(price)}, because the contract has no prices of 0 "
+            "or below"
+        )
 
 
 def plain(number: Decimal) -> str:

@@ -26,7 +26,7 @@ from ..._wire.redaction import shown
 from ..._wire.terms import SPELLINGS, OrderType, Side, TimeInForce, is_order_type
 from ...errors import InvalidRequest
 from .combos import Combo, HasConid, conid_of
-from .numbers import Number, exact, plain
+from .numbers import Number, check_sign, exact, plain
 from .order_types import ABSENT_TIMES, INFERRED, MEANINGS, PRICES, TYPES, PriceField, TypeRow
 
 ContractLike: TypeAlias = "int | str | HasConid | Combo"
@@ -182,6 +182,8 @@ class Order:
             exacts[name] = exact(name, prices[name], above_zero=positive)
         row = _row(order_type, given)
         _check_prices(row, given)
+        for name in ("limit", "stop"):
+            check_sign(name, exacts[name], negative=not isinstance(contract, str))
         if exacts["trail_percent"] is not None and exacts["trail_percent"] >= 100:
             raise InvalidRequest(f"trail_percent must be below 100, not {shown(trail_percent)}")
         flags = {
@@ -437,14 +439,15 @@ class Bracket(Record, frozen=True):
 def bracket(
     entry: Order,
     *,
-    profit: Number | Order | None = None,
-    stop: Number | Order | None = None,
+    profit: Number | Order = _ABSENT,
+    stop: Number | Order = _ABSENT,
     more: Sequence[Order] = (),
     time_in_force: TimeInForce = "GTC",
 ) -> Bracket:
     """Return a bracket: an entry, and exits that IBKR activates when the entry fills.
 
-    If one of the exits fills, IBKR cancels the others.
+    If one of the exits fills, IBKR cancels the others. None is refused as a price, so that a price
+    that you failed to calculate does not make a bracket without its stop.
 
     Args:
         entry: the order that opens the position.
@@ -463,8 +466,8 @@ def bracket(
         raise InvalidRequest(f"entry must be a Buy or a Sell, not {shown(entry)}")
     exit_class: type[Order] = Sell if isinstance(entry, Buy) else Buy
 
-    def made(name: PriceField, given: Number | Order | None) -> Order | None:
-        if given is None:
+    def made(argument: str, name: PriceField, given: Number | Order) -> Order | None:
+        if given is _ABSENT:
             return None
         if isinstance(given, Order):
             return given
@@ -475,10 +478,10 @@ def bracket(
                 "the entry of a bracket needs quantity, because IBKR does not know how much its "
                 "exits have to close"
             )
-        terms[name] = given
+        terms[name] = exact(argument, given)
         return exit_class(entry.contract, entry.quantity, time_in_force=time_in_force, **terms)
 
-    found = Bracket(entry, made("limit", profit), made("stop", stop), tuple(more))
+    found = Bracket(entry, made("profit", "limit", profit), made("stop", "stop", stop), tuple(more))
     if not found.children:
         raise InvalidRequest("a bracket needs profit or stop")
     for child in found.children:

@@ -8,7 +8,7 @@ from typing import Final, Literal
 from ...errors import InvalidRequest
 from ..contracts.increments import Rounding
 from ..contracts.rules import TradingRules
-from .numbers import plain
+from .numbers import check_sign, plain
 from .orders import Order, OrderTerms
 
 # Key: type of an order. Value: its name in the contract's list of types that allow fractions.
@@ -54,7 +54,10 @@ def fitted(order: Order, rules: TradingRules, rounding: Rounding | None) -> Orde
             "'nearest'"
         )
     _check_size(order, rules)
-    return order.replace(**changes) if changes else order
+    fits = order.replace(**changes) if changes else order
+    for name in ("limit", "stop"):
+        check_sign(name, getattr(fits, name), negative=rules.negative_prices)
+    return fits
 
 
 def _check_size(order: Order, rules: TradingRules) -> None:

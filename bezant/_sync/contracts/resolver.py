@@ -44,7 +44,7 @@ class CacheFile:
         self._store: rt.ContractStore | None = None
         if settings.cache:
             self._store = rt.ContractStore(settings.cache, settings.base_url.gateway_key)
-        self.cache = ContractCache(has_file=self._store is not None)
+        self.cache: ContractCache = ContractCache(has_file=self._store is not None)
         self._reading: SingleFlight[None] = SingleFlight()
         self._was_read = self._store is None
 
@@ -90,10 +90,10 @@ class Resolver:
     ) -> None:
         self.pipeline = pipeline
         self._settings = settings
-        self.table = rules.SymbolTable(forget_misses_after)
+        self.table: rules.SymbolTable = rules.SymbolTable(forget_misses_after)
         self.flights: SingleFlight[int] = SingleFlight()
         self._contract_flights: SingleFlight[list[Contract]] = SingleFlight()
-        self.api = ContractsApi(pipeline, settings)
+        self.api: ContractsApi = ContractsApi(pipeline, settings)
         self.file: CacheFile = CacheFile(settings) if other is None else other.file
         self._filled = False
 

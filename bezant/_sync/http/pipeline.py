@@ -47,6 +47,7 @@ from ...errors import (
     SessionError,
 )
 from ...models._session import AuthStatus, Tickle
+from .account_gate import AccountGate
 from .permit import Permit, PermitGuard
 from .single_flight import SingleFlight
 
@@ -105,6 +106,8 @@ class Pipeline:
         self._priming: SingleFlight[None] = SingleFlight()
         self._questions = AskedOrders()
         self.evidence: Evidence = Evidence()
+        # Key: an account id in upper case.
+        self.account_gates: dict[str, AccountGate] = {}
         self.order_turns: rt.OrderTurns = rt.order_turns_for(settings.base_url.gateway_key)
 
     @property

@@ -43,9 +43,9 @@ class OrderQuestion(OpenQuestion):
     def __init__(self, message: str, *, question: Question, asking: Asking) -> None:
         super().__init__(message)
         self.question = question
-        self.question_id = question.id
-        self.message_ids = question.message_ids
-        self.text = question.text
+        self.question_id: str = question.id
+        self.message_ids: tuple[str, ...] = question.message_ids
+        self.text: str = question.text
         self._asking = asking
 
     def confirm(self) -> Trade:
@@ -135,7 +135,7 @@ class Asking:
         noted: list[OutcomeUnknown],
     ) -> None:
         try:
-            replies = self._desk.carry_out(intent, send)
+            replies = self._desk.carry_out(intent, send, self._placement)
         except OutcomeUnknown as error:
             self._lost(error)
             self._close_questions()
@@ -158,9 +158,10 @@ class Asking:
         self._placement.questions[question.id] = question
         self._desk.open_questions[question.id] = self
 
-    def _close(self, question: Question) -> None:
+    def _close(self, question: Question) -> bool:
+        """Close a question; return whether it was open, so that it has never two replies."""
         self._placement.questions.pop(question.id, None)
-        self._desk.open_questions.pop(question.id, None)
+        return self._desk.open_questions.pop(question.id, None) is self
 
     def _close_questions(self) -> None:
         for question in tuple(self._placement.questions.values()):
@@ -184,22 +185,27 @@ class Asking:
 
     def confirm(self, question: Question) -> Trade:
         """Confirm an open question, then answer the questions that follow."""
-        self._check_open(question)
         self._reply(question, confirmed=True)
         return self._continue()
 
     def decline(self, question: Question) -> None:
         """Decline an open question."""
-        self._check_open(question)
         with suppress(OrderDeclined):
             self._reply(question, confirmed=False)
 
     def discard(self, question: Question) -> None:
         """Decline an open question; do nothing else if that fails."""
-        self._close(question)
-        replies = self._desk.carry_out(
-            self._intent(question, confirmed=False), self._sender(question, confirmed=False)
-        )
+        if not self._close(question):
+            return  # another thread replies to it
+        try:
+            replies = self._desk.carry_out(
+                self._intent(question, confirmed=False),
+                self._sender(question, confirmed=False),
+                self._placement,
+            )
+        except OutcomeUnknown:
+            self._broken_off()
+            raise
         self._placement.add(replies)
 
     def abandon(self) -> None:
@@ -218,13 +224,6 @@ class Asking:
         self._failed(failure or OrderDeclined("its question was left open"))
         if failure is not None:
             raise failure
-
-    def _check_open(self, question: Question) -> None:
-        if self._desk.open_questions.get(question.id) is not self:
-            raise InvalidRequest(
-                "this question has had its reply, or the end of the trading context has declined "
-                "it; nothing was sent"
-            )
 
     def _intent(self, question: Question, *, confirmed: bool) -> Intent:
         return Intent(
@@ -247,7 +246,11 @@ class Asking:
 
     def _reply(self, question: Question, *, confirmed: bool) -> None:
         # The question is closed before the reply is sent, so that it never gets a second reply.
-        self._close(question)
+        if not self._close(question):
+            raise InvalidRequest(
+                "this question has had its reply, or the end of the trading context has declined "
+                "it; nothing was sent"
+            )
         intent = self._intent(question, confirmed=confirmed)
         send = self._sender(question, confirmed=confirmed)
         if confirmed:

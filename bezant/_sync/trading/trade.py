@@ -13,6 +13,7 @@ from ..._core.settings.checks import check_seconds
 from ..._core.trading import lookup
 from ..._core.trading.intents import Intent
 from ..._core.trading.lookup import Change
+from ..._core.trading.numbers import plain
 from ..._core.trading.orders import Order, OrderTerms
 from ..._core.trading.placement import Placement
 from ..._core.trading.questions import Answers, check_answers
@@ -26,6 +27,7 @@ from ...errors import (
     BezantError,
     DecodeError,
     IncompleteList,
+    InvalidRequest,
     NeverArrived,
     NotFound,
     OutcomeUnknown,
@@ -346,15 +348,30 @@ class Trade:
             OrderQuestion: IBKR asks a question that ``answers`` does not answer.
             Refused: IBKR refused the change; the order works as before.
             NeverArrived: the request was lost, and the order has its old terms.
-            OutcomeUnknown: the request was lost, and the order's terms are not known.
+            OutcomeUnknown: the request was lost, and the order's terms are not known, or IBKR may
+                have asked a question about the change; ``resolve()`` looks again.
             InvalidRequest: an argument is invalid, or does not fit the type of the order.
         """
+        if "contract" in changes:
+            raise InvalidRequest(
+                "an order's contract cannot be changed; cancel the order and place another one"
+            )
         order_id = self._known_id()
+        if self._state.ended:
+            raise InvalidRequest(
+                f"order {order_id} has ended ({self.status}) and cannot be changed; nothing was "
+                "sent"
+            )
         before = self.order or self._rebuilt(order_id)
         terms = cast("dict[str, Any]", changes)
         if quantity is not None:
             terms["quantity"] = quantity
         after = before.replace(**terms)
+        if after.quantity is not None and after.quantity <= self.filled:
+            raise InvalidRequest(
+                f"quantity must be above the {plain(self.filled)} that are filled already; to keep "
+                "only these, cancel the order"
+            )
         rounding = round_prices or self._desk.rounding
         leg = self._desk.leg_for(after, rounding, named=False)
         ticket = ticket_for(leg, self.account_id)
@@ -379,8 +396,21 @@ class Trade:
                 self._state.changed(leg.order.quantity)
             return self
 
-        def lost(error: OutcomeUnknown) -> None:
-            change = Change(before, leg.order)
+        asked_until: list[float] = [0.0]
+
+        def broken_off() -> None:
+            asked_until[0] = self._desk.hold(placement)
+            self._resolve = resolve
+            if self not in self._desk.unresolved:
+                self._desk.unresolved.append(self)
+
+        def known() -> None:
+            self._resolve = None
+            if self in self._desk.unresolved:
+                self._desk.unresolved.remove(self)
+
+        def look(error: OutcomeUnknown) -> None:
+            change = Change(before, leg.order, asked_until[0])
             ended = False
             try:
                 seconds = self._desk.settle_within
@@ -388,25 +418,37 @@ class Trade:
             except NotFound:
                 pass
             if change.applied:
+                known()
+                self._desk.release(placement)
                 placement.ids[0] = order_id
                 return
             if ended or change.absent:
                 self._try(self.refresh)
+                known()
                 what = f"has ended ({self.status})" if ended else "has its old terms"
                 raise NeverArrived(
                     f"the change of order {order_id} was lost, and the order {what}"
                 ) from error
-            self._desk.hold()
             if self.client_order_id:
                 error.client_order_ids = (self.client_order_id,)
             error.trade = self
             raise error
 
+        def lost(error: OutcomeUnknown) -> None:
+            broken_off()
+            look(error)
+
+        def resolve() -> None:
+            look(
+                OutcomeUnknown(
+                    f"it is not known whether order {order_id} has its new terms: a question about "
+                    "the change may be open; call resolve() again in a minute"
+                )
+            )
+            finish()
+
         def failed(_: BezantError) -> None:
             pass
-
-        def broken_off() -> None:
-            logger.warning("the change of order %d was broken off; look at its terms", order_id)
 
         asking = Asking(
             self._desk,

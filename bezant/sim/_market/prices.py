@@ -316,7 +316,7 @@ class Market:
         path = self.path(conid)
         when = self._time(now)
         if isinstance(path, OptionPath):
-            # The price of the underlying may be one that a test has set.
+            # A test may have set the price of the underlying.
             spot = float(self.last(path.contract.underlying, now))
             last = Decimal(f"{path.beside(spot, when):.2f}")
         else:

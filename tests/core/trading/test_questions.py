@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+import bezant
 from bezant import Buy, InvalidRequest, PreviewWarning, Sell
 from bezant._core.contracts.increments import PriceIncrements
 from bezant._core.contracts.rules import TradingRules
@@ -179,3 +180,29 @@ def test_a_preview_has_typed_figures_and_warnings_with_ids() -> None:
     assert bare.warnings == (PreviewWarning("5", "careful"),)
     assert bare.commission is None
     assert preview_of(order, OrderPreview()).warnings == ()
+
+
+@pytest.mark.parametrize("price", ["0", "-5", "0.004"])
+def test_prices_of_zero_and_below_need_a_contract_that_has_them(price: str) -> None:
+    order = Sell(1, 1, limit=price)
+    cents = structs.replace(RULES, price_increments=PriceIncrements([(D(0), D("0.01"))]))
+    with pytest.raises(InvalidRequest, match="limit must be above 0"):
+        fitted(order, cents, "down")
+    fitted(order, structs.replace(cents, negative_prices=True), "down")
+    with pytest.raises(InvalidRequest, match="stop must be above 0"):
+        fitted(Sell(1, 1, stop="0"), cents, None)
+    with pytest.raises(InvalidRequest, match="limit must be above 0"):
+        Sell("AAPL", 1, limit=0)
+
+
+def test_huge_numbers_are_refused() -> None:
+    for size in ("1e19", "1e-19", 10**19):
+        with pytest.raises(InvalidRequest, match="too many digits"):
+            Buy(1, size)
+
+
+@pytest.mark.parametrize("name", ["profit", "stop"])
+def test_a_bracket_refuses_none_as_a_price(name: str) -> None:
+    given: Any = {"profit": "7", "stop": "3"} | {name: None}
+    with pytest.raises(InvalidRequest, match=f"{name} must be a number, not None"):
+        bezant.bracket(Buy(1, 1, limit="5"), **given)

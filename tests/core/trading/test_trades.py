@@ -238,7 +238,6 @@ def search(*legs: Leg, known: tuple[int, ...] = ()) -> Lookup:
 def test_a_lost_order_is_found_by_its_name() -> None:
     lookup = search(ENTRY)
     lookup.listed([listed(order_id=4), listed(client_order_id="you")], 0.0, complete=False)
-    lookup.listed([listed(account_id="DU2", client_order_id="me")], 0.0, complete=False)
     assert lookup.verdict is Verdict.UNKNOWN
     row = listed(client_order_id="me")
     lookup.listed([row], 0.0, complete=False)
@@ -275,6 +274,37 @@ def test_a_lost_order_never_arrived_only_after_two_lists_and_the_executions() ->
     lookup.executed([])
     lookup.listed([], LIST_INTERVAL - 0.1, complete=True)
     assert lookup.verdict is Verdict.UNKNOWN
+
+
+def test_a_lost_order_is_only_missing_while_a_question_may_be_open() -> None:
+    lookup = Lookup((ENTRY,), "DU1", asked_until=60.0)
+    for at in (0.0, LIST_INTERVAL):
+        lookup.listed([], at, complete=True)
+        lookup.executed([])
+    assert lookup.verdict is Verdict.MISSING
+    lookup.listed([], 60.0, complete=True)
+    lookup.executed([])
+    lookup.listed([], 60.0 + LIST_INTERVAL - 0.1, complete=True)
+    assert untyped(lookup.verdict) == (Verdict.MISSING,)
+    lookup.listed([], 60.0 + LIST_INTERVAL, complete=True)
+    assert untyped(lookup.verdict) == (Verdict.ABSENT,)
+    lookup = Lookup((ENTRY,), "DU1", asked_until=60.0)
+    lookup.listed([], 0.0, complete=True)
+    lookup.executed([])
+    for at in (60.0, 60.0 + LIST_INTERVAL):
+        lookup.listed([], at, complete=True)
+    assert lookup.verdict is Verdict.MISSING
+
+
+def test_a_change_is_only_unchanged_while_a_question_may_be_open() -> None:
+    change = Change(Buy(1, 10, limit=5), Buy(1, 10, limit=6), 2 * LIST_INTERVAL)
+    told(change, status(), status())
+    assert (change.unchanged, change.absent) == (True, False)
+    told(change, *[status()] * 4)
+    assert change.absent
+    hidden = Change(Buy(1, 10, limit=5), Buy(1, 10, limit=5, outside_rth=True))
+    told(hidden, status(), status())
+    assert (hidden.applied, hidden.unchanged, hidden.absent) == (False, False, False)
 
 
 def test_an_order_that_is_being_created_may_wait_for_a_reply() -> None:
@@ -320,6 +350,29 @@ def test_a_single_order_with_the_terms_of_an_exit_is_the_exit() -> None:
     entry = listed(order_id=6, client_order_id="me")
     lookup.listed([entry, child(8, order_type="STP", price=D(4))], 0.0, complete=True)
     assert lookup.verdict is Verdict.FOUND
+
+
+@pytest.mark.parametrize("account", ["DU2", "du1"])
+def test_a_client_order_id_is_found_in_each_account(account: str) -> None:
+    lookup = search(ENTRY)
+    lookup.listed([listed(account_id=account, client_order_id="me")], 0.0, complete=True)
+    assert lookup.verdict is Verdict.FOUND
+
+
+def test_an_older_order_or_another_quantity_is_not_the_exit() -> None:
+    lookup = search(ENTRY, STOP)
+    entry = listed(order_id=6, client_order_id="me")
+    for other in (
+        child(5, order_type="STP", price=D(4)),
+        child(8, order_type="STP", price=D(4), remaining_quantity=D(3)),
+        child(8, order_type="STP", price=D(4), account_id="DU2"),
+    ):
+        lookup.listed([entry, other], 0.0, complete=True)
+        assert lookup.verdict is Verdict.PARENT_ONLY
+    lookup.listed(
+        [entry, child(8, order_type="STP", price=D(4), account_id="du1")], 1.0, complete=True
+    )
+    assert untyped(lookup.verdict) == (Verdict.FOUND,)
 
 
 def told(change: Change, *statuses: OrderStatus, every: float = LIST_INTERVAL) -> Change:
