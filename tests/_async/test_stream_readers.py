@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+# <async-only>
+import asyncio  # isort: skip
+
+# </async-only>
 import gc
 
 import pytest
@@ -23,7 +27,7 @@ from bezant import (
 from bezant._core.stream.buffer import MessageBuffer
 from bezant._core.stream.phases import Timing
 from bezant._runtime._async.concurrency import Connecting, connecting
-from tests.support._async import later, result, until
+from tests.support._async import later, pause, result, until
 from tests.support.market import Market
 from tests.support.raw import RawGateway
 
@@ -237,3 +241,164 @@ async def test_fields_of_an_unexpected_type_are_reported_to_readers(raw: RawGate
         market.send({"topic": "sor", "args": [{"orderId": 1, "conid": {"a": 1}}]})
         with pytest.warns(UserWarning, match="conid"):
             assert await orders_of(orders, 1) == [1]
+
+
+async def test_callbacks_are_called_for_each_message_of_their_class(raw: RawGateway) -> None:
+    market = Market(raw)
+    called: list[int] = []
+    others: list[int] = []
+    gaps: list[Gap] = []
+
+    async def note(order: OrderUpdate) -> None:
+        await pause(0)
+        called.append(order.order_id)
+
+    async with no_pacing(market) as client, stream(client) as ws:
+        callback = ws.on(OrderUpdate, note)
+        ws.on(OrderUpdate, lambda order: others.append(order.order_id))
+        ws.on(Gap, gaps.append)
+        assert repr(callback).endswith("for OrderUpdate>")
+        await connected(market, ws)
+        send_orders(market, 1, MANY)
+        await until(lambda: len(called) == len(others) == MANY)
+        assert called == others == list(range(1, MANY + 1))
+        market.drop()
+        await until(lambda: bool(gaps))
+        assert (callback.active, callback.buffered, callback.missed) == (True, 0, 0)
+    await until(lambda: not callback.active)
+    assert repr(callback).endswith("ended>")
+
+
+async def test_an_error_in_a_callback_ends_nothing(
+    raw: RawGateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    market = Market(raw)
+    called: list[int] = []
+    others: list[int] = []
+
+    def fail(order: OrderUpdate) -> None:
+        called.append(order.order_id)
+        raise ValueError(f"wrong order {order.order_id}")
+
+    async with no_pacing(market) as client, stream(client) as ws:
+        ws.on(OrderUpdate, fail)
+        ws.on(OrderUpdate, lambda order: others.append(order.order_id))
+        await connected(market, ws)
+        send_orders(market, 1, 3)
+        await until(lambda: len(called) == len(others) == 3)
+        assert not ws.closed
+        await until(lambda: caplog.text.count("ValueError: wrong order") == 3)
+    failures = [each for each in caplog.records if "callback for OrderUpdate" in each.message]
+    assert {each.name for each in failures} == {"bezant.stream"}
+    assert all(each.exc_info for each in failures)
+
+
+async def test_a_cancelled_callback_is_not_called_any_more(raw: RawGateway) -> None:
+    market = Market(raw)
+    called: list[int] = []
+    async with no_pacing(market) as client, stream(client) as ws:
+        async with ws.on(OrderUpdate, lambda order: called.append(order.order_id)) as callback:
+            await connected(market, ws)
+            send_orders(market, 1, 1)
+            await until(lambda: called == [1])
+        await callback.cancel()
+        orders = ws.messages(OrderUpdate)
+        send_orders(market, 2, 1)
+        assert await orders_of(orders, 1) == [2]
+        assert (called, callback.active) == ([1], False)
+
+
+async def test_a_slow_callback_logs_how_much_it_missed(
+    raw: RawGateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    market = Market(raw)
+    called: list[int] = []
+    async with no_pacing(market) as client, stream(client) as ws:
+
+        async def wait_for_all(order: OrderUpdate) -> None:
+            if order.order_id == 1:
+                await until(lambda: orders.buffered == 10)
+            called.append(order.order_id)
+
+        orders = ws.messages(OrderUpdate)
+        callback = ws.on(OrderUpdate, wait_for_all, buffer=2)
+        await connected(market, ws)
+        send_orders(market, 1, 1)
+        await until(lambda: callback.buffered == 0 and orders.buffered == 1)
+        send_orders(market, 2, 9)
+        await until(lambda: "7 messages of sor were dropped" in caplog.text)
+        assert (called, callback.missed) == ([1, 2, 3], 7)
+
+
+async def test_callbacks_get_all_messages_before_the_stream_ended(raw: RawGateway) -> None:
+    market = Market(raw)
+    called: list[int] = []
+    async with no_pacing(market) as client, stream(client, reconnect=False) as ws:
+
+        async def wait_for_the_end(order: OrderUpdate) -> None:
+            await until(lambda: ws.closed)
+            called.append(order.order_id)
+
+        callback = ws.on(OrderUpdate, wait_for_the_end)
+        orders = ws.messages(OrderUpdate)
+        await connected(market, ws)
+        send_orders(market, 1, 3)
+        assert await orders_of(orders, 3) == [1, 2, 3]
+        market.drop()
+        await until(lambda: not callback.active)
+        assert called == [1, 2, 3]
+
+
+async def test_callbacks_end_with_the_error_of_the_stream(
+    raw: RawGateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    market = Market(raw)
+    timing = Timing(silence_limit=0.3)
+    async with no_pacing(market) as client, stream(client, reconnect=False, timing=timing) as ws:
+        callback = ws.on(OrderUpdate, print)
+        await until(lambda: not callback.active)
+    assert "the stream of a callback has ended" in caplog.text
+
+
+async def test_a_callback_may_close_the_stream(raw: RawGateway) -> None:
+    market = Market(raw)
+    called: list[int] = []
+    async with no_pacing(market) as client, stream(client) as ws:
+
+        async def close(order: OrderUpdate) -> None:
+            called.append(order.order_id)
+            await ws.aclose()
+
+        callback = ws.on(OrderUpdate, close)
+        await connected(market, ws)
+        send_orders(market, 1, 5)
+        await until(lambda: not callback.active)
+        assert (called, ws.closed) == ([1], True)
+
+
+# <async-only>
+async def test_a_callback_that_ends_its_worker_says_so(
+    raw: RawGateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    market = Market(raw)
+    async with no_pacing(market) as client, stream(client) as ws:
+
+        def leave(order: OrderUpdate) -> None:
+            raise asyncio.CancelledError(order.order_id)
+
+        callback = ws.on(OrderUpdate, leave)
+        await connected(market, ws)
+        send_orders(market, 1, 2)
+        await until(lambda: not callback.active)
+        assert not ws.closed
+    assert "was ended by CancelledError and is not called any more" in caplog.text
+
+
+# </async-only>
+
+
+async def test_a_callback_must_be_a_function(raw: RawGateway) -> None:
+    market = Market(raw)
+    async with no_pacing(market) as client, stream(client) as ws:
+        with pytest.raises(InvalidRequest, match="function"):
+            ws.on(OrderUpdate, "print")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]

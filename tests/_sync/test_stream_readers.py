@@ -24,7 +24,7 @@ from bezant import (
 from bezant._core.stream.buffer import MessageBuffer
 from bezant._core.stream.phases import Timing
 from bezant._runtime._sync.concurrency import Connecting, connecting
-from tests.support._sync import later, result, until
+from tests.support._sync import later, pause, result, until
 from tests.support.market import Market
 from tests.support.raw import RawGateway
 
@@ -238,3 +238,143 @@ def test_fields_of_an_unexpected_type_are_reported_to_readers(raw: RawGateway) -
         market.send({"topic": "sor", "args": [{"orderId": 1, "conid": {"a": 1}}]})
         with pytest.warns(UserWarning, match="conid"):
             assert orders_of(orders, 1) == [1]
+
+
+def test_callbacks_are_called_for_each_message_of_their_class(raw: RawGateway) -> None:
+    market = Market(raw)
+    called: list[int] = []
+    others: list[int] = []
+    gaps: list[Gap] = []
+
+    def note(order: OrderUpdate) -> None:
+        pause(0)
+        called.append(order.order_id)
+
+    with no_pacing(market) as client, stream(client) as ws:
+        callback = ws.on(OrderUpdate, note)
+        ws.on(OrderUpdate, lambda order: others.append(order.order_id))
+        ws.on(Gap, gaps.append)
+        assert repr(callback).endswith("for OrderUpdate>")
+        connected(market, ws)
+        send_orders(market, 1, MANY)
+        until(lambda: len(called) == len(others) == MANY)
+        assert called == others == list(range(1, MANY + 1))
+        market.drop()
+        until(lambda: bool(gaps))
+        assert (callback.active, callback.buffered, callback.missed) == (True, 0, 0)
+    until(lambda: not callback.active)
+    assert repr(callback).endswith("ended>")
+
+
+def test_an_error_in_a_callback_ends_nothing(
+    raw: RawGateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    market = Market(raw)
+    called: list[int] = []
+    others: list[int] = []
+
+    def fail(order: OrderUpdate) -> None:
+        called.append(order.order_id)
+        raise ValueError(f"wrong order {order.order_id}")
+
+    with no_pacing(market) as client, stream(client) as ws:
+        ws.on(OrderUpdate, fail)
+        ws.on(OrderUpdate, lambda order: others.append(order.order_id))
+        connected(market, ws)
+        send_orders(market, 1, 3)
+        until(lambda: len(called) == len(others) == 3)
+        assert not ws.closed
+        until(lambda: caplog.text.count("ValueError: wrong order") == 3)
+    failures = [each for each in caplog.records if "callback for OrderUpdate" in each.message]
+    assert {each.name for each in failures} == {"bezant.stream"}
+    assert all(each.exc_info for each in failures)
+
+
+def test_a_cancelled_callback_is_not_called_any_more(raw: RawGateway) -> None:
+    market = Market(raw)
+    called: list[int] = []
+    with no_pacing(market) as client, stream(client) as ws:
+        with ws.on(OrderUpdate, lambda order: called.append(order.order_id)) as callback:
+            connected(market, ws)
+            send_orders(market, 1, 1)
+            until(lambda: called == [1])
+        callback.cancel()
+        orders = ws.messages(OrderUpdate)
+        send_orders(market, 2, 1)
+        assert orders_of(orders, 1) == [2]
+        assert (called, callback.active) == ([1], False)
+
+
+def test_a_slow_callback_logs_how_much_it_missed(
+    raw: RawGateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    market = Market(raw)
+    called: list[int] = []
+    with no_pacing(market) as client, stream(client) as ws:
+
+        def wait_for_all(order: OrderUpdate) -> None:
+            if order.order_id == 1:
+                until(lambda: orders.buffered == 10)
+            called.append(order.order_id)
+
+        orders = ws.messages(OrderUpdate)
+        callback = ws.on(OrderUpdate, wait_for_all, buffer=2)
+        connected(market, ws)
+        send_orders(market, 1, 1)
+        until(lambda: callback.buffered == 0 and orders.buffered == 1)
+        send_orders(market, 2, 9)
+        until(lambda: "7 messages of sor were dropped" in caplog.text)
+        assert (called, callback.missed) == ([1, 2, 3], 7)
+
+
+def test_callbacks_get_all_messages_before_the_stream_ended(raw: RawGateway) -> None:
+    market = Market(raw)
+    called: list[int] = []
+    with no_pacing(market) as client, stream(client, reconnect=False) as ws:
+
+        def wait_for_the_end(order: OrderUpdate) -> None:
+            until(lambda: ws.closed)
+            called.append(order.order_id)
+
+        callback = ws.on(OrderUpdate, wait_for_the_end)
+        orders = ws.messages(OrderUpdate)
+        connected(market, ws)
+        send_orders(market, 1, 3)
+        assert orders_of(orders, 3) == [1, 2, 3]
+        market.drop()
+        until(lambda: not callback.active)
+        assert called == [1, 2, 3]
+
+
+def test_callbacks_end_with_the_error_of_the_stream(
+    raw: RawGateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    market = Market(raw)
+    timing = Timing(silence_limit=0.3)
+    with no_pacing(market) as client, stream(client, reconnect=False, timing=timing) as ws:
+        callback = ws.on(OrderUpdate, print)
+        until(lambda: not callback.active)
+    assert "the stream of a callback has ended" in caplog.text
+
+
+def test_a_callback_may_close_the_stream(raw: RawGateway) -> None:
+    market = Market(raw)
+    called: list[int] = []
+    with no_pacing(market) as client, stream(client) as ws:
+
+        def close(order: OrderUpdate) -> None:
+            called.append(order.order_id)
+            ws.close()
+
+        callback = ws.on(OrderUpdate, close)
+        connected(market, ws)
+        send_orders(market, 1, 5)
+        until(lambda: not callback.active)
+        assert (called, ws.closed) == ([1], True)
+
+
+def test_a_callback_must_be_a_function(raw: RawGateway) -> None:
+    market = Market(raw)
+    with no_pacing(market) as client, stream(client) as ws:
+        with pytest.raises(InvalidRequest, match="function"):
+            ws.on(OrderUpdate, "print")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]

@@ -17,7 +17,7 @@ from ...errors import InvalidRequest, WsClosed, WsError, WsTimeout
 from ...models.stream import Gap, Message, StreamStats
 from ..client import AsyncClient
 from ..waiting import wait_for
-from .readers import AsyncMessages
+from .readers import AsyncMessageCallback, AsyncMessages
 from .subscribing import AsyncSubscribing
 from .worker import AsyncStreamWorker
 
@@ -257,6 +257,40 @@ class AsyncWsClient(AsyncSubscribing):
             WsClosed: the stream is closed.
         """
         return AsyncMessages(self, self._reader(classes, buffer, quote_backlog))
+
+    def on(
+        self,
+        wanted: type[M],
+        function: Callable[[M], object],
+        *,
+        buffer: int = DEFAULT_BUFFER,
+        quote_backlog: int = 0,
+    ) -> AsyncMessageCallback:
+        """Call a function for each later message of a class, one message after the other.
+
+        A worker calls the function in the background. Each callback has a worker and a buffer of
+        its own, so a slow function does not affect other callbacks and readers. If the function
+        raises an exception, the logger ``bezant.stream`` logs it with its traceback, and the
+        function is called again for the next message. An asynchronous function is awaited. To learn
+        of interruptions, add a callback for `Gap`, too.
+
+        Args:
+            wanted: class of the messages, such as ``bezant.OrderUpdate``.
+            function: the function; it is called with the message.
+            buffer: maximum number of messages other than quotes for which the function has not been
+                called yet; 10,000 by default. If the buffer is full, further messages are dropped
+                for this callback, and a warning with their number is logged.
+            quote_backlog: number of quotes above which the quotes of one contract are merged while
+                the function runs; 0 by default.
+
+        Raises:
+            InvalidRequest: an argument is not valid.
+            WsClosed: the stream is closed.
+        """
+        if not callable(function):
+            raise InvalidRequest(f"function must be a function, not {shown(function)}")
+        reader = self._reader((wanted,), buffer, quote_backlog)
+        return AsyncMessageCallback(self._stream_worker, reader, function, wanted.__name__)
 
     def _reader(self, classes: tuple[object, ...], buffer: int, quote_backlog: int) -> Reader:
         wanted = checked_classes(classes)

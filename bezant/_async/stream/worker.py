@@ -114,12 +114,17 @@ class AsyncStreamWorker:
         """Whether the program has closed the stream, or refers to it no more."""
         return self._stopping.is_set()
 
-    def report_drifts(self) -> None:
-        """Report fields of an unexpected type to the user."""
+    def report_drifts(self, *, keep: bool = False) -> None:
+        """Report fields of an unexpected type to the user.
+
+        Args:
+            keep: whether to raise nothing, even if Python's warning filters turn warnings into
+                errors.
+        """
         with self.lock:
             drifts = list(self.drifts)
             self.drifts.clear()
-        self.client._pipeline.report(drifts, strict=False)
+        self.client._pipeline.report(drifts, strict=False, keep=keep)
 
     def add_reader(self, reader: Reader) -> None:
         """Pass all later messages to a further reader, too."""

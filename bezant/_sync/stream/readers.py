@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Generic, Self, TypeVar, cast
 
 from ..._core.settings.checks import check_seconds
 from ..._core.stream.readers import Reader
-from ...errors import WsTimeout
+from ..._runtime import _sync as rt
+from ...errors import WsError, WsTimeout
+from ...models.stream import Gap
 from ..waiting import wait_for
 from .worker import StreamWorker
 
@@ -15,13 +19,15 @@ if TYPE_CHECKING:
     from .client import WsClient
 
 M = TypeVar("M")
+_logger = logging.getLogger("bezant.stream")
 
 
 class _Inbox:
-    """Unread messages of one further reader of a stream."""
+    """Unread messages of one further reader of a stream; `keep` is that of `report_drifts`."""
 
-    def __init__(self, worker: StreamWorker, reader: Reader) -> None:
+    def __init__(self, worker: StreamWorker, reader: Reader, *, keep: bool = False) -> None:
         self.reader = reader
+        self._keep = keep
         self._stream_worker = worker
         self._error_raised = False
 
@@ -34,7 +40,7 @@ class _Inbox:
         """Return the oldest unread message; None without one."""
         worker = self._stream_worker
         if worker.drifts:
-            worker.report_drifts()
+            worker.report_drifts(keep=self._keep)
         with worker.lock:
             return None if self.reader.closed else self.reader.take()
 
@@ -144,3 +150,89 @@ class Messages(Generic[M]):
         inbox = getattr(self, "_inbox", None)
         if inbox is not None:
             inbox.reader.closed = True
+
+
+class MessageCallback:
+    """Function that a stream calls for each message of a class.
+
+    ``ws.on(...)`` returns this object. The calls end with ``cancel()``, when the stream ends, or at
+    the end of a ``with`` block.
+    """
+
+    def __init__(
+        self,
+        worker: StreamWorker,
+        reader: Reader,
+        function: Callable[..., object],
+        wanted: str,
+    ) -> None:
+        # This object does not refer to the stream, so that a forgotten stream still ends.
+        self._stream_worker = worker
+        self._inbox = _Inbox(worker, reader, keep=True)
+        self._function = function
+        self._wanted = wanted
+        self._caller = rt.Worker(self._run, "bezant-callback")
+
+    def __repr__(self) -> str:
+        state = "" if self.active else " ended"
+        return f"<{type(self).__name__} for {self._wanted}{state}>"
+
+    @property
+    def active(self) -> bool:
+        """Whether the function will still be called."""
+        return self._caller.alive and not self._inbox.reader.closed
+
+    @property
+    def buffered(self) -> int:
+        """Number of messages for which the function has not been called yet."""
+        return len(self._inbox.reader.message_buffer)
+
+    @property
+    def missed(self) -> int:
+        """Number of messages dropped because the function was too slow."""
+        return self._inbox.reader.message_buffer.missed
+
+    def _run(self) -> None:
+        inbox = self._inbox
+        try:
+            while not self._stream_worker.stopping:
+                try:
+                    message = inbox.next()
+                except WsError as error:
+                    _logger.error("the stream of a callback has ended: %s", error)  # noqa: TRY400
+                    return
+                if message is None or self._stream_worker.stopping:
+                    return
+                if isinstance(message, Gap) and message.count is not None:
+                    _logger.warning("a callback for %s is slow: %s", self._wanted, message.reason)
+                if type(message) is not Gap or self._wanted == Gap.__name__:
+                    self._call(message)
+        finally:
+            inbox.close()
+
+    def _call(self, message: object) -> None:
+        try:
+            rt.call(self._function, message)
+        except Exception:
+            _logger.exception(
+                "a callback for %s raised an error; it is called again for the next message",
+                self._wanted,
+            )
+        except BaseException as error:
+            if not self._stream_worker.stopping:
+                _logger.warning(
+                    "a callback for %s was ended by %s and is not called any more",
+                    self._wanted,
+                    type(error).__name__,
+                )
+            raise
+
+    def cancel(self) -> None:
+        """End the calls. A call that is running continues. You may call this method twice."""
+        self._inbox.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.cancel()
