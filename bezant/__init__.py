@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ._async.session.session import AsyncSession
     from ._async.stream.client import AsyncWsClient
     from ._async.stream.handles import AsyncOrders, AsyncQuote, AsyncQuotes, AsyncSubscription
+    from ._async.stream.readers import AsyncMessageCallback, AsyncMessages
     from ._async.trading.asking import AsyncOrderQuestion
     from ._async.trading.trade import AsyncBracketTrade, AsyncTrade
     from ._async.trading.trading import AsyncTrading
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
     from ._sync.session.session import Session
     from ._sync.stream.client import WsClient
     from ._sync.stream.handles import Orders, Quote, Quotes, Subscription
+    from ._sync.stream.readers import MessageCallback, Messages
     from ._sync.trading.asking import OrderQuestion
     from ._sync.trading.trade import BracketTrade, Trade
     from ._sync.trading.trading import Trading
@@ -204,6 +206,7 @@ _HOMES = {
         "AsyncQuotes",
         "AsyncSubscription",
     ),
+    "_async.stream.readers": ("AsyncMessageCallback", "AsyncMessages"),
     "_async.trading.asking": ("AsyncOrderQuestion",),
     "_async.trading.trade": (
         "AsyncBracketTrade",
@@ -288,6 +291,7 @@ _HOMES = {
         "Quotes",
         "Subscription",
     ),
+    "_sync.stream.readers": ("MessageCallback", "Messages"),
     "_sync.trading.asking": ("OrderQuestion",),
     "_sync.trading.trade": (
         "BracketTrade",
@@ -426,6 +430,8 @@ __all__ = [
     "AsyncClient",
     "AsyncContracts",
     "AsyncKeepalive",
+    "AsyncMessageCallback",
+    "AsyncMessages",
     "AsyncOptionChain",
     "AsyncOptionContracts",
     "AsyncOptionExpiry",
@@ -492,6 +498,8 @@ __all__ = [
     "MarketDataFields",
     "MarketHours",
     "Message",
+    "MessageCallback",
+    "Messages",
     "MissingReason",
     "MissingValue",
     "NeverArrived",

@@ -5,19 +5,25 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from datetime import datetime
-from typing import Self
+from typing import Any, Self, TypeVar, overload
 
 from ..._core.settings.checks import check_callable, check_count, check_seconds
 from ..._core.stream.buffer import DEFAULT_BUFFER, MessageBuffer
 from ..._core.stream.phases import READY_TIMEOUT, Timing
+from ..._core.stream.readers import Reader, checked_classes
 from ..._runtime import _async as rt
 from ..._wire.redaction import shown
 from ...errors import InvalidRequest, WsClosed, WsError, WsTimeout
-from ...models.stream import Message, StreamStats
+from ...models.stream import Gap, Message, StreamStats
 from ..client import AsyncClient
 from ..waiting import wait_for
+from .readers import AsyncMessageCallback, AsyncMessages
 from .subscribing import AsyncSubscribing
 from .worker import AsyncStreamWorker
+
+M = TypeVar("M", bound=Message)
+N = TypeVar("N", bound=Message)
+P = TypeVar("P", bound=Message)
 
 
 class AsyncWsClient(AsyncSubscribing):
@@ -39,6 +45,7 @@ class AsyncWsClient(AsyncSubscribing):
     def __init__(self, worker: AsyncStreamWorker) -> None:
         super().__init__(worker)
         self._reading = False
+        self._error_raised = False
 
     def __repr__(self) -> str:
         state = self._stream_worker.state.phase.value
@@ -159,7 +166,7 @@ class AsyncWsClient(AsyncSubscribing):
             check_seconds("timeout", timeout)
         worker = self._stream_worker
         if worker.drifts:
-            self._report_drifts()
+            worker.report_drifts()
         message = worker.take()
         if message is not None:
             return message
@@ -183,21 +190,116 @@ class AsyncWsClient(AsyncSubscribing):
             raise WsTimeout(
                 f"no message came within {timeout:g} s; wait again or check the subscriptions"
             ) from None
-        if message is None:
-            error, worker.error = worker.error, None
-            if error is not None:
-                raise error
+        if message is None and worker.error is not None and not self._error_raised:
+            self._error_raised = True
+            raise worker.error
         return message
 
     def _take(self) -> Message | None:
         if self._stream_worker.drifts:
-            self._report_drifts()
+            self._stream_worker.report_drifts()
         return self._stream_worker.take()
 
-    def _report_drifts(self) -> None:
-        drifts = list(self._stream_worker.drifts)
-        del self._stream_worker.drifts[: len(drifts)]
-        self._client._pipeline.report(drifts, strict=False)
+    @overload
+    def messages(
+        self, first: type[M], /, *, buffer: int = DEFAULT_BUFFER, quote_backlog: int = 0
+    ) -> AsyncMessages[M | Gap]: ...
+
+    @overload
+    def messages(
+        self,
+        first: type[M],
+        second: type[N],
+        /,
+        *,
+        buffer: int = DEFAULT_BUFFER,
+        quote_backlog: int = 0,
+    ) -> AsyncMessages[M | N | Gap]: ...
+
+    @overload
+    def messages(
+        self,
+        first: type[M],
+        second: type[N],
+        third: type[P],
+        /,
+        *,
+        buffer: int = DEFAULT_BUFFER,
+        quote_backlog: int = 0,
+    ) -> AsyncMessages[M | N | P | Gap]: ...
+
+    @overload
+    def messages(
+        self, *classes: type[Message], buffer: int = DEFAULT_BUFFER, quote_backlog: int = 0
+    ) -> AsyncMessages[Message]: ...
+
+    def messages(
+        self, *classes: type[Any], buffer: int = DEFAULT_BUFFER, quote_backlog: int = 0
+    ) -> AsyncMessages[Any]:
+        """Return a further reader of the stream, which gets all later messages of some classes.
+
+        Every reader has a buffer of its own, and so has the iteration over the stream itself. So
+        several tasks or threads can each read all messages of their classes, as fast as each can.
+        A reader also gets each `Gap` that concerns its classes. Create the reader before you
+        subscribe, so that it misses no message.
+
+        Args:
+            classes: classes of the messages to read, such as ``bezant.OrderUpdate``; by default
+                all.
+            buffer: maximum number of unread messages other than quotes; 10,000 by default. If the
+                buffer is full, further messages for this reader are dropped, and it gets a `Gap`
+                with their number. Quotes do not count: they are merged instead.
+            quote_backlog: number of unread quotes above which this reader's quotes of one contract
+                are merged; 0 by default.
+
+        Raises:
+            InvalidRequest: an argument is not valid.
+            WsClosed: the stream is closed.
+        """
+        return AsyncMessages(self, self._reader(classes, buffer, quote_backlog))
+
+    def on(
+        self,
+        wanted: type[M],
+        function: Callable[[M], object],
+        *,
+        buffer: int = DEFAULT_BUFFER,
+        quote_backlog: int = 0,
+    ) -> AsyncMessageCallback:
+        """Call a function for each later message of a class, one message after the other.
+
+        A worker calls the function in the background. Each callback has a worker and a buffer of
+        its own, so a slow function does not affect other callbacks and readers. If the function
+        raises an exception, the logger ``bezant.stream`` logs it with its traceback, and the
+        function is called again for the next message. An asynchronous function is awaited. To learn
+        of interruptions, add a callback for `Gap`, too.
+
+        Args:
+            wanted: class of the messages, such as ``bezant.OrderUpdate``.
+            function: the function; it is called with the message.
+            buffer: maximum number of messages other than quotes for which the function has not been
+                called yet; 10,000 by default. If the buffer is full, further messages are dropped
+                for this callback, and a warning with their number is logged.
+            quote_backlog: number of quotes above which the quotes of one contract are merged while
+                the function runs; 0 by default.
+
+        Raises:
+            InvalidRequest: an argument is not valid.
+            WsClosed: the stream is closed.
+        """
+        if not callable(function):
+            raise InvalidRequest(f"function must be a function, not {shown(function)}")
+        reader = self._reader((wanted,), buffer, quote_backlog)
+        return AsyncMessageCallback(self._stream_worker, reader, function, wanted.__name__)
+
+    def _reader(self, classes: tuple[object, ...], buffer: int, quote_backlog: int) -> Reader:
+        wanted = checked_classes(classes)
+        check_count("buffer", buffer, 1)
+        check_count("quote_backlog", quote_backlog, 0)
+        self._check_open()
+        reader = Reader(wanted, MessageBuffer(buffer, quote_backlog))
+        self._stream_worker.add_reader(reader)
+        return reader
 
     def __aiter__(self) -> Self:
         return self

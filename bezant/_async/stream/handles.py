@@ -397,6 +397,9 @@ class AsyncOrders(Mapping[int, OrderUpdate]):
     async def wait(self, timeout: float | None = None) -> bool:
         """Wait until the orders are known and one of them has changed since the last wait.
 
+        This method does not raise an error while the orders are not known: it waits until they are.
+        Pass a timeout and check `known` if your program has to notice that.
+
         Args:
             timeout: seconds to wait; None to wait without a limit.
 

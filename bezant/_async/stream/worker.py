@@ -20,6 +20,7 @@ from ..._core.stream.buffer import MessageBuffer
 from ..._core.stream.execution_check import DAYS, ExecutionRequest
 from ..._core.stream.order_check import OrderRequest
 from ..._core.stream.phases import Phase, Timing
+from ..._core.stream.readers import Reader
 from ..._core.stream.silence import SilentQuote
 from ..._core.stream.state import StreamState
 from ..._runtime import _async as rt
@@ -107,6 +108,28 @@ class AsyncStreamWorker:
     def ended(self) -> bool:
         """Whether the stream has ended."""
         return self.state.phase is Phase.ENDED
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the program has closed the stream, or refers to it no more."""
+        return self._stopping.is_set()
+
+    def report_drifts(self, *, keep: bool = False) -> None:
+        """Report fields of an unexpected type to the user.
+
+        Args:
+            keep: whether to raise nothing, even if Python's warning filters turn warnings into
+                errors.
+        """
+        with self.lock:
+            drifts = list(self.drifts)
+            self.drifts.clear()
+        self.client._pipeline.report(drifts, strict=False, keep=keep)
+
+    def add_reader(self, reader: Reader) -> None:
+        """Pass all later messages to a further reader, too."""
+        with self.lock:
+            self.state.message_buffer.add_reader(reader)
 
     # Methods that open the connection.
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from msgspec.structs import force_setattr
 
 from ...models.stream import Gap, Heartbeat, MarketData, Message, Other
 from .topics.registry import topic_of_message
+
+if TYPE_CHECKING:
+    from .readers import Reader
 
 DEFAULT_BUFFER: Final = 10_000
 
@@ -66,11 +69,21 @@ class MessageBuffer:
         self._dropped: dict[str | None, _Dropped] = {}
         self._popped = 0
         self._arrivals: deque[tuple[int, float]] = deque()
+        self._readers: tuple[Reader, ...] = ()
         self.merged: int = 0
         self.missed: int = 0
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def add_reader(self, reader: Reader) -> None:
+        """Pass all later messages to a further reader, too, until the reader is closed."""
+        self._readers = (*(each for each in self._readers if not each.closed), reader)
+
+    def remove_reader(self, reader: Reader) -> None:
+        """Pass no further messages to a reader."""
+        reader.closed = True
+        self._readers = tuple(each for each in self._readers if not each.closed)
 
     def arrived(self, now: float) -> None:
         """Set the arrival time for the messages that are added after this call."""
@@ -95,6 +108,8 @@ class MessageBuffer:
 
     def put_quotes(self, quotes: Sequence[MarketData]) -> None:
         """Add quotes; if the backlog is full, merge each with an unread quote of its contract."""
+        for reader in self._readers:
+            reader.put_quotes(quotes)
         waiting = self._waiting
         if waiting is None:
             if self._quotes + len(quotes) <= self._backlog:
@@ -134,6 +149,8 @@ class MessageBuffer:
 
     def put(self, message: Message, moment: datetime) -> None:
         """Add a message, or drop and count it if the buffer is full."""
+        for reader in self._readers:
+            reader.put(message, moment)
         if isinstance(message, Heartbeat):
             if self._heartbeat is None:
                 self._heartbeat = message
