@@ -206,7 +206,10 @@ _HOMES = {
         "AsyncQuotes",
         "AsyncSubscription",
     ),
-    "_async.stream.readers": ("AsyncMessageCallback", "AsyncMessages"),
+    "_async.stream.readers": (
+        "AsyncMessageCallback",
+        "AsyncMessages",
+    ),
     "_async.trading.asking": ("AsyncOrderQuestion",),
     "_async.trading.trade": (
         "AsyncBracketTrade",
@@ -291,7 +294,10 @@ _HOMES = {
         "Quotes",
         "Subscription",
     ),
-    "_sync.stream.readers": ("MessageCallback", "Messages"),
+    "_sync.stream.readers": (
+        "MessageCallback",
+        "Messages",
+    ),
     "_sync.trading.asking": ("OrderQuestion",),
     "_sync.trading.trade": (
         "BracketTrade",
