@@ -271,8 +271,8 @@ class AsyncWsClient(AsyncSubscribing):
         A worker calls the function in the background. Each callback has a worker and a buffer of
         its own, so a slow function does not affect other callbacks and readers. If the function
         raises an exception, the logger ``bezant.stream`` logs it with its traceback, and the
-        function is called again for the next message. An asynchronous function is awaited. To learn
-        of interruptions, add a callback for `Gap`, too.
+        function is called again for the next message. To learn of interruptions, add a callback for
+        `Gap`, too.
 
         Args:
             wanted: class of the messages, such as ``bezant.OrderUpdate``.
