@@ -308,14 +308,14 @@ class Buy(Order):
     """Order to buy; `Order` describes the arguments."""
 
     __slots__ = ()
-    side = "BUY"
+    side: ClassVar[Side] = "BUY"
 
 
 class Sell(Order):
     """Order to sell; `Order` describes the arguments."""
 
     __slots__ = ()
-    side = "SELL"
+    side: ClassVar[Side] = "SELL"
 
 
 def _make(kind: type[Order], terms: dict[str, Any]) -> Order:
