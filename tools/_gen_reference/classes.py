@@ -75,7 +75,8 @@ def entries() -> list[Entry]:
     for group, members in found.items():
         rest: list[str] = []
         for package, name, value in members:
-            if inspect.isclass(value):
+            # A protocol only describes an argument, so it needs no page of its own.
+            if inspect.isclass(value) and not getattr(value, "_is_protocol", False):
                 summary = read(value).summary
                 # Structures of names, such as a TypedDict, have no docstring of their own.
                 path = f"reference/{'sim-' if group == 'sim' else ''}{slug(name)}.md"
