@@ -10,13 +10,14 @@ import pytest
 
 from bezant import Buy, Client, OrderQuestion, Trading
 from tests.support.order_server import ACCOUNT, CONID, OrderServer
+from tests.support.processes import hearing_ctrl_c
 
 BUY = Buy(CONID, 10, limit="240.50")
 
 
 @pytest.fixture
 def server(_no_threads_left: None, no_old_garbage: None) -> Iterator[OrderServer]:
-    with OrderServer() as running:
+    with hearing_ctrl_c(), OrderServer() as running:
         yield running
 
 
