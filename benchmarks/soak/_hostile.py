@@ -377,10 +377,10 @@ def _cut(sock: socket.socket, good: Any, chance: random.Random) -> bool:
 
 
 def _stray(sock: socket.socket, good: Any, chance: random.Random) -> bool:
-    """Send a good response, then all or part of a stray response that belongs to no request.
+    """Send a good response and, in the same write, a stray response that belongs to no request.
 
-    Both are sent at once: if the stray response arrived after the client's next request, no client
-    could tell it from the response to that request.
+    The stray response may be incomplete. It must not arrive later: after the client's next request,
+    no client could tell it from the response to that request. Return True.
     """
     body = json.dumps([{"order_id": STRAY_ID, "order_status": "Submitted"}])
     stray = response(body.encode())

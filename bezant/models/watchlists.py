@@ -75,8 +75,8 @@ class WatchlistInstrument(Model, frozen=True, kw_only=True, rename="camel"):
 class WatchlistDetails(Model, frozen=True, kw_only=True, rename="camel"):
     """Response of `client.api.watchlists.get_watchlist`.
 
-    Endpoint: ``GET /iserver/watchlist``. Purpose of the call: return one watchlist; the details of
-    its instruments are missing from the first response and come with a second call.
+    Endpoint: ``GET /iserver/watchlist``. Purpose of the call: return one watchlist. The first
+    response lacks the details of the instruments; call the method again to get them.
 
     If an attribute is None, the response has no readable value for it.
 

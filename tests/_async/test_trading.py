@@ -178,7 +178,7 @@ async def leave_open(
 async def test_a_question_left_open_is_declined_at_the_end(server: OrderServer) -> None:
     async with connected(server) as client:
         question = await leave_open(client, server)
-        with pytest.raises(InvalidRequest, match="end of the trading context"):
+        with pytest.raises(InvalidRequest, match="end of the with block"):
             await question.confirm()
         with pytest.raises(ZeroDivisionError):
             await leave_open(client, server, ZeroDivisionError())

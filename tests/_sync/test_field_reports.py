@@ -353,7 +353,7 @@ def test_a_wrong_report_of_a_stream_about_the_session_is_not_believed(
             assert message is not None
             seen.append(message)
     kinds = [type(each).__name__ for each in seen if not isinstance(each, AccountUpdate)]
-    statuses = ["SessionStatus"] * 3  # the first status reports the login
+    statuses = ["SessionStatus"] * 3  # of the login and of the two frames above
     assert kinds == ["Other", "System", *statuses, "SessionLost"]
 
 

@@ -174,7 +174,7 @@ def leave_open(
 def test_a_question_left_open_is_declined_at_the_end(server: OrderServer) -> None:
     with connected(server) as client:
         question = leave_open(client, server)
-        with pytest.raises(InvalidRequest, match="end of the trading context"):
+        with pytest.raises(InvalidRequest, match="end of the with block"):
             question.confirm()
         with pytest.raises(ZeroDivisionError):
             leave_open(client, server, ZeroDivisionError())

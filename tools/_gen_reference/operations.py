@@ -25,7 +25,7 @@ EMPTY = {
 }
 EFFECTS = {
     "order": "places, changes or cancels an order",
-    "account": "changes something of the account or the user",
+    "account": "changes a setting or the state of the account or the user",
     "session": "changes the session",
 }
 
@@ -160,7 +160,10 @@ def _facts(endpoint: Endpoint) -> list[str]:
         facts.append(f"Prerequisite: `{path}` once per session, which the client sends itself.")
     if row.limit:
         said = " and ".join(limit_text(each.count, each.seconds) for each in LIMITS[row.limit])
-        facts.append(f"Rate limit: {said}, next to the session's 10 requests per second.")
+        facts.append(
+            f"Rate limit: {said}. The call also counts towards the session's limit of 10 requests "
+            "per second."
+        )
     facts += [f"The response {said}." for key, said in EMPTY.items() if getattr(row, key)]
     return facts
 

@@ -18,8 +18,8 @@ class Docstring(NamedTuple):
     Attributes:
         summary: the first paragraph.
         text: the paragraphs after the summary and before the first section.
-        sections: the entries of the sections with names; key: title of the section, value: the
-            description of each name.
+        sections: the sections that describe names, such as ``Args``. Key: the section's title;
+            value: a dict of the names and their descriptions.
     """
 
     summary: str

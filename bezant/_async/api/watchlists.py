@@ -37,10 +37,9 @@ class AsyncWatchlistsApi(AsyncGroup):
         return await self._call(table.DELETE_WATCHLIST, WatchlistDeleted, id_=id_)
 
     async def get_watchlist(self, *, id_: str) -> WatchlistDetails:
-        """Return one watchlist.
+        """Return one watchlist. The first response lacks the details of the instruments.
 
-        The details of its instruments are missing from the first response and come with a second
-        call.
+        Call the method again to get them.
 
         ``GET /iserver/watchlist``.
 

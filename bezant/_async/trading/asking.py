@@ -249,7 +249,7 @@ class AsyncAsking:
         # The question is closed before the reply is sent, so that it never gets a second reply.
         if not self._close(question):
             raise InvalidRequest(
-                "this question has had its reply, or the end of the trading context has declined "
+                "this question has had its reply, or the end of the with block has declined "
                 "it; nothing was sent"
             )
         intent = self._intent(question, confirmed=confirmed)

@@ -20,7 +20,7 @@ LONG: Final = 64 * 1024
 
 _LONGEST: Final = 500
 
-# If an error's text is a JSON object, the reason is in one of these fields of the object.
+# If the error's text is itself a JSON object, one of these fields of it has the reason.
 _REASONS: Final = ("reason", "error", "message", "fail")
 
 _ERROR: Final = b'"error"'

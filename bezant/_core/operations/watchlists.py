@@ -22,8 +22,8 @@ DELETE_WATCHLIST = Endpoint(
 GET_WATCHLIST = Endpoint(
     id="getSpecificWatchlist",
     summary=(
-        "Return one watchlist; the details of its instruments are missing from the first "
-        "response and come with a second call."
+        "Return one watchlist. The first response lacks the details of the instruments; call "
+        "the method again to get them."
     ),
     operation=Operation("GET", "/iserver/watchlist", idempotent=True),
     response="watchlists.WatchlistDetails",

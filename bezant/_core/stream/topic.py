@@ -50,7 +50,8 @@ class SubscriptionRequest(NamedTuple):
 
 Parsed: TypeAlias = MarketData | TicReply | list[Message]
 # Parser of a topic's frames. Its arguments are the topic, the decoded frame, the frame's bytes, and
-# a function that reports drift. It returns an empty list if the frame has no message of the topic.
+# a function to call with each `Drift`. It returns an empty list if the frame has no message of the
+# topic.
 Parse: TypeAlias = Callable[[str, Frame, bytes, Report], Parsed]
 
 

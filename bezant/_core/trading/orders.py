@@ -495,11 +495,13 @@ def _check_child(entry: Order, child: object) -> None:
         raise InvalidRequest(f"more must hold orders, not {shown(child)}")
     if child.side == entry.side:
         raise InvalidRequest(
-            f"an exit of a bracket must be on the other side of its entry: {child} after {entry}"
+            "the exits of a bracket must have the opposite side of its entry; the entry is "
+            f"{entry}, and an exit is {child}"
         )
     if contract_name(child.contract) != contract_name(entry.contract):
         raise InvalidRequest(
-            f"an exit of a bracket must be in the contract of its entry: {child} after {entry}"
+            "the exits of a bracket must have the contract of its entry; the entry is "
+            f"{entry}, and an exit is {child}"
         )
     if child.quantity is None or entry.quantity is None:
         raise InvalidRequest("the orders of a bracket need quantity instead of cash_quantity")

@@ -141,7 +141,7 @@ class Lanes:
         return lane
 
     async def _promise(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Queue this call, and wait until a lane is promised to it."""
+        """Queue the current call of the program, and wait until a lane is reserved for it."""
         waiter: asyncio.Future[None] = loop.create_future()
         self._waiting.append(waiter)
         try:

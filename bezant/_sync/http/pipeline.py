@@ -466,7 +466,7 @@ class Pipeline:
             return self.evidence.lacks_orders(account, listed, rt.wall_time())
 
     def lacks_executions(self, account: str | None, days: int) -> IncompleteList | None:
-        """Return an error if known executions should be in an empty list but are not; else None."""
+        """Return the error for an empty list of executions that lacks known ones; else None."""
         with self._lock:
             return self.evidence.lacks_executions(account, days, rt.wall_time())
 

@@ -236,8 +236,8 @@ class Trade:
             was up first.
 
         Raises:
-            NeverArrived: the request was lost, and the order still works.
-            OutcomeUnknown: the request was lost, and the order's state is not known.
+            NeverArrived: the request did not reach IBKR, and the order still works.
+            OutcomeUnknown: no response came, and the order may be cancelled or still work.
             ApiError: IBKR refused the request, and the order still works.
         """
         check_seconds("timeout", timeout)
@@ -347,8 +347,8 @@ class Trade:
         Raises:
             OrderQuestion: IBKR asks a question that ``answers`` does not answer.
             Refused: IBKR refused the change; the order works as before.
-            NeverArrived: the request was lost, and the order has its old terms.
-            OutcomeUnknown: the request was lost, and the order's terms are not known, or IBKR may
+            NeverArrived: the request did not reach IBKR, and the order has its old terms.
+            OutcomeUnknown: no response came, and the order's terms are not known, or IBKR may
                 have asked a question about the change; ``resolve()`` looks again.
             InvalidRequest: an argument is invalid, or does not fit the type of the order.
         """

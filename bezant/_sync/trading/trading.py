@@ -242,7 +242,7 @@ class Trading:
             OrderDeclined: ``answers`` declined a question.
             Refused: IBKR refused the order.
             PartlyPlaced: IBKR refused an order of a bracket or group; the others were cancelled.
-            NeverArrived: the request was lost, and IBKR does not have the order.
+            NeverArrived: the request did not reach IBKR, which does not have the order.
             ChildrenUnproven: IBKR has the entry of a bracket, but not provably all its exits.
             OutcomeUnknown: it is not known whether IBKR has the order; ``error.trade.resolve()``
                 looks for it again.

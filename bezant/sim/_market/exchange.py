@@ -262,8 +262,6 @@ class Exchange(Matching):
         self.market.resume(conid)
         self._match()
 
-    # Look-ups of orders and ids.
-
     def _expiry(self, spec: OrderSpec) -> float:
         if spec.tif == "GTC":
             ends = calendar.end_of_next_quarter(self.now)
