@@ -78,7 +78,7 @@ class Asynchronous:
 
         Raise an error if tasks are left at the end.
         """
-        del alone  # no other script has tasks in this loop
+        del alone  # not needed: each script has an event loop of its own
 
         async def main() -> T:
             result = await self._drive(script)

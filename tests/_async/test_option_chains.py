@@ -156,7 +156,7 @@ async def test_weekly_expiries_and_trading_classes(raw: RawGateway) -> None:
         assert await day("weekly", date(2027, 1, 8)) == (date(2027, 1, 15), "SPXW")
         assert await day("monthly", TODAY, "SPXW") == (date(2027, 1, 15), "SPXW")
         assert await day("monthly", date(2027, 1, 14)) == (date(2027, 2, 18), "SPX")
-        # The last day of January in this chain is the 28th, so the weekly is in February.
+        # The chain has no expiry on Friday 29 January, so the next weekly one is in February.
         assert await day("weekly", date(2027, 1, 28)) == (date(2027, 2, 5), "SPXW")
         thursday = date(2027, 1, 14)
         with pytest.raises(AmbiguousSymbol, match=r"SPX, SPXW.*pass trading_class"):

@@ -122,12 +122,11 @@ def keys_and_fields(keys: Iterable[str] | None, fields: Iterable[str] | None) ->
 
 
 def merge_names(asked: Sequence[Arguments], *arguments: str) -> Arguments:
-    """Merge the list arguments of several subscribers to one subscription.
+    """Merge the arguments of several subscribers, who share one subscription.
 
-    The result has each name that at least one subscriber requests.
-
-    A subscriber without a list requests everything. If there is such a subscriber, the result has
-    no list either.
+    `arguments` are the keys of arguments that are lists. Under each key, the result has every entry
+    that at least one subscriber requests. A subscriber without a list under a key requests
+    everything; then the result has no list under that key either.
     """
     return {
         argument: list(dict.fromkeys(name for each in asked for name in each[argument]))

@@ -138,8 +138,9 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
     async def is_clean(self) -> bool:
         """Return whether the connection is open and has no data to read.
 
-        The socket is checked, too, because the event loop may not have read it yet. Over TLS, bytes
-        on the socket need not be data, because TLS 1.3 sends session tickets.
+        The socket is checked, too, because the event loop may not have read it yet. Over TLS, the
+        method lets the event loop read first, because the bytes on the socket may only be a session
+        ticket of TLS 1.3.
         """
         transport = self._transport
         if transport is None or transport.is_closing():
