@@ -36,7 +36,7 @@ PENDING_SUBMIT: Final = OrderState(("PendingSubmit",))
 PRE_SUBMITTED: Final = OrderState(("PreSubmitted",))
 SUBMITTED: Final = OrderState(("Submitted",))
 FILLED: Final = OrderState(("Filled",), working=False, final=True)
-# An order in this state has the status Inactive, but IBKR is still creating it, so it may be filled.
+# An order in this state has the status Inactive, but IBKR is still creating it. It may still fill.
 CREATED: Final = OrderState(())
 # IBKR adds states without notice. An order with an unknown state counts as working, because it may
 # still be filled.
