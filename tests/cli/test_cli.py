@@ -442,7 +442,10 @@ def test_ctrl_c_ends_the_demo_cleanly(twin: int) -> None:
         read_until(process, "raw call", twin)
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=100)
-        assert (process.returncode, complaints(said)) == (130, "bezant: interrupted\n")
+        assert complaints(said) == "bezant: interrupted\n"
+        # If Python was evaluating text at that moment, as it does to define a named tuple while a
+        # module is imported, it ends the process with the signal itself. Shells show 130 for both.
+        assert process.returncode in (130, -signal.SIGINT)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for one process")
