@@ -20,7 +20,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpcore
 import pytest
 import uvloop
 
@@ -34,6 +33,7 @@ from bezant._core.settings.settings import Settings
 from bezant._runtime._async import network as async_network
 from bezant._runtime._async.lanes import Lanes as AsyncLanes
 from bezant._runtime._shared.http import Attempt, LastUse, proxy_of
+from bezant._runtime._shared.http_packages import httpcore
 from bezant._runtime._shared.limiters import ProcessRateLimiter
 from bezant._runtime._shared.tls import tls_context
 from bezant._runtime._sync import network as sync_network
