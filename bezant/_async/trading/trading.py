@@ -360,22 +360,30 @@ async def _shielded(work: Callable[[], rt.Promise[None]], seconds: float) -> boo
         Whether the function has ended. An interrupt or a cancellation is raised after that.
     """
     done = rt.Event()
+    once = [work]
 
     async def run() -> None:
         try:
-            await work()
+            own = once.pop()
+        except IndexError:  # another worker has taken the function
+            return
+        try:
+            await own()
         finally:
             done.set()
 
-    worker = rt.Worker(run, "bezant-decline")
+    worker: rt.Worker | None = None
     deadline = rt.monotonic() + seconds
     interrupted: BaseException | None = None
-    while not done.is_set():
-        left = deadline - rt.monotonic()
-        if left <= 0:
-            break
+    while True:
         try:
-            await done.wait(left)
+            # An interrupt may come after the worker has begun but before this variable is set.
+            # Then there is a second worker, which finds nothing to do.
+            if worker is None:
+                worker = rt.Worker(run, "bezant-decline")
+            while not done.is_set() and (left := deadline - rt.monotonic()) > 0:
+                await done.wait(left)
+            break
         except BaseException as error:  # noqa: BLE001 - raised below
             interrupted = error
     complete = done.is_set()

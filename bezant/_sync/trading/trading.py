@@ -361,22 +361,30 @@ def _shielded(work: Callable[[], rt.Promise[None]], seconds: float) -> bool:
         Whether the function has ended. An interrupt or a cancellation is raised after that.
     """
     done = rt.Event()
+    once = [work]
 
     def run() -> None:
         try:
-            work()
+            own = once.pop()
+        except IndexError:  # another worker has taken the function
+            return
+        try:
+            own()
         finally:
             done.set()
 
-    worker = rt.Worker(run, "bezant-decline")
+    worker: rt.Worker | None = None
     deadline = rt.monotonic() + seconds
     interrupted: BaseException | None = None
-    while not done.is_set():
-        left = deadline - rt.monotonic()
-        if left <= 0:
-            break
+    while True:
         try:
-            done.wait(left)
+            # An interrupt may come after the worker has begun but before this variable is set.
+            # Then there is a second worker, which finds nothing to do.
+            if worker is None:
+                worker = rt.Worker(run, "bezant-decline")
+            while not done.is_set() and (left := deadline - rt.monotonic()) > 0:
+                done.wait(left)
+            break
         except BaseException as error:  # noqa: BLE001 - raised below
             interrupted = error
     complete = done.is_set()
