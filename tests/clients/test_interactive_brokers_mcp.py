@@ -20,7 +20,8 @@ DIST = os.environ.get("BEZANT_CLIENTS_NPM", "")
 
 
 @pytest.mark.skipif(
-    not DIST, reason="runs a Node.js program; nox installs it where there is node and npm"
+    not DIST,
+    reason="runs a Node.js program, which `nox -s clients` installs if node and npm are there",
 )
 def test_rest(gateway: SimulatedGateway) -> None:
     walk = Path(__file__).with_name("walk.mjs")

@@ -17,8 +17,12 @@ QUERIES = tomllib.loads((Path(__file__).parent / "queries.toml").read_text(encod
 CASES = {query: pages for part in QUERIES.values() for query, pages in part.items()}
 
 pytestmark = [
-    pytest.mark.skipif(not FOLDER, reason="BEZANT_SITE names no built site; `nox -s docs` does"),
-    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
+    pytest.mark.skipif(
+        not FOLDER, reason="searches in the built site; `nox -s docs` builds it and runs this"
+    ),
+    pytest.mark.skipif(
+        CHROMIUM is None, reason="types into the site's search in Chromium; .ci/run installs it"
+    ),
 ]
 
 

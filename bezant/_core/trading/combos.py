@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, Literal, Protocol, TypeAlias, cast
+from typing import Final, Literal, TypeAlias, cast
 
 from ..._wire.record import Record
 from ..._wire.redaction import shown
 from ...errors import InvalidRequest
+from ..marketdata.contract import HasConid
 
 # Key: currency. Value: the conid with which IBKR names a combination in that currency.
 SPREAD_CONIDS: Final = {
@@ -28,13 +29,6 @@ SPREAD_CONIDS: Final = {
 ComboCurrency: TypeAlias = Literal[
     "AUD", "CAD", "CHF", "CNH", "GBP", "HKD", "INR", "JPY", "KRW", "MXN", "SEK", "SGD", "USD"
 ]
-
-
-class HasConid(Protocol):
-    """Any object with a conid, such as a contract or a position."""
-
-    @property
-    def conid(self) -> int: ...
 
 
 class Combo(Record, frozen=True):

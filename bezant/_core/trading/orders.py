@@ -25,7 +25,8 @@ from ..._wire.record import Record
 from ..._wire.redaction import shown
 from ..._wire.terms import SPELLINGS, OrderType, Side, TimeInForce, is_order_type
 from ...errors import InvalidRequest
-from .combos import Combo, HasConid, conid_of
+from ..marketdata.contract import HasConid
+from .combos import Combo, conid_of
 from .numbers import Number, check_sign, exact, plain
 from .order_types import ABSENT_TIMES, INFERRED, MEANINGS, PRICES, TYPES, PriceField, TypeRow
 

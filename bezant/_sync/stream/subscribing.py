@@ -58,7 +58,7 @@ class Subscribing:
 
     def quote(
         self,
-        conid: int | str,
+        conid: int | str | HasConid,
         fields: MarketDataFields | None = None,
         *,
         exchange: str | None = None,
@@ -68,8 +68,8 @@ class Subscribing:
         The stream still delivers each `MarketData` message of the subscription, too.
 
         Args:
-            conid: IBKR's contract id (conid); for a combination, a text such as
-                ``28812380;;;43645865/1,9408/-1``.
+            conid: IBKR's contract id (conid), or an object with a ``conid`` such as a `Contract`;
+                for a combination, a text such as ``28812380;;;43645865/1,9408/-1``.
             fields: the fields to receive; by default last, bid and ask with their sizes.
             exchange: the exchange; by default IBKR chooses the best exchange.
 

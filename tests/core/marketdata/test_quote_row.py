@@ -122,7 +122,10 @@ def test_every_field_has_a_unit() -> None:
     assert MarketDataFields.from_codes(999).units == {}
 
 
-@pytest.mark.skipif(not FACTS.exists(), reason="needs the list of fields, which is not public")
+@pytest.mark.skipif(
+    not FACTS.exists(),
+    reason="compares with IBKR's list of fields, which is not in this repository",
+)
 def test_every_field_of_the_list_has_a_name_a_type_and_a_unit() -> None:
     listed = {each["id"]: each["kind"] for each in json.loads(FACTS.read_text())["fields"]}
     assert listed == {each.code: each.kind for each in FIELDS}

@@ -9,6 +9,7 @@ from ...._wire.conid_ex import is_combination, parse, without_exchange
 from ....errors import InvalidRequest
 from ....models.stream import MarketData, Message, Other
 from ...decoding.drift import Report
+from ...marketdata.contract import HasConid
 from ...marketdata.fields import MAX_FIELDS, MarketDataFields
 from ..arguments import contract_or_combination
 from ..reading import number_or_none, target_of
@@ -16,7 +17,7 @@ from ..topic import Arguments, Frame, SubscriptionRequest, Topic
 
 
 def request(
-    conid: int | str, fields: MarketDataFields, exchange: str | None
+    conid: int | str | HasConid, fields: MarketDataFields, exchange: str | None
 ) -> SubscriptionRequest:
     """Return a request to subscribe to market data of a contract or a combination of contracts.
 
